@@ -1,0 +1,75 @@
+"""What can go wrong, as one tree.
+
+    FleetgradError              every mistake a user can mend; the message says how
+    ├── UsageError              a call or a command line that cannot mean anything
+    ├── SettingsError           one network's hyperparameters
+    ├── SpaceError              the ranges to search
+    ├── BudgetError             how long, or how many
+    ├── DataError               the data itself
+    │   └── DownloadError       fetching it
+    ├── RunError                a run directory: locked, foreign, damaged, unwritable
+    ├── ModelError              a saved model, or inputs it cannot take
+    └── TrainingError           the run itself failed: every candidate diverged, a device gave up
+
+Messages follow one form, *what, rule, got, remedy*: "`keep` must be in (0, 1), got 1.5; use 0.25
+to keep a quarter per rung." Only `TrainingError` is no fault of the caller's; the command line
+turns it into exit status 1 and every other into 2.
+"""
+
+import difflib
+from collections.abc import Iterable
+
+
+class FleetgradError(Exception):
+    """A mistake the user can mend; the message is a whole sentence and ends with the remedy."""
+
+
+class UsageError(FleetgradError):
+    """A call or a command line that cannot mean anything."""
+
+
+class SettingsError(FleetgradError):
+    """A hyperparameter outside its range, or one that does not exist."""
+
+
+class SpaceError(FleetgradError):
+    """A search range that is empty, reversed or unknown."""
+
+
+class BudgetError(FleetgradError):
+    """A budget that is no time, no count, or too small for one rung."""
+
+
+class DataError(FleetgradError):
+    """Data that is missing, malformed, or cannot be learned from."""
+
+
+class DownloadError(DataError):
+    """Every source of a named data set failed."""
+
+
+class RunError(FleetgradError):
+    """A run directory that is locked, foreign, damaged or unwritable."""
+
+
+class ModelError(FleetgradError):
+    """A saved model that cannot be read, or inputs it cannot take."""
+
+
+class TrainingError(FleetgradError):
+    """The run failed though it was asked for rightly."""
+
+
+def suggestion(name: str, known: Iterable[str]) -> str:
+    """The remedy for an unknown name: the nearest known one, or the whole list.
+
+    >>> suggestion("learning_rat", ["learning_rate", "momentum"])
+    'did you mean `learning_rate`?'
+    >>> suggestion("q", ["learning_rate", "momentum"])
+    'use one of: learning_rate, momentum.'
+    """
+    known = sorted(known)
+    nearest = difflib.get_close_matches(name, known, n=1)
+    if nearest:
+        return f"did you mean `{nearest[0]}`?"
+    return f"use one of: {', '.join(known)}."

@@ -1,0 +1,161 @@
+"""The hyperparameters of one network, checked once and never changed after.
+
+Pure Python, so that spaces, samplers and the command line can speak of settings without JAX.
+The names are the field's; the tables that implement them (`network.ACTIVATIONS`,
+`network.INITIALIZERS`, `losses.LOSSES`, `optimizers.OPTIMIZERS`, `optimizers.SCHEDULES`) have
+exactly these keys, and a test says so.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Self
+
+from fleetgrad.errors import SettingsError, suggestion
+
+ACTIVATIONS = ("elu", "gelu", "leaky_relu", "relu", "rounded_sigmoid", "sigmoid", "silu", "tanh")
+INITIALIZERS = ("glorot", "he", "lecun", "normal", "orthogonal")
+LOSSES = ("binary_cross_entropy", "cross_entropy", "notebook", "squared_error")
+OPTIMIZERS = ("adam", "adamw", "momentum", "nesterov", "rmsprop", "sgd", "two_tap")
+SCHEDULES = ("constant", "cosine", "linear", "one_cycle")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """One network's hyperparameters.
+
+    Args:
+        hidden: Widths of the hidden layers; `()` is a linear model.
+        activation: Of the hidden layers, one of `ACTIVATIONS`.
+        bias: Whether layers have biases (started at 0).
+        init: How weights are drawn, one of `INITIALIZERS`.
+        init_scale: Factor on the drawn weights, > 0.
+        loss: One of `LOSSES`; `notebook` is the rule of the coursework notebook (summed, rounded).
+        optimizer: One of `OPTIMIZERS`.
+        learning_rate: Peak step size, > 0.
+        momentum: In [0, 1); used by `momentum`, `nesterov` and `two_tap`.
+        weight_decay: >= 0, on weights only; decoupled for `adamw`, an L2 gradient elsewhere.
+        schedule: Shape of the learning rate over training, one of `SCHEDULES`.
+        warmup: Share of all steps over which the rate rises linearly from 0, in [0, 1).
+        batch_size: Rows a step, >= 1.
+        epochs: Passes over the training rows; the horizon of `schedule`.
+        dropout: Share of hidden units dropped a step, in [0, 1).
+        input_dropout: Share of inputs dropped a step, in [0, 1).
+        input_noise: Standard deviation of Gaussian noise on the scaled inputs, >= 0.
+        label_smoothing: Share of a label spread evenly over all classes, in [0, 1).
+
+    Raises:
+        SettingsError: A value is out of its range or of a wrong type.
+    """
+
+    hidden: tuple[int, ...] = (128,)
+    activation: str = "relu"
+    bias: bool = True
+    init: str = "he"
+    init_scale: float = 1.0
+    loss: str = "cross_entropy"
+    optimizer: str = "adam"
+    learning_rate: float = 1e-3
+    momentum: float = 0.9
+    weight_decay: float = 0.0
+    schedule: str = "constant"
+    warmup: float = 0.0
+    batch_size: int = 128
+    epochs: int = 10
+    dropout: float = 0.0
+    input_dropout: float = 0.0
+    input_noise: float = 0.0
+    label_smoothing: float = 0.0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "hidden", _widths(self.hidden))
+        for name, allowed in _NAMED.items():
+            _check_named(name, getattr(self, name), allowed)
+        for name, least in _COUNTS.items():
+            object.__setattr__(self, name, _count(name, getattr(self, name), least))
+        for name, (low, high, open_low) in _RANGES.items():
+            value = _number(name, getattr(self, name), low, high, open_low=open_low)
+            object.__setattr__(self, name, value)
+        if not isinstance(self.bias, bool):
+            raise SettingsError(f"`bias` must be true or false, got {self.bias!r}; use true.")
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Settings from plain values, as read from JSON or TOML.
+
+        Raises:
+            SettingsError: A name is unknown (the nearest is suggested) or a value is out of range.
+        """
+        for name in values:
+            check_name(name)
+        return cls(**values)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, ready for JSON."""
+        return {**asdict(self), "hidden": list(self.hidden)}
+
+
+def check_name(name: str) -> None:
+    """Raise `SettingsError` unless `name` is a hyperparameter; the nearest name is suggested."""
+    if name not in NAMES:
+        raise SettingsError(f"`{name}` is no hyperparameter; {suggestion(name, NAMES)}")
+
+
+NAMES = tuple(field.name for field in fields(Settings))
+
+_NAMED = {
+    "activation": ACTIVATIONS,
+    "init": INITIALIZERS,
+    "loss": LOSSES,
+    "optimizer": OPTIMIZERS,
+    "schedule": SCHEDULES,
+}
+_COUNTS = {"batch_size": 1, "epochs": 1}
+_RANGES: dict[str, tuple[float, float, bool]] = {  # low, high (excluded), whether low is excluded
+    "init_scale": (0.0, math.inf, True),
+    "learning_rate": (0.0, math.inf, True),
+    "momentum": (0.0, 1.0, False),
+    "weight_decay": (0.0, math.inf, False),
+    "warmup": (0.0, 1.0, False),
+    "dropout": (0.0, 1.0, False),
+    "input_dropout": (0.0, 1.0, False),
+    "input_noise": (0.0, math.inf, False),
+    "label_smoothing": (0.0, 1.0, False),
+}
+
+
+def _widths(hidden: Any) -> tuple[int, ...]:
+    if isinstance(hidden, int):
+        hidden = (hidden,)
+    if not isinstance(hidden, tuple | list):
+        raise SettingsError(f"`hidden` must be a list of widths, got {hidden!r}; use [128, 64].")
+    return tuple(_count("hidden", width, 1) for width in hidden)
+
+
+def _check_named(name: str, value: Any, allowed: tuple[str, ...]) -> None:
+    if value not in allowed:
+        raise SettingsError(
+            f"`{name}` must be a known name, got {value!r}; {suggestion(str(value), allowed)}"
+        )
+
+
+def _count(name: str, value: Any, least: int) -> int:
+    whole = not isinstance(value, bool) and hasattr(value, "__index__")
+    if not whole or int(value) < least:
+        raise SettingsError(
+            f"`{name}` must be a whole number of at least {least}, got {value!r}; use {least}."
+        )
+    return int(value)
+
+
+def _number(name: str, value: Any, low: float, high: float, *, open_low: bool) -> float:
+    interval = f"{'(' if open_low else '['}{low:g}, {high:g})"
+    try:
+        number = math.nan if isinstance(value, bool | str) else float(value)
+    except (TypeError, ValueError):
+        number = math.nan
+    above = number > low if open_low else number >= low
+    if not (above and number < high):
+        example = low if not open_low else 0.001
+        raise SettingsError(f"`{name}` must be in {interval}, got {value!r}; use {example:g}.")
+    return number
