@@ -1,0 +1,219 @@
+"""A dataset: checked arrays ready for training, with the test part sealed off.
+
+Everything that can be wrong with data is found here, once. After that the arrays are read-only,
+labels are class numbers, and what is left to choose (which rows to learn from, how to scale them)
+is a pure function of the data and a seed.
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Self
+
+import numpy as np
+from jaxtyping import Int, Int32
+
+from fleetgrad import keys
+from fleetgrad.data import labels, scaling
+from fleetgrad.data.features import Features, as_features
+from fleetgrad.data.scaling import Scaling
+from fleetgrad.data.sealed import SealedTest
+from fleetgrad.data.splits import Split, stratified
+from fleetgrad.errors import DataError, UsageError
+
+TEST_FRACTION = 1 / 5
+VALIDATION_FRACTION = 1 / 6
+_SEALING = (0, 1)  # counters of the sealing's draw, which no replicate's split has
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Dataset:
+    """Labelled rows to learn from, and a sealed test part.
+
+    Args:
+        name: What reports call it.
+        x: Features of the training part, uint8 or float32, C-contiguous, read-only.
+        y: Class numbers of the training part.
+        classes: The label each class number stands for, sorted.
+        image_shape: (height, width[, channels]) where rows are images.
+        feature_names: One for each feature, where they are known.
+        test: The test part, sealed.
+    """
+
+    name: str
+    x: Features
+    y: Int32[np.ndarray, " rows"]
+    classes: labels.Classes
+    image_shape: tuple[int, ...] | None
+    feature_names: tuple[str, ...] | None
+    test: SealedTest
+
+    @classmethod
+    def from_arrays(
+        cls,
+        X: Any,  # noqa: N803
+        y: Any,
+        X_test: Any = None,  # noqa: N803
+        y_test: Any = None,
+        *,
+        name: str = "arrays",
+        image_shape: tuple[int, ...] | None = None,
+        feature_names: tuple[str, ...] | None = None,
+        seed: int = 0,
+    ) -> Self:
+        """A dataset from arrays; without a test part, a stratified fifth of the rows is sealed off.
+
+        Args:
+            X: (rows, features), or images (rows, height, width[, channels]), of any real type.
+            y: A label for each row: whole numbers, truth values, or text.
+            X_test: Test features, of the same kind as `X`.
+            y_test: Their labels, each of which must occur in `y`.
+            name: What reports call it.
+            image_shape: (height, width[, channels]) where `X` has images as flat rows.
+            feature_names: One for each feature; a data frame brings its own.
+            seed: Decides which rows are sealed off. Leave it: then the test part is a property of
+                the data, and results on the same data can be compared.
+
+        Raises:
+            DataError: The data cannot be learned from; the message says where and what to do.
+        """
+        x, own_shape = as_features(X, "X")
+        shape = _agreed_shape(own_shape, image_shape, x.shape[1])
+        names = _feature_names(X, feature_names, x.shape[1])
+        numbers, classes = labels.encode(y, len(x), "y")
+        if (X_test is None) != (y_test is None):
+            raise UsageError(
+                "`X_test` and `y_test` must be given together, got one of them; give both, or "
+                "neither to have a fifth of the rows sealed off."
+            )
+        if X_test is None:
+            train, test = stratified(
+                numbers, TEST_FRACTION, keys.generator(seed, "split", *_SEALING)
+            )
+            sealed = SealedTest(_rows(x, test), numbers[test])
+            x, numbers = _rows(x, train), numbers[train]
+        else:
+            sealed = _sealed(X_test, y_test, x, classes)
+        _check_enough(numbers, classes)
+        return cls(name, x, numbers, classes, shape, names, sealed)
+
+    @property
+    def rows(self) -> int:
+        """How many rows there are to learn from."""
+        return len(self.y)
+
+    @property
+    def features(self) -> int:
+        """How many features a row has."""
+        return int(self.x.shape[1])
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256, in hexadecimal, of all that the data is, the test part too; not of its name."""
+        head = [
+            str(self.x.dtype),
+            self.x.shape,
+            self.classes.tolist(),
+            self.image_shape,
+            self.feature_names,
+            self.test.fingerprint,
+        ]
+        digest = hashlib.sha256(json.dumps(head).encode())
+        digest.update(self.x.data)
+        digest.update(np.ascontiguousarray(self.y).data)
+        return digest.hexdigest()
+
+    def split(self, replicate: int, seed: int, fraction: float | None = None) -> Split:
+        """Cut the rows into training and validation, class by class.
+
+        Args:
+            replicate: Which of the equally sized cuts, >= 0.
+            seed: The run's seed, >= 0.
+            fraction: Share of the rows to validate on, in (0, 1); a sixth by default.
+
+        Returns:
+            Row numbers; how many depends on the labels and the fraction alone.
+
+        Raises:
+            UsageError: The fraction is no share.
+        """
+        fraction = VALIDATION_FRACTION if fraction is None else fraction
+        if not 0 < fraction < 1:
+            raise UsageError(
+                f"`fraction` must be in (0, 1), got {fraction!r}; use 0.2 to validate on a fifth."
+            )
+        return Split(*stratified(self.y, fraction, keys.generator(seed, "split", replicate)))
+
+    def scaling(self, rows: Int[np.ndarray, " rows"]) -> Scaling:
+        """How to scale features, fitted on these rows alone."""
+        return scaling.fit(self.x, rows)
+
+    def __repr__(self) -> str:
+        return (
+            f"Dataset({self.name!r}: {self.rows:,} rows of {self.features} features, "
+            f"{len(self.classes)} classes; {self.test.rows:,} test rows, sealed)"
+        )
+
+
+def _sealed(X_test: Any, y_test: Any, x: Features, classes: labels.Classes) -> SealedTest:  # noqa: N803
+    x_test, _ = as_features(X_test, "X_test")
+    if x_test.shape[1] != x.shape[1]:
+        raise DataError(
+            f"`X_test` must have the features of `X`, {x.shape[1]} a row, got {x_test.shape[1]}; "
+            "give both the same columns."
+        )
+    if x_test.dtype != x.dtype:
+        raise DataError(
+            f"`X_test` must be of the same kind as `X`, got {x_test.dtype} and {x.dtype}: one may "
+            "be scaled and the other not; give both as uint8, or both as floats scaled alike."
+        )
+    return SealedTest(x_test, labels.encode_as(y_test, len(x_test), classes, "y_test"))
+
+
+def _rows(x: Features, rows: Int32[np.ndarray, " rows"]) -> Features:
+    part: Features = x[rows]
+    part.flags.writeable = False
+    return part
+
+
+def _agreed_shape(
+    own: tuple[int, ...] | None, given: tuple[int, ...] | None, features: int
+) -> tuple[int, ...] | None:
+    if given is None:
+        return own
+    given = tuple(int(side) for side in given)
+    fits = len(given) in {2, 3} and int(np.prod(given)) == features and own in {None, given}
+    if not fits:
+        raise DataError(
+            f"`image_shape` must be (height, width[, channels]) of the {features} features"
+            f"{f' and equal {own}, the shape of `X`' if own else ''}, got {given}; leave it out "
+            "where rows are no images."
+        )
+    return given
+
+
+def _feature_names(
+    X: Any,  # noqa: N803
+    given: tuple[str, ...] | None,
+    features: int,
+) -> tuple[str, ...] | None:
+    names = getattr(X, "columns", None) if given is None else given
+    if names is None:
+        return None
+    names = tuple(str(name) for name in names)
+    if len(names) != features or len(set(names)) != features:
+        raise DataError(
+            f"`feature_names` must be {features} different names, one for each feature, got "
+            f"{len(names)} ({len(set(names))} different); give each feature a name of its own."
+        )
+    return names
+
+
+def _check_enough(y: Int32[np.ndarray, " rows"], classes: labels.Classes) -> None:
+    if np.bincount(y).max() < 2:  # noqa: PLR2004
+        raise DataError(
+            f"`y` must leave at least two rows of some class to learn from and validate on, got "
+            f"{len(y)} rows of {len(classes)} classes besides the test part; give at least three "
+            "rows a class."
+        )

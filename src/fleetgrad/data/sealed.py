@@ -1,0 +1,74 @@
+"""The test part of a dataset, sealed.
+
+Nothing that searches can look at it by accident: its arrays have no public name, and the one way
+in, `SealedTest.open`, writes down that it was opened before it hands anything out.
+"""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Int32
+
+from fleetgrad.data.features import Features
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Opened:
+    """A test part that has been opened.
+
+    Args:
+        x: Features, of the same type as the training part's.
+        y: Class numbers.
+        opening: Which opening this is; 1 is the first, and the only one that counts as untouched.
+    """
+
+    x: Features
+    y: Int32[np.ndarray, " rows"]
+    opening: int
+
+
+class SealedTest:
+    """Test rows that can be counted, and opened on the record.
+
+    Args:
+        x: Features.
+        y: Class numbers, as many.
+    """
+
+    __slots__ = ("_x", "_y")
+
+    def __init__(self, x: Features, y: Int32[np.ndarray, " rows"]) -> None:
+        assert len(x) == len(y) > 0
+        self._x, self._y = x, y
+
+    @property
+    def rows(self) -> int:
+        """How many rows are sealed."""
+        return len(self._y)
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of the sealed bytes, which tells nothing about them."""
+        digest = hashlib.sha256(f"{self._x.dtype} {self._x.shape}".encode())
+        digest.update(self._x.data)
+        digest.update(np.ascontiguousarray(self._y).data)
+        return digest.hexdigest()
+
+    def open(self, opened_by: str, record: Callable[[str], int]) -> Opened:
+        """Break the seal.
+
+        Args:
+            opened_by: Who opens it, in words, for the record.
+            record: Writes the opening down durably and returns its number, 1 for the first; called
+                before any array is handed out, and if it fails, none is.
+
+        Returns:
+            The arrays and the number of the opening.
+        """
+        opening = record(opened_by)
+        return Opened(self._x, self._y, opening)
+
+    def __repr__(self) -> str:
+        return f"SealedTest({self.rows:,} rows)"

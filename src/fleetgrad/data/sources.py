@@ -1,0 +1,147 @@
+"""Where data comes from: a name, a folder or a file, and one function that loads any of them."""
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from fleetgrad.data import archives, catalog, download, folders, pickles, tables
+from fleetgrad.data.dataset import Dataset
+from fleetgrad.data.download import Watcher
+from fleetgrad.errors import DataError, UsageError, suggestion
+
+NAMES = ("digits", *catalog.SETS)
+READERS: dict[str, Callable[[Path], Dataset]] = {
+    ".npz": archives.read,
+    ".pickle": pickles.read,
+    ".pkl": pickles.read,
+}
+KINDS = f"{', '.join(NAMES)}, a folder of the four IDX files, .npz, .pkl, .csv or .csv.gz"
+
+
+def load(
+    source: str | os.PathLike[str],
+    *,
+    target: str | None = None,
+    data_dir: str | os.PathLike[str] | None = None,
+    progress: Watcher | None = None,
+) -> Dataset:
+    """A dataset by name, or from a folder or a file.
+
+    Args:
+        source: One of `NAMES` (use `./mnist` for a folder that has such a name), a folder of the
+            four IDX files, or a file: `.npz` with X, y[, X_test, y_test] or x_train, y_train,
+            x_test, y_test; `.pkl`, as the notebook wrote; `.csv` or `.csv.gz` with a header row.
+        target: The label column of a table; the last one by default.
+        data_dir: Where named sets are looked for first, itself or its subfolder of the set's name;
+            FLEETGRAD_DATA where not given. Then the cache is asked, then the mirrors.
+        progress: Told of a download's every piece.
+
+    Raises:
+        DataError: The source is unknown, or what it holds cannot be learned from.
+        DownloadError: A named set is nowhere here and cannot be fetched.
+        UsageError: `target` was given for what is no table.
+    """
+    path = Path(source)
+    is_table = str(source) not in NAMES and path.name.lower().endswith((".csv", ".csv.gz"))
+    if is_table:
+        return tables.read(path, target)
+    if target is not None:
+        raise UsageError(
+            f"`target` must name a column of a table, got {target!r} for `{source}`, which is none; "
+            "leave it out."
+        )
+    if str(source) == "digits":
+        return _digits()
+    if str(source) in catalog.SETS:
+        return _named(str(source), data_dir, progress)
+    return _from_path(path)
+
+
+def fetch(
+    name: str,
+    *,
+    mirrors: Sequence[str] | None = None,
+    progress: Watcher | None = None,
+    timeout: float = download.TIMEOUT,
+) -> Path:
+    """The folder in the user's cache that holds a named set, fetched where it is not there yet.
+
+    Args:
+        name: A key of `catalog.SETS`.
+        mirrors: Addresses to ask instead of the usual ones.
+        progress: Told of every piece that arrives.
+        timeout: Seconds to wait for a mirror to say anything.
+
+    Raises:
+        DataError: No such name, or the cache cannot be written.
+        DownloadError: Every mirror failed.
+    """
+    if name not in catalog.SETS:
+        raise DataError(
+            f"only named sets can be fetched, got {name!r}; {suggestion(name, catalog.SETS)}"
+        )
+    named, folder = catalog.SETS[name], cache() / name
+    for remote in named.files:
+        download.fetch(
+            remote, mirrors or named.mirrors, folder, progress=progress, timeout=timeout
+        )
+    return folder
+
+
+def cache() -> Path:
+    """The user's cache: FLEETGRAD_CACHE, or `fleetgrad` below XDG_CACHE_HOME or `~/.cache`."""
+    own = os.environ.get("FLEETGRAD_CACHE")
+    if own:
+        return Path(own)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "fleetgrad"
+
+
+def _digits() -> Dataset:
+    from sklearn.datasets import load_digits  # noqa: PLC0415 - a second, for this set alone
+
+    digits = load_digits()
+    return Dataset.from_arrays(digits.images.astype("uint8"), digits.target, name="digits")
+
+
+def _named(
+    name: str, data_dir: str | os.PathLike[str] | None, progress: Watcher | None
+) -> Dataset:
+    given = data_dir or os.environ.get("FLEETGRAD_DATA")
+    files = _in_data_dir(name, Path(given)) if given else None
+    files = files or folders.find(fetch(name, progress=progress))
+    assert files is not None
+    return folders.read(files, name)
+
+
+def _in_data_dir(name: str, folder: Path) -> tuple[Path, ...] | None:
+    if not folder.is_dir():
+        raise DataError(
+            f"`data_dir` (or FLEETGRAD_DATA) must be a folder, got `{folder}`, which is none; "
+            "check the path, or leave it out to use the cache and the mirrors."
+        )
+    files = folders.find(folder / name) or folders.find(folder)
+    held = catalog.recognized(files[1]) if files else None
+    if held not in {None, name}:
+        raise DataError(
+            f"`{folder}` must hold `{name}`, got the files of `{held}`; load `{held}`, or name "
+            f"another `data_dir`."
+        )
+    return files
+
+
+def _from_path(path: Path) -> Dataset:
+    if path.is_dir():
+        files = folders.find(path)
+        if files is None:
+            raise DataError(
+                f"`{path}` must hold the four IDX files ({folders.FILES[0]}[.gz] and so on), got "
+                "none of them; check the folder."
+            )
+        return folders.read(files, path.resolve().name)
+    reader = READERS.get(path.suffix.lower())
+    if path.exists() and reader is not None:
+        return reader(path)
+    found = "a file of another kind" if path.exists() else "no such file or folder"
+    raise DataError(
+        f"data must be one of: {KINDS}; got `{path}`, {found}; {suggestion(str(path), NAMES)}"
+    )

@@ -1,0 +1,70 @@
+"""One writer a run directory.
+
+The lock is the kernel's (`flock`), so it goes when its process goes, however it goes. The file
+stays and says who held it last; only the lock on it counts.
+"""
+
+import fcntl
+import json
+import os
+import socket
+from pathlib import Path
+from typing import BinaryIO
+
+from fleetgrad.errors import RunError
+
+
+class Lock:
+    """The exclusive right to write to a run, held from construction until `release`.
+
+    Args:
+        path: The lock file, made where it is missing; a link is refused.
+
+    Raises:
+        RunError: Another process holds it; the message names its pid and host.
+        OSError: The file cannot be made.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._file: BinaryIO = path.open("r+b", buffering=0, opener=_opener)
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _check_still_there(self._file, path)
+            _sign(self._file)
+        except BlockingIOError:
+            holder = _holder(self._file)
+            self._file.close()
+            raise RunError(
+                f"a run must have one writer, got a second: `{path.parent}` is being written by "
+                f"{holder}; wait for it or stop it, or read with `fleetgrad show`."
+            ) from None
+        except BaseException:
+            self._file.close()
+            raise
+
+    def release(self) -> None:
+        """Let the next writer in."""
+        self._file.close()
+
+
+def _opener(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_CREAT | os.O_NOFOLLOW, 0o666)
+
+
+def _check_still_there(file: BinaryIO, path: Path) -> None:
+    # A creation that failed removes its directory: a lock on a deleted file would bar nobody.
+    if not path.exists() or not os.path.samestat(os.fstat(file.fileno()), path.stat()):
+        raise BlockingIOError
+
+
+def _sign(file: BinaryIO) -> None:
+    file.truncate(0)
+    file.write(json.dumps({"pid": os.getpid(), "host": socket.gethostname()}).encode())
+
+
+def _holder(file: BinaryIO) -> str:
+    try:
+        signature = json.loads(file.read(1000))
+        return f"process {int(signature['pid'])} on {signature['host']}"
+    except (ValueError, TypeError, KeyError):  # it has the lock and has not signed yet
+        return "another process"

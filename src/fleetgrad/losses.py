@@ -1,0 +1,91 @@
+"""What training minimizes, and what it reports.
+
+Each loss has two sides: the `objective` whose gradient is followed, a number for the batch, and
+the loss it `reports`. They differ only for the notebook's rule, which followed the squared error
+but logged the cross-entropy.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int
+
+from fleetgrad.network import rounded_sigmoid
+
+Logits = Float[Array, "batch classes"]
+Targets = Float[Array, "batch classes"]
+Scalar = Float[Array, ""]
+
+
+class Loss(NamedTuple):
+    """A loss over a batch; each side maps (logits, targets) to one number.
+
+    `probabilities` maps logits (batch, classes) to class probabilities that sum to 1.
+    """
+
+    objective: Callable[[Logits, Targets], Scalar]
+    reports: Callable[[Logits, Targets], Scalar]
+    probabilities: Callable[[Logits], Float[Array, "batch classes"]]
+
+
+def cross_entropy(logits: Logits, targets: Targets) -> Scalar:
+    """Mean over the batch of -sum(t log softmax(z))."""
+    return -jnp.mean(jnp.sum(targets * jax.nn.log_softmax(logits), axis=-1))
+
+
+def binary_cross_entropy_sum(logits: Logits, targets: Targets) -> Scalar:
+    """Sum over batch and outputs of -(t ln s(z) + (1 - t) ln(1 - s(z))), finite for finite z."""
+    return jnp.sum(jax.nn.softplus(logits) - targets * logits)
+
+
+def binary_cross_entropy(logits: Logits, targets: Targets) -> Scalar:
+    """Mean over the batch of the cross-entropy summed over independent logistic outputs."""
+    return binary_cross_entropy_sum(logits, targets) / logits.shape[0]
+
+
+def squared_error(logits: Logits, targets: Targets) -> Scalar:
+    """Mean over the batch of the squared error summed over logistic outputs (Brier 1950)."""
+    return jnp.mean(jnp.sum((targets - jax.nn.sigmoid(logits)) ** 2, axis=-1))
+
+
+def notebook_squared_error(logits: Logits, targets: Targets) -> Scalar:
+    """Squared error summed over batch and outputs, its slope taken at the rounded logits."""
+    return jnp.sum((targets - rounded_sigmoid(logits)) ** 2)
+
+
+def smooth(
+    labels: Int[Array, " batch"], classes: int, smoothing: Scalar
+) -> Float[Array, "batch classes"]:
+    """One-hot targets with a share `smoothing` spread over all classes (Szegedy et al. 2016)."""
+    return jax.nn.one_hot(labels, classes) * (1 - smoothing) + smoothing / classes
+
+
+def _normalized_sigmoid(logits: Logits) -> Float[Array, "batch classes"]:
+    # s(z) = exp(log s(z)); a softmax of log s(z) divides by the sum without underflow.
+    return jax.nn.softmax(jax.nn.log_sigmoid(logits), axis=-1)
+
+
+def _softmax(logits: Logits) -> Float[Array, "batch classes"]:
+    return jax.nn.softmax(logits, axis=-1)
+
+
+LOSSES: Mapping[str, Loss] = {
+    "binary_cross_entropy": Loss(binary_cross_entropy, binary_cross_entropy, _normalized_sigmoid),
+    "cross_entropy": Loss(cross_entropy, cross_entropy, _softmax),
+    "notebook": Loss(notebook_squared_error, binary_cross_entropy_sum, _normalized_sigmoid),
+    "squared_error": Loss(squared_error, squared_error, _normalized_sigmoid),
+}
+
+
+def correct(logits: Logits, labels: Int[Array, " batch"]) -> Int[Array, " batch"]:
+    """1 where the largest logit is the label's, else 0."""
+    return (jnp.argmax(logits, axis=-1) == labels).astype(jnp.int32)
+
+
+def nll(logits: Logits, labels: Int[Array, " batch"], loss: str) -> Float[Array, " batch"]:
+    """Negative log-likelihood of each row's label under the loss's probabilities."""
+    if LOSSES[loss].probabilities is not _softmax:
+        logits = jax.nn.log_sigmoid(logits)
+    return -jnp.take_along_axis(jax.nn.log_softmax(logits), labels[:, None], axis=-1)[:, 0]

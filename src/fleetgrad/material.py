@@ -1,0 +1,87 @@
+"""What members learn from: the rows, each replicate's view of them, and every random draw.
+
+A replicate is a seed with a split of its own, so repeating settings over replicates repeats the
+choice of training rows, the initial weights, the order of rows and the noise.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import jax
+import numpy as np
+from jaxtyping import Float, Int, Num
+
+from fleetgrad import keys, network
+from fleetgrad.settings import Settings
+
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """One replicate's view: which rows train, which validate, how inputs are scaled.
+
+    Args:
+        train: Row numbers.
+        validation: Row numbers, the same count in every view, or none at all.
+        shift, scale: Scaled input = (x - shift) * scale, per feature; fitted on `train` alone.
+    """
+
+    train: Int[np.ndarray, " train"]
+    validation: Int[np.ndarray, " validation"]
+    shift: Float[np.ndarray, "*batch features"]
+    scale: Float[np.ndarray, "*batch features"]
+
+
+@dataclass(frozen=True, eq=False)
+class Material:
+    """Rows with labels, and the view of each replicate.
+
+    Args:
+        x: uint8 or float32 inputs; never scaled here.
+        y: Class indices, int32.
+        classes: How many there are.
+        views: Replicate -> its view.
+    """
+
+    x: Num[np.ndarray, "rows features"]
+    y: Int[np.ndarray, " rows"]
+    classes: int
+    views: Mapping[int, View]
+
+    @property
+    def features(self) -> int:
+        """Inputs a row."""
+        return self.x.shape[1]
+
+
+class Draws(Protocol):
+    """Every random choice of a member's training."""
+
+    def initial(self, settings: Settings, replicate: int, features: int, classes: int) -> Any:
+        """Initial parameters, as `network.init` gives them."""
+
+    def order(self, rows: Int[np.ndarray, " rows"], replicate: int, epoch: int) -> np.ndarray:
+        """The rows in the order of this epoch."""
+
+    def noise(self, replicate: int, epoch: int) -> np.ndarray:
+        """Key data (two words) of the masks and noise of this epoch."""
+
+
+@dataclass(frozen=True)
+class SeededDraws:
+    """The draws of a run, from `keys` and one seed; none depends on the candidate."""
+
+    seed: int
+
+    def initial(self, settings: Settings, replicate: int, features: int, classes: int) -> Any:
+        """Weights drawn for this replicate by the settings' rule."""
+        generator = keys.generator(self.seed, "init", replicate)
+        return network.init(generator, settings, features, classes)
+
+    def order(self, rows: Int[np.ndarray, " rows"], replicate: int, epoch: int) -> np.ndarray:
+        """The rows, shuffled."""
+        return keys.generator(self.seed, "shuffle", replicate, epoch).permutation(rows)
+
+    def noise(self, replicate: int, epoch: int) -> np.ndarray:
+        """Words of the key for this replicate and epoch."""
+        return np.asarray(jax.random.key_data(keys.key(self.seed, "noise", replicate, epoch)))

@@ -1,0 +1,175 @@
+"""The dense network: how its weights are drawn, and what it computes.
+
+Parameters are a tuple of layers, each `{"weight": (inputs, outputs)}` with a `"bias": (outputs,)`
+where the settings ask for one. Drawing is NumPy (it happens once a member and must not cost a
+compilation); applying is JAX.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float
+
+from fleetgrad.settings import Settings
+
+Layer = dict[str, Array]
+Params = tuple[Layer, ...]
+
+
+@jax.custom_jvp
+def rounded_sigmoid(x: Float[Array, "..."]) -> Float[Array, "..."]:
+    """The logistic function with its slope taken at the rounded input (half to even).
+
+    The rule of the coursework notebook: d/dx is s(r) (1 - s(r)) with r = rint(x).
+    """
+    return jax.nn.sigmoid(x)
+
+
+@rounded_sigmoid.defjvp
+def _rounded_sigmoid_jvp(
+    primals: tuple[Array], tangents: tuple[Array]
+) -> tuple[Array, Array]:
+    (x,), (tangent,) = primals, tangents
+    at_rounded = jax.nn.sigmoid(jnp.rint(x))
+    return jax.nn.sigmoid(x), at_rounded * (1 - at_rounded) * tangent
+
+
+ACTIVATIONS: Mapping[str, Callable[[Array], Array]] = {
+    "elu": jax.nn.elu,
+    "gelu": jax.nn.gelu,
+    "leaky_relu": jax.nn.leaky_relu,
+    "relu": jax.nn.relu,
+    "rounded_sigmoid": rounded_sigmoid,
+    "sigmoid": jax.nn.sigmoid,
+    "silu": jax.nn.silu,
+    "tanh": jnp.tanh,
+}
+
+
+def _orthogonal(draw: np.random.Generator, inputs: int, outputs: int) -> np.ndarray:
+    tall = draw.standard_normal((max(inputs, outputs), min(inputs, outputs)), np.float32)
+    q, r = np.linalg.qr(tall)
+    q = q * np.sign(np.diag(r))  # makes the draw uniform over rotations (Mezzadri 2007)
+    return q if inputs >= outputs else q.T
+
+
+def _gaussian(deviation: Callable[[int, int], float]) -> Callable[..., np.ndarray]:
+    def draw(generator: np.random.Generator, inputs: int, outputs: int) -> np.ndarray:
+        weight = generator.standard_normal((inputs, outputs), np.float32)
+        return weight * np.float32(deviation(inputs, outputs))
+
+    return draw
+
+
+INITIALIZERS: Mapping[str, Callable[[np.random.Generator, int, int], np.ndarray]] = {
+    "glorot": _gaussian(lambda inputs, outputs: (2 / (inputs + outputs)) ** 0.5),  # Glorot 2010
+    "he": _gaussian(lambda inputs, _: (2 / inputs) ** 0.5),  # He et al. 2015
+    "lecun": _gaussian(lambda inputs, _: (1 / inputs) ** 0.5),  # LeCun et al. 1998
+    "normal": _gaussian(lambda *_: 1.0),
+    "orthogonal": _orthogonal,  # Saxe et al. 2014
+}
+
+
+def layer_sizes(hidden: tuple[int, ...], features: int, classes: int) -> list[tuple[int, int]]:
+    """(inputs, outputs) of every layer, first to last."""
+    widths = (features, *hidden, classes)
+    return list(zip(widths[:-1], widths[1:], strict=True))
+
+
+def init(
+    generator: np.random.Generator, settings: Settings, features: int, classes: int
+) -> tuple[dict[str, np.ndarray], ...]:
+    """Fresh parameters in float32, as NumPy arrays.
+
+    Args:
+        generator: From `keys.generator(seed, "init", replicate)`.
+        settings: `hidden`, `init`, `init_scale` and `bias` are used.
+        features: Inputs of the first layer.
+        classes: Outputs of the last.
+    """
+    draw = INITIALIZERS[settings.init]
+    layers = []
+    for inputs, outputs in layer_sizes(settings.hidden, features, classes):
+        layer = {"weight": draw(generator, inputs, outputs) * np.float32(settings.init_scale)}
+        if settings.bias:
+            layer["bias"] = np.zeros(outputs, np.float32)
+        layers.append(layer)
+    return tuple(layers)
+
+
+def apply(
+    params: Params, activation: str, x: Float[Array, "batch features"]
+) -> Float[Array, "batch classes"]:
+    """The logits for scaled inputs, as used for prediction: nothing is dropped, no noise."""
+    return _forward(params, activation, x, lambda _layer, hidden: hidden)
+
+
+class Noise(NamedTuple):
+    """How one member disturbs its training inputs and units; scalars, each traced."""
+
+    dropout: Float[Array, ""]
+    input_dropout: Float[Array, ""]
+    input_noise: Float[Array, ""]
+
+
+class Noisy(NamedTuple):
+    """Which disturbances a program contains at all; a part of its shape."""
+
+    dropout: bool
+    input_dropout: bool
+    input_noise: bool
+
+
+def apply_noisy(
+    params: Params,
+    activation: str,
+    x: Float[Array, "batch features"],
+    key: jax.Array,
+    noise: Noise,
+    noisy: Noisy,
+) -> Float[Array, "batch classes"]:
+    """The logits as used for training: Gaussian noise, then dropout (Srivastava et al. 2014).
+
+    Layer `i` draws its mask from `fold_in(key, i)`, the inputs from `fold_in(key, 0)` and their
+    noise from `fold_in(key, layers)`, so one disturbance never shifts another's draws.
+    """
+    if noisy.input_noise:
+        draw = jax.random.normal(jax.random.fold_in(key, len(params)), x.shape, x.dtype)
+        x = x + noise.input_noise * draw
+    if noisy.input_dropout:
+        x = _drop(jax.random.fold_in(key, 0), noise.input_dropout, x)
+
+    def disturb(layer: int, hidden: Array) -> Array:
+        if noisy.dropout:
+            return _drop(jax.random.fold_in(key, layer), noise.dropout, hidden)
+        return hidden
+
+    return _forward(params, activation, x, disturb)
+
+
+def keep_mask(
+    key: jax.Array, rate: Float[Array, ""], shape: tuple[int, ...]
+) -> Bool[Array, "batch units"]:
+    """Which units stay, each with probability `1 - rate`, to the nearest 1/65,536."""
+    threshold = jnp.round(rate * 65536).astype(jnp.uint32)
+    return jax.random.bits(key, shape, jnp.uint16) >= threshold
+
+
+def _drop(key: jax.Array, rate: Float[Array, ""], x: Array) -> Array:
+    return jnp.where(keep_mask(key, rate, x.shape), x / (1 - rate), 0)
+
+
+def _forward(
+    params: Params, activation: str, x: Array, disturb: Callable[[int, Array], Array]
+) -> Array:
+    for number, layer in enumerate(params[:-1], start=1):
+        x = disturb(number, ACTIVATIONS[activation](_affine(layer, x)))
+    return _affine(params[-1], x)
+
+
+def _affine(layer: Layer, x: Array) -> Array:
+    product = x @ layer["weight"]
+    return product + layer["bias"] if "bias" in layer else product

@@ -1,0 +1,126 @@
+"""How a gradient becomes a step: optax transformations and learning-rate schedules.
+
+A transformation is built inside the traced function from traced rates, so that no value of a rate
+ever compiles anything again. Schedules are one traced expression over all shapes, chosen by a
+traced number, for the same reason.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, Float, Int
+
+Scalar = Float[Array, ""]
+
+
+class Rates(NamedTuple):
+    """The traced numbers of one member's optimizer, at one step.
+
+    learning_rate is the scheduled one; momentum in [0, 1); weight_decay >= 0.
+    """
+
+    learning_rate: Scalar
+    momentum: Scalar
+    weight_decay: Scalar
+
+
+def two_tap(learning_rate: Scalar, momentum: Scalar) -> optax.GradientTransformation:
+    """The notebook's update: W += D + alpha D_previous, D = -eta g, only one D remembered."""
+
+    def init(params: Any) -> Any:
+        return jax.tree.map(jnp.zeros_like, params)
+
+    def update(grads: Any, previous: Any, params: Any = None) -> tuple[Any, Any]:
+        del params
+        taps = jax.tree.map(lambda g: -learning_rate * g, grads)
+        steps = jax.tree.map(lambda tap, before: tap + momentum * before, taps, previous)
+        return steps, taps
+
+    return optax.GradientTransformation(init, update)
+
+
+def _weights_only(params: Any) -> Any:
+    return jax.tree_util.tree_map_with_path(lambda path, _: path[-1].key == "weight", params)
+
+
+def _with_l2(
+    make: Callable[[Rates], optax.GradientTransformation],
+) -> Callable[[Rates], optax.GradientTransformation]:
+    """Weight decay as the gradient of an L2 penalty, on weights only."""
+
+    def build(rates: Rates) -> optax.GradientTransformation:
+        decay = optax.add_decayed_weights(rates.weight_decay, mask=_weights_only)
+        return optax.chain(decay, make(rates))
+
+    return build
+
+
+def _sgd(rates: Rates) -> optax.GradientTransformation:
+    return optax.sgd(rates.learning_rate)
+
+
+def _momentum(rates: Rates) -> optax.GradientTransformation:
+    return optax.sgd(rates.learning_rate, rates.momentum)
+
+
+def _nesterov(rates: Rates) -> optax.GradientTransformation:
+    return optax.sgd(rates.learning_rate, rates.momentum, nesterov=True)
+
+
+def _adam(rates: Rates) -> optax.GradientTransformation:
+    return optax.adam(rates.learning_rate)
+
+
+def _adamw(rates: Rates) -> optax.GradientTransformation:
+    return optax.adamw(
+        rates.learning_rate, weight_decay=rates.weight_decay, mask=_weights_only
+    )
+
+
+def _rmsprop(rates: Rates) -> optax.GradientTransformation:
+    return optax.rmsprop(rates.learning_rate)
+
+
+def _two_tap(rates: Rates) -> optax.GradientTransformation:
+    return two_tap(rates.learning_rate, rates.momentum)
+
+
+OPTIMIZERS: Mapping[str, Callable[[Rates], optax.GradientTransformation]] = {
+    "adam": _with_l2(_adam),  # Kingma and Ba 2015
+    "adamw": _adamw,  # Loshchilov and Hutter 2019
+    "momentum": _with_l2(_momentum),  # Polyak 1964
+    "nesterov": _with_l2(_nesterov),  # Sutskever et al. 2013
+    "rmsprop": _with_l2(_rmsprop),  # Tieleman and Hinton 2012
+    "sgd": _with_l2(_sgd),
+    "two_tap": _with_l2(_two_tap),  # the coursework notebook
+}
+
+SCHEDULES: Mapping[str, int] = {"constant": 0, "cosine": 1, "linear": 2, "one_cycle": 3}
+
+
+def scheduled(
+    schedule: Int[Array, ""], warmup: Scalar, step: Int[Array, ""], steps: Int[Array, ""]
+) -> Scalar:
+    """The factor on the peak learning rate at `step` of `steps`, in [0, 1].
+
+    Over the first `warmup` share the factor rises linearly to 1; then it stays (`constant`), or
+    falls to 0 along a half cosine (`cosine`; Loshchilov and Hutter 2017) or a line (`linear`).
+    `one_cycle` (Smith and Topin 2018) rises and falls along half cosines, from 1/25, and takes a
+    `warmup` of 0 to mean its customary 0.3.
+    """
+    one_cycle = schedule == SCHEDULES["one_cycle"]
+    share = jnp.where(one_cycle & (warmup == 0), 0.3, warmup)
+    rising = share * steps
+    up = jnp.clip((step + 1) / jnp.maximum(rising, 1), 0, 1)
+    up = jnp.where(one_cycle, 1 / 25 + (1 - 1 / 25) * _half_cosine(1 - up), up)
+    done = jnp.clip((step - rising) / jnp.maximum(steps - rising, 1), 0, 1)
+    falls = jnp.stack([jnp.ones_like(done), _half_cosine(done), 1 - done, _half_cosine(done)])
+    return jnp.where(step < rising, up, falls[schedule])
+
+
+def _half_cosine(share: Scalar) -> Scalar:
+    """1 at 0, 0 at 1, along half a cosine."""
+    return (1 + jnp.cos(jnp.pi * share)) / 2

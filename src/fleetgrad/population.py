@@ -1,0 +1,304 @@
+"""Many members training side by side: one program a shape, every core or card busy.
+
+A member is one network: a candidate's settings at one replicate. Members whose settings need the
+same program (`train.Shape`) form a cohort and share one compilation, whatever their rates and
+however many they are. Work is a queue of short stretches of steps, fewest epochs first; each lane
+(a core, or a card) takes the next stretch as soon as it is free, so mixed shapes pack without
+holes and a clock can stop the fleet between two stretches. On a CPU a lane runs one member at a
+time, whose weights then stay in that core's cache; on a card it runs many at once.
+
+State lives here between calls: `keep` drops losers and costs nothing, `state` and `restore` carry
+survivors through a file.
+"""
+
+import heapq
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+from jaxtyping import Float
+
+from fleetgrad import memory, train
+from fleetgrad.errors import RunError, SettingsError
+from fleetgrad.feeds import Feeds
+from fleetgrad.machine import Machine
+from fleetgrad.material import Draws, Material
+from fleetgrad.settings import Settings
+
+STRETCH_SECONDS = 0.4  # how long a lane works before it looks at the clock
+GUESSED_FLOPS = 2e10  # a lane's speed before it has been measured, per second
+MOST_EPOCHS_A_CALL = 8
+
+
+class Member(NamedTuple):
+    """One network: a candidate's lasting id, and which replicate of it."""
+
+    candidate: int
+    replicate: int
+
+
+@dataclass
+class Training:
+    """Where one member stands: its state on the device, and its history on the host."""
+
+    member: Member
+    settings: Settings
+    shape: train.Shape
+    rates: train.Rates
+    state: Any
+    steps_per_epoch: int
+    position: int = 0  # steps taken
+    diverged_at: int | None = None
+    curve: list[np.ndarray] = field(default_factory=list)
+
+    @property
+    def epochs(self) -> int:
+        """Whole epochs done."""
+        return self.position // self.steps_per_epoch
+
+    def needs(self, until: int) -> bool:
+        """Whether it has steps to take before epoch `until` ends."""
+        goal = min(until, self.settings.epochs) * self.steps_per_epoch
+        return self.diverged_at is None and self.position < goal
+
+
+class Population:
+    """Members in training.
+
+    Args:
+        material: The rows and each replicate's view of them.
+        settings: Member -> its settings.
+        draws: The random choices.
+        machine: Lanes and compiled programs; share one to share compilations.
+
+    Raises:
+        BudgetError: The members need more memory than the machine has free.
+    """
+
+    def __init__(
+        self,
+        material: Material,
+        settings: Mapping[Member, Settings],
+        draws: Draws,
+        machine: Machine,
+    ) -> None:
+        memory.check(list(settings.values()), material.features, material.classes)
+        self.material = material
+        self.machine = machine
+        self.network_epochs = 0.0
+        self._rows = {
+            device: jax.device_put(train.Rows(material.x, material.y), device)
+            for device in set(machine.lanes)
+        }
+        self._feeds = Feeds(material, draws)
+        self._pace: dict[train.Shape, float] = {}
+        self._lock = threading.Lock()
+        self._training = {
+            member: self._begin(member, one, draws) for member, one in settings.items()
+        }
+
+    @property
+    def members(self) -> tuple[Member, ...]:
+        """Everyone still kept, in the order given."""
+        return tuple(self._training)
+
+    def advance(self, until: int, proceed: Callable[[], bool] = lambda: True) -> bool:
+        """Train every member until it has done `until` epochs, or all that its settings ask for.
+
+        Args:
+            until: Epochs since the start.
+            proceed: Asked before every stretch, from any lane; once false, all lanes stop.
+
+        Returns:
+            Whether everyone arrived. Diverged members count as arrived.
+        """
+        chunks = self._chunks([one for one in self._training.values() if one.needs(until)])
+        queue = [(chunk[0].epochs, number, chunk) for number, chunk in enumerate(chunks)]
+        heapq.heapify(queue)
+        stop = threading.Event()
+
+        def lane(device: jax.Device) -> None:
+            try:
+                while not stop.is_set():
+                    with self._lock:
+                        if not queue:
+                            return
+                        _, number, chunk = heapq.heappop(queue)
+                    if not proceed():
+                        stop.set()
+                        return
+                    self._stretch(device, chunk, until)
+                    if chunk := [one for one in chunk if one.needs(until)]:
+                        with self._lock:
+                            heapq.heappush(queue, (chunk[0].epochs, number, chunk))
+            except BaseException:
+                stop.set()
+                raise
+
+        lanes = self.machine.lanes[: max(1, len(chunks))]
+        with ThreadPoolExecutor(len(lanes)) as pool:
+            working = [pool.submit(lane, device) for device in lanes]
+            try:
+                for future in working:
+                    future.result()
+            finally:
+                stop.set()
+        return not any(one.needs(until) for one in self._training.values())
+
+    def epochs(self, member: Member) -> int:
+        """Whole epochs a member has done."""
+        return len(self._training[member].curve)
+
+    def curve(self, member: Member) -> Float[np.ndarray, "epochs 4"]:
+        """A member's history, a row an epoch; columns as `train.CURVE`."""
+        return np.array(self._training[member].curve, np.float32).reshape(-1, len(train.CURVE))
+
+    def diverged_at(self, member: Member) -> int | None:
+        """The step at which a member's loss was first not finite, or None."""
+        return self._training[member].diverged_at
+
+    def params(self, member: Member) -> Any:
+        """A member's weights, as NumPy arrays."""
+        return jax.tree.map(np.asarray, self._training[member].state.params)
+
+    def keep(self, members: Iterable[Member]) -> None:
+        """Drop everyone else; those kept go on as if nobody had been dropped."""
+        self._training = {member: self._training[member] for member in members}
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Everything `restore` needs to go on, as named arrays."""
+        return {
+            f"{one.member.candidate}.{one.member.replicate}.{name}": array
+            for one in self._training.values()
+            for name, array in _saved(one).items()
+        }
+
+    def restore(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """Put every member where `state` left it.
+
+        Raises:
+            RunError: A member is missing, or its arrays do not fit its settings.
+        """
+        grouped: dict[str, dict[str, np.ndarray]] = defaultdict(dict)
+        for name, array in arrays.items():
+            prefix, _, rest = name.rpartition(".")
+            grouped[prefix][rest] = array
+        for member, one in self._training.items():
+            _load(one, grouped[f"{member.candidate}.{member.replicate}"])
+
+    def _begin(self, member: Member, settings: Settings, draws: Draws) -> Training:
+        features, classes = self.material.features, self.material.classes
+        rows = len(self.material.views[member.replicate].train)
+        steps = rows // settings.batch_size
+        if steps == 0:
+            raise SettingsError(
+                f"`batch_size` must not exceed the {rows} training rows, got "
+                f"{settings.batch_size}; use at most {rows}."
+            )
+        validation = max(len(view.validation) for view in self.material.views.values())
+        shape = train.shape_of(settings, features, classes, validation, epochs=1)
+        # All rows, not this view's, so that a refit on more of them needs no other program.
+        seconds = shape.step_flops * (len(self.material.y) / settings.batch_size) / GUESSED_FLOPS
+        epochs = int(np.clip(STRETCH_SECONDS / max(seconds, 1e-9), 1, MOST_EPOCHS_A_CALL))
+        shape = train.shape_of(settings, features, classes, validation, epochs)
+        params = draws.initial(settings, member.replicate, features, classes)
+        return Training(
+            member=member,
+            settings=settings,
+            shape=shape,
+            rates=train.rates_of(settings, steps),
+            state=train.begin(shape, params),
+            steps_per_epoch=steps,
+        )
+
+    def _chunks(self, waiting: Sequence[Training]) -> list[list[Training]]:
+        """Members that can run in one call: of one shape, and equally far."""
+        groups: dict[tuple[Any, ...], list[Training]] = defaultdict(list)
+        for one in waiting:
+            groups[one.shape, one.position, one.steps_per_epoch].append(one)
+        width = self.machine.width
+        return [
+            group[first : first + width]
+            for group in groups.values()
+            for first in range(0, len(group), width)
+        ]
+
+    def _stretch(self, device: jax.Device, chunk: list[Training], until: int) -> None:
+        """Run one call for members that are equally far, and note where they got to."""
+        first = chunk[0]
+        epoch, start = divmod(first.position, first.steps_per_epoch)
+        stop = self._stop(first, start, until - epoch)
+        arguments = (
+            *self.machine.stack([self._arguments(one, epoch) for one in chunk], device),
+            self._rows[device],
+            np.int32(start),
+            np.int32(stop),
+        )
+        program = self.machine.program(first.shape, device, arguments)
+        began = time.perf_counter()
+        state, curves = program(*arguments)
+        curves = np.asarray(curves)
+        self._note_pace(first.shape, (time.perf_counter() - began) / (stop - start))
+        states = self.machine.unstack(state, len(chunk))
+        rows = [curves] if self.machine.width == 1 else curves
+        for one, state_, curve in zip(chunk, states, rows, strict=False):
+            _note(one, state_, curve, epoch * one.steps_per_epoch + stop)
+        with self._lock:
+            self.network_epochs += len(chunk) * (stop - start) / first.steps_per_epoch
+
+    def _arguments(self, one: Training, epoch: int) -> tuple[Any, train.Rates, train.Feed]:
+        feed = self._feeds.of(one.member.replicate, epoch, one.shape.epochs, one.steps_per_epoch)
+        return one.state, one.rates, feed
+
+    def _stop(self, one: Training, start: int, epochs: int) -> int:
+        pace = self._pace.get(one.shape, one.shape.step_flops / GUESSED_FLOPS)
+        most = min(epochs, one.settings.epochs, one.shape.epochs) * one.steps_per_epoch
+        return min(most, start + max(1, int(STRETCH_SECONDS / pace)))
+
+    def _note_pace(self, shape: train.Shape, seconds: float) -> None:
+        with self._lock:
+            before = self._pace.get(shape, seconds)
+            self._pace[shape] = 0.5 * before + 0.5 * seconds
+
+
+def _note(one: Training, state: Any, curve: np.ndarray, position: int) -> None:
+    """Record where a call left a member: its state, the epochs it completed, its divergence."""
+    before = one.epochs
+    one.state, one.position = state, position
+    diverged_at = int(state.diverged_at)
+    if diverged_at >= 0:
+        one.diverged_at = diverged_at
+        one.position = diverged_at
+    one.curve.extend(curve[: one.epochs - before])
+
+
+def _saved(one: Training) -> dict[str, np.ndarray]:
+    leaves = jax.tree.leaves(one.state)
+    arrays = {f"{number}": np.asarray(leaf) for number, leaf in enumerate(leaves)}
+    curve = np.array(one.curve, np.float32).reshape(-1, len(train.CURVE))
+    return arrays | {"curve": curve, "position": np.array(one.position)}
+
+
+def _load(one: Training, arrays: Mapping[str, np.ndarray]) -> None:
+    expected = jax.tree.leaves(one.state)
+    found = [arrays.get(f"{number}") for number in range(len(expected))]
+    fits = all(
+        array is not None and array.shape == leaf.shape and array.dtype == leaf.dtype
+        for array, leaf in zip(found, expected, strict=True)
+    )
+    if not fits or "curve" not in arrays or "position" not in arrays:
+        raise RunError(
+            f"saved weights must fit their settings, got others for candidate "
+            f"{one.member.candidate}, replicate {one.member.replicate}; start the run anew."
+        )
+    one.state = jax.tree.unflatten(jax.tree.structure(one.state), found)
+    one.curve = list(arrays["curve"])
+    one.position = int(arrays["position"])
+    diverged_at = int(one.state.diverged_at)
+    one.diverged_at = diverged_at if diverged_at >= 0 else None

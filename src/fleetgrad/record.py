@@ -1,0 +1,212 @@
+"""What a run's SQLite file holds, in the words of the search.
+
+Reading trusts nothing: settings pass their own check, payloads must be strict JSON, and whatever
+cannot have been written by us is a damaged record, not a crash.
+"""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from sqlite3 import Connection, IntegrityError
+from typing import Any, NamedTuple
+
+from fleetgrad import database
+from fleetgrad.candidates import Candidates
+from fleetgrad.errors import FleetgradError, RunError
+from fleetgrad.payload import decode, encode
+from fleetgrad.settings import Settings
+from fleetgrad.weights import WeightsFile
+
+
+class CurvePoint(NamedTuple):
+    """How one network stood after one epoch; values are NaN where it had diverged."""
+
+    phase: str
+    candidate: int
+    replicate: int
+    epoch: int
+    train_loss: float
+    train_accuracy: float
+    validation_loss: float
+    validation_accuracy: float
+
+
+class Note(NamedTuple):
+    """Something that happened: when (UTC, ISO 8601), what kind, and its particulars."""
+
+    at: str
+    kind: str
+    payload: dict[str, Any]
+
+
+class Opening(NamedTuple):
+    """An opening of the sealed test part: its number from 1, when, and by whom."""
+
+    number: int
+    at: str
+    opened_by: str
+
+
+class Record:
+    """The tables of one run.
+
+    Args:
+        connection: To a file that `database` opened.
+        path: The file, for messages.
+        write: Whether the connection is the writer's.
+    """
+
+    def __init__(self, connection: Connection, path: Path, *, write: bool) -> None:
+        self._connection = connection
+        self._path = path
+        self._write = write
+
+    def put_candidates(self, generation: int, candidates: Candidates) -> None:
+        """Record what a sampler proposed; the same proposal again changes nothing.
+
+        Raises:
+            RunError: The generation holds other candidates, or an id is taken.
+        """
+        rows = [
+            (int(candidate), int(generation), position, encode(settings.to_dict()))
+            for position, (candidate, settings) in enumerate(candidates)
+        ]
+        query = "SELECT * FROM candidates WHERE generation = ? ORDER BY position"
+        known = self._rows(query, generation)
+        if known and known != rows:
+            raise RunError(
+                f"generation {generation} in `{self._path}` must be proposed as before, got other "
+                "candidates; resume with the seed and the versions that the run began with."
+            )
+        if not known:
+            with self._transaction():
+                self._insert("candidates", 4, rows)
+
+    def generations(self) -> dict[int, Candidates]:
+        """All candidates by generation, each in the order of its proposal."""
+        query = "SELECT generation, id, settings FROM candidates ORDER BY generation, position"
+        found: dict[int, dict[int, Settings]] = {}
+        with self._undamaged():
+            for generation, candidate, text in self._rows(query):
+                members = found.setdefault(int(generation), {})
+                members[int(candidate)] = Settings.from_dict(decode(text))
+        return {
+            generation: Candidates(tuple(members), tuple(members.values()))
+            for generation, members in found.items()
+        }
+
+    def segments(self) -> tuple[str, ...]:
+        """The names of all segments, in the order of their completion."""
+        return tuple(name for (name,) in self._rows("SELECT name FROM segments ORDER BY number"))
+
+    def segment(self, name: str) -> dict[str, Any] | None:
+        """What was recorded with a segment, or None where it is not done."""
+        found = self._rows("SELECT payload FROM segments WHERE name = ?", name)
+        with self._undamaged():
+            return dict(decode(found[0][0])) if found else None
+
+    def curves(self) -> list[CurvePoint]:
+        """Every point measured, ordered by phase, candidate, replicate and epoch."""
+        query = "SELECT * FROM curves ORDER BY phase, candidate, replicate, epoch"
+        with self._undamaged():
+            return [
+                CurvePoint(str(row[0]), *map(int, row[1:4]), *map(_measured, row[4:8]))
+                for row in self._rows(query)
+            ]
+
+    def open_test(self, opened_by: str) -> int:
+        """Record, durably, that the test part is being opened; returns the opening's number."""
+        with self._transaction():
+            query = "INSERT INTO test_openings (at, opened_by) VALUES (?, ?) RETURNING number"
+            (number,) = self._connection.execute(query, (_now(), opened_by)).fetchone()
+        return int(number)
+
+    def test_openings(self) -> list[Opening]:
+        """Every opening of the test part, first to last."""
+        query = "SELECT number, at, opened_by FROM test_openings ORDER BY number"
+        return [Opening(*row) for row in self._rows(query)]
+
+    def note(self, kind: str, payload: Mapping[str, Any]) -> None:
+        """Add something that happened to the run's log."""
+        query = "INSERT INTO notes (at, kind, payload) VALUES (?, ?, ?)"
+        with self._transaction():
+            self._connection.execute(query, (_now(), kind, encode(payload)))
+
+    def notes(self) -> list[Note]:
+        """The run's log, first to last."""
+        query = "SELECT at, kind, payload FROM notes ORDER BY number"
+        with self._undamaged():
+            return [Note(at, kind, dict(decode(text))) for at, kind, text in self._rows(query)]
+
+    def _put_segment(
+        self,
+        name: str,
+        payload: Mapping[str, Any],
+        curves: Sequence[CurvePoint],
+        file: WeightsFile | None,
+        replaced: Sequence[str],
+    ) -> None:
+        known = (file.name, file.sha256, file.size) if file else (None, None, None)
+        segment = (None, name, _now(), encode(payload), *known)
+        with self._transaction():
+            self._insert("segments", 7, [segment])
+            self._insert("curves", 9, [(*_bare(point), name) for point in curves])
+            query = "UPDATE segments SET file = NULL, sha256 = NULL, size = NULL WHERE name = ?"
+            self._connection.executemany(query, [(other,) for other in replaced])
+
+    def _files(self) -> dict[str, WeightsFile]:
+        """The weights files that the record names, by segment."""
+        query = "SELECT name, file, sha256, size FROM segments WHERE file IS NOT NULL"
+        with self._undamaged():
+            return {
+                str(name): WeightsFile(str(file), str(sha256), int(size))
+                for name, file, sha256, size in self._rows(query)
+            }
+
+    def _insert(self, table: str, columns: int, rows: Sequence[tuple[Any, ...]]) -> None:
+        places = ", ".join("?" * columns)
+        try:
+            self._connection.executemany(f"INSERT INTO {table} VALUES ({places})", rows)
+        except IntegrityError as error:
+            raise RunError(
+                f"`{self._path}` takes each of its {table} once, got one again ({error}); "
+                "resume from what `segments()` and `generations()` say is done."
+            ) from error
+
+    def _rows(self, query: str, *values: Any) -> list[Any]:
+        return database.rows(self._connection, self._path, query, *values)
+
+    def _check_writer(self) -> None:
+        if not self._write:
+            raise RunError(
+                f"`{self._path.parent}` must be open for writing, got a reader; open it with "
+                "`Run.open(path, write=True)`."
+            )
+
+    def _transaction(self) -> AbstractContextManager[None]:
+        self._check_writer()
+        return database.transaction(self._connection, self._path)
+
+    @contextmanager
+    def _undamaged(self) -> Iterator[None]:
+        try:
+            yield
+        except RunError:
+            raise
+        except (ArithmeticError, TypeError, ValueError, FleetgradError) as error:
+            raise database.damaged(self._path, error) from error
+
+
+def _bare(point: CurvePoint) -> CurvePoint:
+    """The point in Python's own numbers: SQLite would store NumPy's as bytes, or refuse them."""
+    return CurvePoint(str(point[0]), *map(int, point[1:4]), *map(float, point[4:]))
+
+
+def _measured(value: Any) -> float:
+    return math.nan if value is None else float(value)  # SQLite keeps NaN as NULL
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")

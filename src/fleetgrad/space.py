@@ -1,0 +1,308 @@
+"""What to search: names of hyperparameters and the range of each.
+
+A space says which values a name may take and under which conditions it matters at all; how to
+choose among them is the samplers' business. A plain value fixes a name; a name left out keeps
+its default in `Settings`. As TOML:
+
+    learning_rate = { low = 1e-4, high = 1e-1, log = true }
+    hidden = { choice = [[100, 100], [256, 128]] }
+    momentum = { low = 0.5, high = 0.99, when = { optimizer = "momentum" } }
+    optimizer = { choice = ["adam", "momentum"] }
+    batch_size = 128
+"""
+
+import itertools
+import math
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Self
+
+from fleetgrad import space_text
+from fleetgrad.errors import SettingsError, SpaceError, UsageError, suggestion
+from fleetgrad.ranges import Choice, Float, Int, Range
+from fleetgrad.settings import NAMES, Settings
+
+__all__ = ["Choice", "Float", "Int", "Range", "Space", "default_space"]
+
+_DEFAULTS = Settings()
+_WHOLE = ("batch_size", "epochs")
+_NUMBERS = tuple(name for name in NAMES if isinstance(getattr(_DEFAULTS, name), float))
+
+
+class Space:
+    """Hyperparameters to search, each with its range, and others that are fixed.
+
+    Args:
+        ranges: A `Float`, `Int` or `Choice` to search a name, any other value to fix it. `Int` is
+            for `batch_size` and `epochs`, `Float` for the other numbers, `Choice` for all.
+
+    Raises:
+        SpaceError: A name is unknown (the nearest is suggested), a range holds a value its name
+            cannot take, a condition can never hold or runs in a circle, or nothing is searched.
+
+    >>> space = Space(learning_rate=Float(1e-4, 1e-1, log=True), hidden=Choice((64,), (256, 128)))
+    >>> space.names
+    ('hidden', 'learning_rate')
+    >>> space.decode([0.9, 0.0])
+    {'hidden': (256, 128), 'learning_rate': 0.0001}
+    """
+
+    __slots__ = ("_order", "fixed", "ranges")
+
+    ranges: Mapping[str, Range]
+    fixed: Mapping[str, Any]
+
+    def __init__(self, **ranges: Any) -> None:
+        checked = {name: _checked(name, value) for name, value in ranges.items()}
+        searched: dict[str, Range] = {}
+        fixed: dict[str, Any] = {}
+        for name, value in _in_order(checked):
+            (searched if isinstance(value, Range) else fixed)[name] = value
+        if not searched:
+            raise SpaceError(
+                "a space must have at least one range to search, got none; "
+                "add learning_rate = Float(1e-4, 1e-1, log=True), or train fixed settings instead."
+            )
+        object.__setattr__(self, "ranges", MappingProxyType(searched))
+        object.__setattr__(self, "fixed", MappingProxyType(fixed))
+        for name, span in searched.items():
+            _check_conditions(self, name, span)
+        object.__setattr__(self, "_order", _parents_first(searched))
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise AttributeError(f"a Space never changes; make a new one with another `{name}`.")
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Space) and self.to_dict() == other.to_dict()
+
+    __hash__ = None  # type: ignore[assignment]  # holds mappings; nothing needs it as a key
+
+    def __repr__(self) -> str:
+        held = ", ".join(f"{name}={value!r}" for name, value in _in_order(self._everything()))
+        return f"Space({held})"
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The searched names, in the order of `Settings` (so the order of writing is no matter)."""
+        return tuple(self.ranges)
+
+    @property
+    def dimensions(self) -> int:
+        """How many names are searched."""
+        return len(self.ranges)
+
+    def decode(self, unit: Sequence[float]) -> dict[str, Any]:
+        """The values at a point of the unit cube.
+
+        Args:
+            unit: One number of [0, 1) for each of `names`, shape (dimensions,).
+
+        Returns:
+            Values for `Settings`, fixed ones among them; names whose conditions do not hold are
+            left out.
+        """
+        if len(unit) != self.dimensions:
+            raise UsageError(
+                f"a point of this space has {self.dimensions} numbers, got {len(unit)}; "
+                f"give one for each of {', '.join(self.names)}."
+            )
+        places = dict(zip(self.names, unit, strict=True))
+        return self.build(lambda name, span: span.at(float(places[name])))
+
+    def build(self, pick: Callable[[str, Range], Any]) -> dict[str, Any]:
+        """The values that `pick` gives, asked only for names whose conditions hold."""
+        values = dict(self.fixed)
+        for name in self._order:
+            if self._holds(self.ranges[name].when, values):
+                values[name] = pick(name, self.ranges[name])
+        return dict(_in_order(values))
+
+    def grid(self, n: int) -> list[dict[str, Any]]:
+        """At most `n` distinct points, evenly spread.
+
+        Every dimension gets a level in turn until the next would make more than `n` points; the
+        levels of a number stand in the middle of equal parts of its range.
+
+        Args:
+            n: Most points, >= 1.
+        """
+        levels = _levels([span.levels or n for span in self.ranges.values()], n)
+        points: dict[str, dict[str, Any]] = {}
+        for places in itertools.product(*map(range, levels)):
+            unit = [(place + 0.5) / level for place, level in zip(places, levels, strict=True)]
+            point = self.decode(unit)
+            points.setdefault(repr(point), point)
+        return list(points.values())
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, ready for JSON; `from_dict` gives the space back."""
+        return {name: space_text.plain(value) for name, value in _in_order(self._everything())}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """The space of plain values, as `to_dict` or TOML has them.
+
+        Raises:
+            SpaceError: As for the class, or a range has an unknown or missing part.
+        """
+        found = {name: space_text.parse(name, value, _WHOLE) for name, value in values.items()}
+        return cls(**found)
+
+    def to_toml(self) -> str:
+        """The space as TOML for a person to read and change."""
+        return space_text.write(self.to_dict())
+
+    @classmethod
+    def from_toml(cls, path: str | os.PathLike[str]) -> Self:
+        """The space of a TOML file.
+
+        Raises:
+            SpaceError: The file is missing or not TOML, or means no space; names file and line.
+        """
+        text = space_text.read(Path(path))
+        found = space_text.load(text, path)
+        values: dict[str, Any] = {}
+        for name, value in found.items():
+            with space_text.located(text, path, name):
+                values[name] = _checked(name, space_text.parse(name, value, _WHOLE))
+        with space_text.located(text, path, *values):
+            return cls(**values)
+
+    def _everything(self) -> dict[str, Any]:
+        return {**self.fixed, **self.ranges}
+
+    def _holds(self, when: Mapping[str, Any] | None, values: Mapping[str, Any]) -> bool:
+        for parent, allowed in (when or {}).items():
+            if parent in self.ranges and parent not in values:
+                return False  # the parent itself does not matter here
+            if values.get(parent, getattr(_DEFAULTS, parent)) not in allowed:
+                return False
+        return True
+
+
+def default_space(rows: int, features: int, image: bool) -> Space:
+    """Ranges that suit dense networks without further thought.
+
+    AdamW under a one-cycle schedule (Smith and Topin 2018) forgives most mistakes in its rate, so
+    it is fixed and its rate and regularization are searched. Each distinct shape costs about a
+    second of compiling, so three widths are the only ones; batches grow with the data, so that an
+    epoch always has a few dozen to a few hundred steps.
+
+    Args:
+        rows: Training rows.
+        features: Numbers a row.
+        image: Whether rows are pictures: inputs may then be dropped, neighbors tell the same.
+    """
+    wide = features >= _WIDE or rows > _MANY
+    ranges: dict[str, Any] = {
+        "hidden": Choice(*(_WIDTHS["wide"] if wide else _WIDTHS["narrow"])),
+        "optimizer": "adamw",
+        "schedule": "one_cycle",
+        "learning_rate": Float(5e-4, 2e-2, log=True),
+        "weight_decay": Float(1e-5, 1e-1, log=True),
+        "warmup": Float(0.1, 0.3),
+        "batch_size": next(size for least, size in _BATCHES if rows >= least),
+        "dropout": Float(0.0, 0.4),
+        "label_smoothing": Float(0.0, 0.1),
+    }
+    if image:
+        ranges["input_dropout"] = Float(0.0, 0.2)
+    return Space(**ranges)
+
+
+_WIDE, _MANY = 256, 30_000
+_WIDTHS = {
+    "narrow": ((128,), (256, 128), (512, 256)),
+    "wide": ((128, 128), (256, 128), (512, 256)),
+}
+_BATCHES = ((30_000, 128), (5_000, 64), (500, 32), (0, 16))
+
+
+def _checked(name: str, value: Any) -> Any:
+    if name not in NAMES:
+        raise SpaceError(f"`{name}` is no hyperparameter; {suggestion(name, NAMES)}")
+    return _fitted(name, value) if isinstance(value, Range) else _plain(name, value)
+
+
+def _plain(name: str, value: Any) -> Any:
+    """A fixed value as `Settings` holds it."""
+    try:
+        return getattr(Settings(**{name: value}), name)
+    except SettingsError as error:
+        raise SpaceError(f"{error} To search several values, write a choice of them.") from None
+
+
+def _fitted(name: str, span: Range) -> Range:
+    """The range with values as `Settings` holds them, after a look at its extremes."""
+    if isinstance(span, Int) and name not in _WHOLE:
+        other = "Float" if name in _NUMBERS else "Choice"
+        raise SpaceError(f"`{name}` cannot be searched by Int; use {other}.")
+    if isinstance(span, Float) and name not in _NUMBERS:
+        other = "Int" if name in _WHOLE else "Choice"
+        raise SpaceError(f"`{name}` cannot be searched by Float; use {other}.")
+    try:
+        values = [getattr(Settings(**{name: value}), name) for value in span.extremes()]
+    except SettingsError as error:
+        raise SpaceError(f"the range of `{name}` holds a value it cannot take: {error}") from None
+    return Choice(*values, when=span.when) if isinstance(span, Choice) else span
+
+
+def _check_conditions(space: Space, name: str, span: Range) -> None:
+    for parent, allowed in (span.when or {}).items():
+        if parent not in NAMES:
+            raise SpaceError(
+                f"the condition of `{name}` names `{parent}`, which is no hyperparameter; "
+                f"{suggestion(parent, NAMES)}"
+            )
+        for value in allowed:
+            if not _can_be(space, parent, value):
+                raise SpaceError(
+                    f"the condition of `{name}` needs `{parent}` = {value!r}, which it can never "
+                    f"be here; add {value!r} to the range of `{parent}`, or drop the condition."
+                )
+
+
+def _can_be(space: Space, name: str, value: Any) -> bool:
+    if name in space.ranges:
+        return space.ranges[name].has(value)
+    return bool(space.fixed.get(name, getattr(_DEFAULTS, name)) == value)
+
+
+def _parents_first(ranges: Mapping[str, Range]) -> tuple[str, ...]:
+    """Names so that whatever a condition asks about comes before it."""
+    order: list[str] = []
+    waiting = list(ranges)
+    while waiting:
+        ready = [
+            name
+            for name in waiting
+            if not any(parent in waiting for parent in (ranges[name].when or {}))
+        ]
+        if not ready:
+            raise SpaceError(
+                f"conditions must not run in a circle, got one through {', '.join(waiting)}; "
+                "drop one of them."
+            )
+        order += ready
+        waiting = [name for name in waiting if name not in ready]
+    return tuple(order)
+
+
+def _levels(most: Sequence[int], n: int) -> list[int]:
+    """Levels for each dimension, raised in turn while their product is at most `n`."""
+    levels = [1] * len(most)
+    growing = set(range(len(most)))
+    while growing:
+        dimension = min(growing, key=lambda place: (levels[place], place))
+        raised = math.prod(levels) // levels[dimension] * (levels[dimension] + 1)
+        if raised > n or levels[dimension] >= most[dimension]:
+            growing.remove(dimension)
+        else:
+            levels[dimension] += 1
+    return levels
+
+
+def _in_order(values: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    return [(name, values[name]) for name in NAMES if name in values]

@@ -1,0 +1,298 @@
+"""One candidate's training, as ordinary JAX: minibatch steps in, a curve out.
+
+`Shape` holds what is fixed when the program is compiled, `Member` what varies from network to
+network, `Feed` the rows and keys of the next few epochs. `advance` runs any stretch of steps of
+those epochs, so that a clock, an interrupt or a crash can stop it anywhere and it goes on later.
+"""
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+from jaxtyping import Array, Float, Int, Num
+
+from fleetgrad import losses, network, optimizers
+from fleetgrad.settings import Settings
+
+EVALUATION_ROWS = 1000  # a block of validation rows: small enough for the cache, and for memory
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """Everything that is static in a program; equal shapes share one compilation.
+
+    Args:
+        features: Inputs a row.
+        classes: Outputs.
+        hidden, activation, bias, loss, optimizer, batch_size: As in `Settings`.
+        noisy: Which disturbances the program contains.
+        validation_rows: Rows scored after each epoch; 0 leaves the scores NaN.
+        epochs: Most epochs one call can cover.
+    """
+
+    features: int
+    classes: int
+    hidden: tuple[int, ...]
+    activation: str
+    bias: bool
+    loss: str
+    optimizer: str
+    batch_size: int
+    noisy: network.Noisy
+    validation_rows: int
+    epochs: int
+
+    @property
+    def multiplications(self) -> int:
+        """Multiply-adds of one forward pass over one row."""
+        sizes = network.layer_sizes(self.hidden, self.features, self.classes)
+        return sum(inputs * outputs for inputs, outputs in sizes)
+
+    @property
+    def step_flops(self) -> float:
+        """Floating-point operations of one step's matrix products.
+
+        Forward, gradient of the weights, and gradient of the inputs of all layers but the first.
+        """
+        first = self.features * (self.hidden or (self.classes,))[0]
+        return 2.0 * self.batch_size * (3 * self.multiplications - first)
+
+
+def shape_of(
+    settings: Settings, features: int, classes: int, validation_rows: int, epochs: int
+) -> Shape:
+    """The program that these settings need."""
+    noisy = network.Noisy(
+        settings.dropout > 0, settings.input_dropout > 0, settings.input_noise > 0
+    )
+    return Shape(
+        features=features,
+        classes=classes,
+        hidden=settings.hidden,
+        activation=settings.activation,
+        bias=settings.bias,
+        loss=settings.loss,
+        optimizer=settings.optimizer,
+        batch_size=settings.batch_size,
+        noisy=noisy,
+        validation_rows=validation_rows,
+        epochs=epochs,
+    )
+
+
+class Rates(NamedTuple):
+    """One member's traced hyperparameters; scalars."""
+
+    learning_rate: Float[Array, ""]
+    momentum: Float[Array, ""]
+    weight_decay: Float[Array, ""]
+    schedule: Int[Array, ""]
+    warmup: Float[Array, ""]
+    steps: Int[Array, ""]
+    label_smoothing: Float[Array, ""]
+    noise: network.Noise
+
+
+def rates_of(settings: Settings, steps_per_epoch: int) -> Rates:
+    """The traced side of the settings, as NumPy scalars (float32, int32)."""
+    noise = network.Noise(
+        np.float32(settings.dropout),
+        np.float32(settings.input_dropout),
+        np.float32(settings.input_noise),
+    )
+    return Rates(
+        learning_rate=np.float32(settings.learning_rate),
+        momentum=np.float32(settings.momentum),
+        weight_decay=np.float32(settings.weight_decay),
+        schedule=np.int32(optimizers.SCHEDULES[settings.schedule]),
+        warmup=np.float32(settings.warmup),
+        steps=np.int32(settings.epochs * steps_per_epoch),
+        label_smoothing=np.float32(settings.label_smoothing),
+        noise=noise,
+    )
+
+
+class State(NamedTuple):
+    """One member in the middle of its training.
+
+    `step` counts steps taken since the start; `diverged_at` is the step whose loss was not
+    finite, or -1; `loss` and `correct` are sums over the steps of the epoch in progress.
+    """
+
+    params: network.Params
+    optimizer: Any
+    step: Int[Array, ""]
+    diverged_at: Int[Array, ""]
+    loss: Float[Array, ""]
+    correct: Int[Array, ""]
+
+
+class Rows(NamedTuple):
+    """The data on the device; uint8 stays uint8 and is scaled batch by batch."""
+
+    x: Num[Array, "rows features"]
+    y: Int[Array, " rows"]
+
+
+class Feed(NamedTuple):
+    """What one member sees over the next epochs.
+
+    order: Row numbers, batch after batch; the tail that fills no batch is never read.
+    noise: Key data, one pair of words an epoch.
+    validation: Row numbers to score after each epoch.
+    shift, scale: Scaled input = (x - shift) * scale; (features,) or (batch, features).
+    steps: Steps an epoch, <= rows // batch_size.
+    """
+
+    order: Int[Array, "epochs rows"]
+    noise: Array
+    validation: Int[Array, " validation"]
+    shift: Float[Array, "*batch features"]
+    scale: Float[Array, "*batch features"]
+    steps: Int[Array, ""]
+
+
+CURVE = ("train_loss", "train_accuracy", "validation_loss", "validation_accuracy")
+Curve = Float[Array, "epochs 4"]
+
+
+def optimizer_state(optimizer: str, params: Any) -> Any:
+    """Shapes and types of an optimizer's state for `params`; all of it starts at zero."""
+    rates = optimizers.Rates(np.float32(0), np.float32(0), np.float32(0))
+    return jax.eval_shape(optimizers.OPTIMIZERS[optimizer](rates).init, params)
+
+
+def begin(shape: Shape, params: Any) -> State:
+    """The state before the first step, on the host."""
+    described = optimizer_state(shape.optimizer, params)
+    zeros = jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), described)
+    return State(params, zeros, np.int32(0), np.int32(-1), np.float32(0), np.int32(0))
+
+
+def advance(
+    shape: Shape, state: State, rates: Rates, feed: Feed, rows: Rows, start: Array, stop: Array
+) -> tuple[State, Curve]:
+    """Take the steps from `start` to `stop`, counted from the first step of the feed's epochs.
+
+    Returns:
+        The state after them, and a curve whose rows hold `CURVE` for every epoch of the feed that
+        was completed on the way, NaN for the others.
+    """
+    curve = jnp.full((shape.epochs, len(CURVE)), jnp.nan, jnp.float32)
+
+    def epoch(number: Array, carry: tuple[State, Curve]) -> tuple[State, Curve]:
+        state, curve = carry
+        offset = number * feed.steps
+        first, last = jnp.maximum(start - offset, 0), jnp.minimum(stop - offset, feed.steps)
+        state = _steps(shape, state, rates, feed, rows, (number, first, last))
+        state, scores = lax.cond(
+            last == feed.steps,
+            lambda state: _finish_epoch(shape, state, feed, rows),
+            lambda state: (state, jnp.full(len(CURVE), jnp.nan, jnp.float32)),
+            state,
+        )
+        return state, lax.dynamic_update_index_in_dim(curve, scores, number, 0)
+
+    first, last = start // feed.steps, (stop + feed.steps - 1) // feed.steps
+    return lax.fori_loop(first, last, epoch, (state, curve))
+
+
+def _steps(
+    shape: Shape,
+    state: State,
+    rates: Rates,
+    feed: Feed,
+    rows: Rows,
+    stretch: tuple[Array, Array, Array],
+) -> State:
+    """The steps `first` to `last` of one of the feed's epochs."""
+    number, first, last = stretch
+    order = lax.dynamic_index_in_dim(feed.order, number, keepdims=False)
+    key = jax.random.wrap_key_data(lax.dynamic_index_in_dim(feed.noise, number, keepdims=False))
+
+    def step(position: Array, state: State) -> State:
+        start = (position * shape.batch_size,)
+        chosen = lax.dynamic_slice(order, start, (shape.batch_size,))
+        x, y = _take(rows, chosen, feed)
+        return _step(shape, state, rates, x, y, jax.random.fold_in(key, position))
+
+    return lax.fori_loop(first, last, step, state)
+
+
+def _take(rows: Rows, chosen: Array, feed: Feed) -> tuple[Array, Array]:
+    x = rows.x.at[chosen].get(mode="promise_in_bounds").astype(jnp.float32)
+    return (x - feed.shift) * feed.scale, rows.y.at[chosen].get(mode="promise_in_bounds")
+
+
+def _step(
+    shape: Shape, state: State, rates: Rates, x: Array, y: Array, key: jax.Array
+) -> State:
+    """One minibatch: gradient, update, and the freeze of a member whose loss is not finite."""
+    loss = losses.LOSSES[shape.loss]
+    targets = losses.smooth(y, shape.classes, rates.label_smoothing)
+
+    def objective(params: network.Params) -> tuple[Array, Array]:
+        logits = network.apply_noisy(params, shape.activation, x, key, rates.noise, shape.noisy)
+        return loss.objective(logits, targets), logits
+
+    (value, logits), grads = jax.value_and_grad(objective, has_aux=True)(state.params)
+    alive = (state.diverged_at < 0) & jnp.isfinite(value)
+    factor = optimizers.scheduled(rates.schedule, rates.warmup, state.step, rates.steps)
+    now = optimizers.Rates(
+        rates.learning_rate * factor, rates.momentum, rates.weight_decay
+    )
+    transformation = optimizers.OPTIMIZERS[shape.optimizer](now)
+    updates, optimizer = transformation.update(grads, state.optimizer, state.params)
+    params = jax.tree.map(jnp.add, state.params, updates)
+    # A frozen member keeps its last weights; where() lets no NaN through.
+    params, optimizer = jax.tree.map(
+        lambda new, old: jnp.where(alive, new, old),
+        (params, optimizer),
+        (state.params, state.optimizer),
+    )
+    newly = (state.diverged_at < 0) & ~alive
+    return State(
+        params=params,
+        optimizer=optimizer,
+        step=state.step + alive,
+        diverged_at=jnp.where(newly, state.step, state.diverged_at),
+        loss=state.loss + loss.reports(logits, targets),
+        correct=state.correct + losses.correct(logits, y).sum(),
+    )
+
+
+def _finish_epoch(shape: Shape, state: State, feed: Feed, rows: Rows) -> tuple[State, Array]:
+    steps = feed.steps.astype(jnp.float32)
+    trained = jnp.stack([state.loss / steps, state.correct / (steps * shape.batch_size)])
+    scores = jnp.concatenate([trained, _validate(shape, state, feed, rows)])
+    return state._replace(loss=jnp.float32(0), correct=jnp.int32(0)), scores
+
+
+def _validate(shape: Shape, state: State, feed: Feed, rows: Rows) -> Float[Array, "2"]:
+    """Mean negative log-likelihood and accuracy over the validation rows, in blocks."""
+    count = shape.validation_rows
+    if count == 0:
+        return jnp.full(2, jnp.nan, jnp.float32)
+    block = min(count, EVALUATION_ROWS)
+
+    def score(number: Array, sums: tuple[Array, Array]) -> tuple[Array, Array]:
+        # The last block reaches back over rows already scored; `fresh` leaves those out.
+        start = jnp.minimum(number * block, count - block)
+        fresh = start + jnp.arange(block) >= number * block
+        chosen = lax.dynamic_slice(feed.validation, (start,), (block,))
+        x, y = _take(rows, chosen, feed)
+        logits = network.apply(state.params, shape.activation, x)
+        likelihood = jnp.where(fresh, losses.nll(logits, y, shape.loss), 0)
+        right = jnp.where(fresh, losses.correct(logits, y), 0)
+        return sums[0] + likelihood.sum(), sums[1] + right.sum()
+
+    blocks = -(-count // block)
+    total, right = lax.fori_loop(0, blocks, score, (jnp.float32(0), jnp.int32(0)))
+    return jnp.stack([total, right.astype(jnp.float32)]) / count
+
+
+# The axes along which members are laid side by side; the number of steps is theirs in common.
+FEED_AXES = Feed(order=0, noise=0, validation=0, shift=0, scale=0, steps=None)  # type: ignore[arg-type]

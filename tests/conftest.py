@@ -1,0 +1,23 @@
+"""What all tests share: where the real data lies, and how Hypothesis searches."""
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+# No deadline: the first example of many a property compiles a program. The same examples every
+# time, so that a change is judged by the change; the long tests draw new ones.
+settings.register_profile("same", deadline=None, derandomize=True)
+settings.register_profile("long", deadline=None, max_examples=10_000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder with real MNIST and the peers' tables; tests that need it skip without it."""
+    beside = Path(__file__).parents[2] / "shared"
+    folder = Path(os.environ.get("FLEETGRAD_SHARED", beside)) / "data"
+    if not folder.is_dir():
+        pytest.skip(f"no real data: {folder} is missing (FLEETGRAD_SHARED names another place)")
+    return folder
