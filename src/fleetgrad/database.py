@@ -170,9 +170,9 @@ def _prepare(connection: Connection) -> None:
     connection.execute("PRAGMA synchronous = FULL")
 
 
-def _migrate(connection: Connection) -> None:
+def _migrate(connection: Connection, to: int = VERSION) -> None:
     version = _pragma(connection, "user_version")
-    for number, script in enumerate(MIGRATIONS[version:], start=version + 1):
+    for number, script in enumerate(MIGRATIONS[version:to], start=version + 1):
         connection.executescript(
             f"BEGIN IMMEDIATE; {script} PRAGMA application_id = {APPLICATION}; "
             f"PRAGMA user_version = {number}; COMMIT"
@@ -188,7 +188,7 @@ def _check(connection: Connection, path: Path) -> None:
             f"`{path}` must be of version {VERSION} or older, got {version}; it was written by a "
             "later Fleetgrad: upgrade with `pip install --upgrade fleetgrad`."
         )
-    if _schema(connection) != _expected_schema():
+    if version < 1 or _schema(connection) != _expected_schema(version):
         raise damaged(path, "other tables")
 
 
@@ -200,9 +200,9 @@ def _schema(connection: Connection) -> list[Any]:
     return connection.execute("SELECT name, sql FROM sqlite_master ORDER BY name").fetchall()
 
 
-def _expected_schema() -> list[Any]:
+def _expected_schema(version: int) -> list[Any]:
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
-        _migrate(connection)
+        _migrate(connection, to=version)
         return _schema(connection)
 
 

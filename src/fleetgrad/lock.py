@@ -8,8 +8,8 @@ import fcntl
 import json
 import os
 import socket
+from io import FileIO
 from pathlib import Path
-from typing import BinaryIO
 
 from fleetgrad.errors import RunError
 
@@ -26,7 +26,8 @@ class Lock:
     """
 
     def __init__(self, path: Path) -> None:
-        self._file: BinaryIO = path.open("r+b", buffering=0, opener=_opener)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
+        self._file: FileIO = os.fdopen(descriptor, "r+b", buffering=0)
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             _check_still_there(self._file, path)
@@ -47,22 +48,18 @@ class Lock:
         self._file.close()
 
 
-def _opener(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_CREAT | os.O_NOFOLLOW, 0o666)
-
-
-def _check_still_there(file: BinaryIO, path: Path) -> None:
+def _check_still_there(file: FileIO, path: Path) -> None:
     # A creation that failed removes its directory: a lock on a deleted file would bar nobody.
     if not path.exists() or not os.path.samestat(os.fstat(file.fileno()), path.stat()):
         raise BlockingIOError
 
 
-def _sign(file: BinaryIO) -> None:
+def _sign(file: FileIO) -> None:
     file.truncate(0)
     file.write(json.dumps({"pid": os.getpid(), "host": socket.gethostname()}).encode())
 
 
-def _holder(file: BinaryIO) -> str:
+def _holder(file: FileIO) -> str:
     try:
         signature = json.loads(file.read(1000))
         return f"process {int(signature['pid'])} on {signature['host']}"

@@ -168,7 +168,8 @@ class Record:
     def _insert(self, table: str, columns: int, rows: Sequence[tuple[Any, ...]]) -> None:
         places = ", ".join("?" * columns)
         try:
-            self._connection.executemany(f"INSERT INTO {table} VALUES ({places})", rows)
+            query = f"INSERT INTO {table} VALUES ({places})"  # noqa: S608 - names of our own
+            self._connection.executemany(query, rows)
         except IntegrityError as error:
             raise RunError(
                 f"`{self._path}` takes each of its {table} once, got one again ({error}); "

@@ -34,10 +34,12 @@ _SEGMENT = re.compile(r"[a-z0-9_]{1,60}(/[a-z0-9_]{1,60}){0,3}")
 class Run(Record):
     """One run directory, open; made by `create` or `open`, used as a context manager."""
 
-    def __init__(self, path: Path, connection: Connection, lock: Lock | None) -> None:
+    def __init__(
+        self, path: Path, config: dict[str, Any], connection: Connection, lock: Lock | None
+    ) -> None:
         super().__init__(connection, path / directory.DATABASE, write=lock is not None)
         self.directory = path
-        self.config = directory.read_config(path)
+        self.config = config
         self._weights = path / directory.WEIGHTS
         self._lock = lock
 
@@ -57,7 +59,7 @@ class Run(Record):
             connection = database.create(path / directory.DATABASE)
             try:
                 directory.write_config(path, config)
-                return cls(path, connection, lock)
+                return cls(path, directory.read_config(path), connection, lock)
             except BaseException:
                 connection.close()
                 raise
@@ -75,13 +77,13 @@ class Run(Record):
             RunError: There is no run, it is damaged, or another process is writing to it.
         """
         path = Path(path)
-        directory.read_config(path)  # nothing is touched where there is no run
+        config = directory.read_config(path)
         if not write:
-            return cls(path, database.open_reader(path / directory.DATABASE), None)
+            return cls(path, config, database.open_reader(path / directory.DATABASE), None)
         with directory.writing(path):
             lock = Lock(path / directory.LOCK)
         try:
-            run = cls(path, database.open_writer(path / directory.DATABASE), lock)
+            run = cls(path, config, database.open_writer(path / directory.DATABASE), lock)
         except BaseException:
             lock.release()
             raise
@@ -159,7 +161,9 @@ class Run(Record):
             )
         done = self.segments()
         if segment in done:
-            raise RunError(f"a segment is done once, got `{segment}` again; go on after `{done[-1]}`.")
+            raise RunError(
+                f"a segment is done once, got `{segment}` again; go on after `{done[-1]}`."
+            )
 
     def _write_weights(self, segment: str, arrays: Mapping[str, np.ndarray]) -> WeightsFile:
         with directory.writing(self.directory):

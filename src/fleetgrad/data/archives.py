@@ -9,7 +9,7 @@ import warnings
 import zipfile
 import zlib
 from pathlib import Path
-from typing import IO, cast, BinaryIO
+from typing import IO, BinaryIO, cast
 
 import numpy as np
 from jaxtyping import Shaped
@@ -95,7 +95,7 @@ def _array(stream: IO[bytes], size: int, what: str) -> AnyArray:
             f"{shape}, got {held:,}; write it again."
         )
     data = np.empty(promised, np.uint8)
-    packing.fill(cast(BinaryIO, stream), data)
+    packing.fill(cast("BinaryIO", stream), data)
     return data.view(dtype).reshape(shape, order="F" if fortran else "C")
 
 

@@ -11,6 +11,9 @@ from pathlib import Path
 from fleetgrad.data.download import Remote, is_right
 from fleetgrad.data.folders import FILES
 
+_GITHUB = "https://raw.githubusercontent.com"
+_PINNED = "0f30b9c852904dc63a7902c1d2a2f5c61d0547e4"
+
 
 @dataclass(frozen=True, slots=True)
 class NamedSet:
@@ -37,7 +40,7 @@ SETS = {
         "Fashion-MNIST: 70,000 pictures of clothes, 10 classes",
         (
             "https://storage.googleapis.com/tensorflow/tf-keras-datasets/",
-            "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/",
+            f"{_GITHUB}/zalandoresearch/fashion-mnist/master/data/fashion/",
         ),
         _files(
             (26421880, "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84"),
@@ -50,8 +53,7 @@ SETS = {
         "Kuzushiji-MNIST: 70,000 handwritten Japanese characters, 10 classes",
         (
             "https://codh.rois.ac.jp/kmnist/dataset/kmnist/",
-            "https://raw.githubusercontent.com/namanlab/CVCNN_Paper/"
-            "0f30b9c852904dc63a7902c1d2a2f5c61d0547e4/data/KMNIST/raw/",
+            f"{_GITHUB}/namanlab/CVCNN_Paper/{_PINNED}/data/KMNIST/raw/",
         ),
         _files(
             (18165135, "51467d22d8cc72929e2a028a0428f2086b092bb31cfb79c69cc0a90ce135fde4"),

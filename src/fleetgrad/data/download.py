@@ -59,7 +59,7 @@ class Progress:
 Watcher = Callable[[Progress], None]
 
 
-class _Failed(Exception):
+class _Failed(Exception):  # noqa: N818 - it says what the mirror did
     """One mirror gives no more; the next one is asked."""
 
 
@@ -86,10 +86,11 @@ def fetch(
     """
     path = folder / remote.name
     try:
+        if _is_there(path, remote):  # before any lock: a cache may be read-only
+            return path
         with _only_writer(folder):
-            if not (path.is_file() and is_right(path, remote.checksum)):
-                part = _fetched(remote, mirrors, folder, progress, timeout)
-                part.replace(path)
+            if not _is_there(path, remote):  # another process may have fetched it meanwhile
+                _fetched(remote, mirrors, folder, progress, timeout).replace(path)
     except OSError as error:
         raise DataError(
             f"`{folder}` must be a folder that can be written, got: {error.strerror or error}; set "
@@ -103,6 +104,10 @@ def is_right(path: Path, checksum: str) -> bool:
     kind, _, expected = checksum.partition(":")
     with path.open("rb") as file:
         return hashlib.file_digest(file, kind).hexdigest() == expected
+
+
+def _is_there(path: Path, remote: Remote) -> bool:
+    return path.is_file() and is_right(path, remote.checksum)
 
 
 @contextmanager
@@ -172,6 +177,7 @@ def _receive(transfer: _Transfer, start: int) -> None:
         if resumed and not answer.headers.get("Content-Range", "").startswith(f"bytes {start}-"):
             raise _Failed("it resumes at another place than asked for")
         done = start if resumed else 0
+        _check_length(done, answer.length, transfer.remote.size)
         with transfer.part.open("ab" if resumed else "wb") as file:
             for piece in _pieces(answer, transfer.timeout):
                 done += len(piece)
@@ -179,6 +185,11 @@ def _receive(transfer: _Transfer, start: int) -> None:
                     raise _Failed(f"more than the {transfer.remote.size:,} bytes expected")
                 file.write(piece)
                 _tell(transfer, done)
+
+
+def _check_length(done: int, length: int | None, size: int) -> None:
+    if length is not None and done + length != size:
+        raise _Failed(f"a file of {done + length:,} bytes, not the {size:,} expected")
 
 
 def _answer(transfer: _Transfer, start: int) -> http.client.HTTPResponse:

@@ -59,7 +59,7 @@ def write(path: str | os.PathLike[str], array: Num[np.ndarray, "..."]) -> None:
     head = _head(array)
     body = np.ascontiguousarray(array, TYPES[head[2]])
     try:
-        with replacing(path) as file:
+        with replacing(path) as temporary, temporary.open("wb") as file:
             if path.suffix == ".gz":  # no name and no time inside: same array, same bytes
                 with gzip.GzipFile("", "wb", fileobj=file, mtime=0) as packed:
                     packed.write(head)

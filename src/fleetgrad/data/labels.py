@@ -47,8 +47,8 @@ def encode_as(y: Any, rows: int, classes: Classes, name: str = "y_test") -> Clas
     labels = as_labels(y, rows, name)
     if labels.dtype.kind != classes.dtype.kind:
         raise DataError(
-            f"`{name}` must hold labels like those of training, e.g. {classes[0]!r}, got e.g. "
-            f"{labels[0]!r}; convert one of the two."
+            f"`{name}` must hold labels like those of training, e.g. {classes[0].item()!r}, got "
+            f"e.g. {labels[0].item()!r}; convert one of the two."
         )
     numbers = np.searchsorted(classes, labels).clip(max=len(classes) - 1)
     unknown = np.flatnonzero(classes[numbers] != labels)
@@ -68,7 +68,7 @@ def as_labels(y: Any, rows: int, name: str) -> Shaped[np.ndarray, " rows"]:
     Raises:
         DataError: The shape is not (rows,), or a label is missing, fractional, or of another type.
     """
-    labels = np.asarray(y)
+    labels = _as_array(y, name)
     if labels.ndim != 1:
         raise DataError(
             f"`{name}` must have the shape (rows,), got {labels.shape}; use `{name}.ravel()` for a "
@@ -80,6 +80,18 @@ def as_labels(y: Any, rows: int, name: str) -> Shaped[np.ndarray, " rows"]:
             "rows; check that features and labels come from the same part."
         )
     return _converted(labels, name)
+
+
+def _as_array(y: Any, name: str) -> np.ndarray:
+    if isinstance(y, np.ma.MaskedArray) and np.ma.is_masked(y):
+        raise DataError(f"`{name}` must have no missing labels, got masked ones; drop such rows.")
+    try:
+        return np.asarray(y)
+    except ValueError as error:
+        raise DataError(
+            f"`{name}` must be a plain sequence of labels, got one that is no array ({error}); "
+            "give one label a row."
+        ) from None
 
 
 def _converted(labels: np.ndarray, name: str) -> np.ndarray:
@@ -122,9 +134,7 @@ def _check_classes(classes: Classes, rows: int, name: str) -> None:
         )
     distinct = 2 * len(classes) > rows
     continuous = (
-        classes.dtype.kind == "i"
-        and len(classes) > MANY_CLASSES
-        and len(classes) * FEW_ROWS > rows
+        classes.dtype.kind == "i" and len(classes) > MANY_CLASSES and len(classes) * FEW_ROWS > rows
     )
     if distinct or continuous:
         raise DataError(

@@ -40,7 +40,6 @@ class SealedTest:
     __slots__ = ("_x", "_y")
 
     def __init__(self, x: Features, y: Int32[np.ndarray, " rows"]) -> None:
-        assert len(x) == len(y) > 0
         self._x, self._y = x, y
 
     @property

@@ -47,8 +47,8 @@ def load(
         return tables.read(path, target)
     if target is not None:
         raise UsageError(
-            f"`target` must name a column of a table, got {target!r} for `{source}`, which is none; "
-            "leave it out."
+            f"`target` must name a column of a table, got {target!r} for `{source}`, which is "
+            "none; leave it out."
         )
     if str(source) == "digits":
         return _digits()
@@ -82,9 +82,7 @@ def fetch(
         )
     named, folder = catalog.SETS[name], cache() / name
     for remote in named.files:
-        download.fetch(
-            remote, mirrors or named.mirrors, folder, progress=progress, timeout=timeout
-        )
+        download.fetch(remote, mirrors or named.mirrors, folder, progress=progress, timeout=timeout)
     return folder
 
 
@@ -103,14 +101,15 @@ def _digits() -> Dataset:
     return Dataset.from_arrays(digits.images.astype("uint8"), digits.target, name="digits")
 
 
-def _named(
-    name: str, data_dir: str | os.PathLike[str] | None, progress: Watcher | None
-) -> Dataset:
+def _named(name: str, data_dir: str | os.PathLike[str] | None, progress: Watcher | None) -> Dataset:
     given = data_dir or os.environ.get("FLEETGRAD_DATA")
     files = _in_data_dir(name, Path(given)) if given else None
-    files = files or folders.find(fetch(name, progress=progress))
-    assert files is not None
-    return folders.read(files, name)
+    return folders.read(files or _fetched(name, progress), name)
+
+
+def _fetched(name: str, progress: Watcher | None) -> tuple[Path, ...]:
+    folder = fetch(name, progress=progress)
+    return tuple(folder / remote.name for remote in catalog.SETS[name].files)
 
 
 def _in_data_dir(name: str, folder: Path) -> tuple[Path, ...] | None:

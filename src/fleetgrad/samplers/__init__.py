@@ -6,26 +6,16 @@ No sampler proposes the same settings twice: equal settings give equal curves, a
 would buy nothing. A space of few points therefore runs out: fewer come back, then none.
 """
 
-import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from functools import partial
-from itertools import islice
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Callable, Sequence
+from typing import Protocol
 
-from fleetgrad import keys
 from fleetgrad.candidates import Candidates
 from fleetgrad.errors import UsageError, suggestion
-from fleetgrad.ranges import Choice, Int, Range
-from fleetgrad.settings import Settings
+from fleetgrad.samplers.streams import grid, random, sobol
+from fleetgrad.samplers.tpe import TPE
 from fleetgrad.space import Space
 
-if TYPE_CHECKING:
-    import optuna
-
-_RANDOM, _SOBOL, _TPE = 1, 2, 3  # counters that keep the samplers' random numbers apart
-_PATIENCE = 1000  # repeats in a row after which a space counts as used up
-_STARTUP = 10  # scores before a model of them is worth asking
+__all__ = ["NAMES", "Sampler", "make"]
 
 
 class Sampler(Protocol):
@@ -40,20 +30,7 @@ class Sampler(Protocol):
         ...
 
 
-def make(name: str, space: Space, *, seed: int, epochs: int, first_id: int = 0) -> Sampler:
-    """A sampler by its name.
-
-    Args:
-        name: One of `NAMES`.
-        space: What to search.
-        seed: The run's seed, >= 0.
-        epochs: Full training, put in all settings unless the space names `epochs`.
-        first_id: Id of the first candidate; the others count up from it.
-
-    Raises:
-        UsageError: No sampler has this name; the nearest is suggested.
-    """
-    if name not in _MAKERS:
+_MAKERS:
         raise UsageError(f"`{name}` is no sampler; {suggestion(name, NAMES)}")
     return _MAKERS[name](space, seed, epochs, first_id)
 
@@ -117,7 +94,7 @@ class TPE:
         self._seed = seed
         self._epochs = epochs
         self._next_id = first_id
-        self._start = _sobol(space, seed, epochs, first_id)
+        self._start = sobol(space, seed, epochs, first_id)
         self._scores: dict[Settings, float | None] = {}
         self._given: set[Settings] = set()
 
@@ -223,13 +200,13 @@ def _quiet_optuna() -> Iterator[None]:
         optuna.logging.set_verbosity(before)
 
 
-def _grid(space: Space, seed: int, epochs: int, first_id: int) -> Stream:
+def grid(space: Space, seed: int, epochs: int, first_id: int) -> Stream:
     """About as many evenly spread points as the first ask wants, then no more."""
     del seed  # a grid leaves nothing to chance
     return Stream(lambda n: iter(space.grid(n)), epochs, first_id)
 
 
-def _random(space: Space, seed: int, epochs: int, first_id: int) -> Stream:
+def random(space: Space, seed: int, epochs: int, first_id: int) -> Stream:
     """Independent points (Bergstra and Bengio, JMLR 13, 2012)."""
 
     def points(_: int) -> Iterator[dict[str, Any]]:
@@ -240,7 +217,7 @@ def _random(space: Space, seed: int, epochs: int, first_id: int) -> Stream:
     return Stream(points, epochs, first_id)
 
 
-def _sobol(space: Space, seed: int, epochs: int, first_id: int) -> Stream:
+def sobol(space: Space, seed: int, epochs: int, first_id: int) -> Stream:
     """Evenly spread points, one scrambled sequence (Sobol 1967; Owen 1998) over all asks."""
 
     def points(_: int) -> Iterator[dict[str, Any]]:
@@ -255,26 +232,27 @@ def _sobol(space: Space, seed: int, epochs: int, first_id: int) -> Stream:
 
 
 _MAKERS: dict[str, Callable[[Space, int, int, int], Sampler]] = {
-    "grid": _grid,
-    "random": _random,
-    "sobol": _sobol,
+    "grid": grid,
+    "random": random,
+    "sobol": sobol,
     "tpe": TPE,
 }
 NAMES = tuple(_MAKERS)
 
 
-def _settings(values: Mapping[str, Any], epochs: int) -> Settings:
-    return Settings(**{"epochs": epochs, **values})
+def make(name: str, space: Space, *, seed: int, epochs: int, first_id: int = 0) -> Sampler:
+    """A sampler by its name.
 
+    Args:
+        name: One of `NAMES`.
+        space: What to search.
+        seed: The run's seed, >= 0.
+        epochs: Full training, put in all settings unless the space names `epochs`.
+        first_id: Id of the first candidate; the others count up from it.
 
-def _check_count(n: int) -> None:
-    if n < 0:
-        raise UsageError(f"`ask` takes a count of at least 0, got {n}; use 1 or more.")
-
-
-def _check_scores(candidates: Candidates, scores: Sequence[float]) -> None:
-    if len(candidates) != len(scores):
-        raise UsageError(
-            f"`tell` takes one score a candidate, got {len(scores)} for {len(candidates)}; "
-            "give NaN for one that diverged."
-        )
+    Raises:
+        UsageError: No sampler has this name; the nearest is suggested.
+    """
+    if name not in _MAKERS:
+        raise UsageError(f"`{name}` is no sampler; {suggestion(name, NAMES)}")
+    return _MAKERS[name](space, seed, epochs, first_id)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from fleetgrad.errors import SpaceError, suggestion
-from fleetgrad.ranges import Choice, Float, Int, Range
+from fleetgrad.space.ranges import Choice, Float, Int, Range
 
 _PARTS = ("low", "high", "log", "choice", "when")
 _HEAD = """\

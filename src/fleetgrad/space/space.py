@@ -19,10 +19,10 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Self
 
-from fleetgrad import space_text
 from fleetgrad.errors import SettingsError, SpaceError, UsageError, suggestion
-from fleetgrad.ranges import Choice, Float, Int, Range
 from fleetgrad.settings import NAMES, Settings
+from fleetgrad.space import conditions, text
+from fleetgrad.space.ranges import Choice, Float, Int, Range
 
 __all__ = ["Choice", "Float", "Int", "Range", "Space", "default_space"]
 
@@ -182,44 +182,6 @@ class Space:
         return True
 
 
-def default_space(rows: int, features: int, image: bool) -> Space:
-    """Ranges that suit dense networks without further thought.
-
-    AdamW under a one-cycle schedule (Smith and Topin 2018) forgives most mistakes in its rate, so
-    it is fixed and its rate and regularization are searched. Each distinct shape costs about a
-    second of compiling, so three widths are the only ones; batches grow with the data, so that an
-    epoch always has a few dozen to a few hundred steps.
-
-    Args:
-        rows: Training rows.
-        features: Numbers a row.
-        image: Whether rows are pictures: inputs may then be dropped, neighbors tell the same.
-    """
-    wide = features >= _WIDE or rows > _MANY
-    ranges: dict[str, Any] = {
-        "hidden": Choice(*(_WIDTHS["wide"] if wide else _WIDTHS["narrow"])),
-        "optimizer": "adamw",
-        "schedule": "one_cycle",
-        "learning_rate": Float(5e-4, 2e-2, log=True),
-        "weight_decay": Float(1e-5, 1e-1, log=True),
-        "warmup": Float(0.1, 0.3),
-        "batch_size": next(size for least, size in _BATCHES if rows >= least),
-        "dropout": Float(0.0, 0.4),
-        "label_smoothing": Float(0.0, 0.1),
-    }
-    if image:
-        ranges["input_dropout"] = Float(0.0, 0.2)
-    return Space(**ranges)
-
-
-_WIDE, _MANY = 256, 30_000
-_WIDTHS = {
-    "narrow": ((128,), (256, 128), (512, 256)),
-    "wide": ((128, 128), (256, 128), (512, 256)),
-}
-_BATCHES = ((30_000, 128), (5_000, 64), (500, 32), (0, 16))
-
-
 def _checked(name: str, value: Any) -> Any:
     if name not in NAMES:
         raise SpaceError(f"`{name}` is no hyperparameter; {suggestion(name, NAMES)}")
@@ -247,47 +209,6 @@ def _fitted(name: str, span: Range) -> Range:
     except SettingsError as error:
         raise SpaceError(f"the range of `{name}` holds a value it cannot take: {error}") from None
     return Choice(*values, when=span.when) if isinstance(span, Choice) else span
-
-
-def _check_conditions(space: Space, name: str, span: Range) -> None:
-    for parent, allowed in (span.when or {}).items():
-        if parent not in NAMES:
-            raise SpaceError(
-                f"the condition of `{name}` names `{parent}`, which is no hyperparameter; "
-                f"{suggestion(parent, NAMES)}"
-            )
-        for value in allowed:
-            if not _can_be(space, parent, value):
-                raise SpaceError(
-                    f"the condition of `{name}` needs `{parent}` = {value!r}, which it can never "
-                    f"be here; add {value!r} to the range of `{parent}`, or drop the condition."
-                )
-
-
-def _can_be(space: Space, name: str, value: Any) -> bool:
-    if name in space.ranges:
-        return space.ranges[name].has(value)
-    return bool(space.fixed.get(name, getattr(_DEFAULTS, name)) == value)
-
-
-def _parents_first(ranges: Mapping[str, Range]) -> tuple[str, ...]:
-    """Names so that whatever a condition asks about comes before it."""
-    order: list[str] = []
-    waiting = list(ranges)
-    while waiting:
-        ready = [
-            name
-            for name in waiting
-            if not any(parent in waiting for parent in (ranges[name].when or {}))
-        ]
-        if not ready:
-            raise SpaceError(
-                f"conditions must not run in a circle, got one through {', '.join(waiting)}; "
-                "drop one of them."
-            )
-        order += ready
-        waiting = [name for name in waiting if name not in ready]
-    return tuple(order)
 
 
 def _levels(most: Sequence[int], n: int) -> list[int]:

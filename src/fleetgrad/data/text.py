@@ -1,0 +1,61 @@
+"""Rows of cells in comma-separated text, a few thousand at a time."""
+
+import csv
+import io
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import BinaryIO
+
+from fleetgrad.errors import DataError
+
+BATCH = 2048  # rows
+LONGEST_LINE = 1 << 24  # characters
+
+Row = list[str]
+
+
+def rows(path: Path, stream: BinaryIO) -> Iterator[Row]:
+    """The rows of comma-separated text in UTF-8, blank lines left out.
+
+    Raises:
+        DataError: It is no such text, or has a line that is far too long.
+    """
+    text = io.TextIOWrapper(stream, encoding="utf-8-sig", newline="")
+    try:
+        yield from (row for row in csv.reader(_lines(path, text)) if row)
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise DataError(
+            f"`{path}` must be a table of comma-separated values in UTF-8, got one that cannot be "
+            f"read ({error}); save it as CSV again."
+        ) from None
+    finally:
+        text.detach()
+
+
+def _lines(path: Path, text: io.TextIOWrapper) -> Iterator[str]:
+    while line := text.readline(LONGEST_LINE):
+        if len(line) == LONGEST_LINE:
+            raise DataError(
+                f"`{path}` must have lines of fewer than {LONGEST_LINE:,} characters, got a longer "
+                "one; check that it is a table."
+            )
+        yield line
+
+
+def batches(path: Path, rows: Iterator[Row], width: int) -> Iterator[list[Row]]:
+    """A few thousand rows at a time, each as wide as it should be.
+
+    Raises:
+        DataError: A row is wider or narrower.
+    """
+    before = 0
+    while batch := list(islice(rows, BATCH)):
+        for number, row in enumerate(batch, start=before):
+            if len(row) != width:
+                raise DataError(
+                    f"`{path}` must have {width} cells in every row, as in its first line, got "
+                    f"{len(row)} in row {number}; mend that row."
+                )
+        before += len(batch)
+        yield batch

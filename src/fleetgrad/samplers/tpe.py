@@ -1,0 +1,139 @@
+"""Optuna's tree-structured Parzen estimator, asked in batches and told of failures."""
+
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from fleetgrad import keys
+from fleetgrad.candidates import Candidates
+from fleetgrad.samplers.streams import check_count, check_scores, settled, sobol
+from fleetgrad.settings import Settings
+from fleetgrad.space import Choice, Int, Range, Space
+
+if TYPE_CHECKING:
+    import optuna
+
+_PURPOSE = 3  # counter that keeps TPE's random numbers apart from the streams'
+_STARTUP = 10  # scores before a model of them is worth asking
+
+
+class TPE:
+    """Proposes where good settings were dense and bad ones rare (Bergstra et al., NIPS 2011).
+
+    Optuna's multivariate estimator, with candidates still in training held to be bad so that a
+    batch spreads (constant liar; Ginsbourger et al. 2010). The first candidates are Sobol's.
+    The model is made anew from all scores at every ask, so it is a function of what was told.
+    """
+
+    def __init__(self, space: Space, seed: int, epochs: int, first_id: int) -> None:
+        """Propose in `space`; arguments as for `make`."""
+        self._space = space
+        self._seed = seed
+        self._epochs = epochs
+        self._next_id = first_id
+        self._start = sobol(space, seed, epochs, first_id)
+        self._scores: dict[Settings, float | None] = {}
+        self._given: set[Settings] = set()
+
+    def ask(self, n: int) -> Candidates:
+        """Settings the model holds promising; Sobol's until ten scores, one finite, are known."""
+        check_count(n)
+        scores = [score for score in self._scores.values() if score is not None]
+        known = len(scores) >= _STARTUP and not all(math.isnan(score) for score in scores)
+        chosen = self._modeled(n) if known else []
+        chosen += self._start.ask(n - len(chosen)).settings
+        for settings in chosen:
+            self._given.add(settings)
+            self._scores.setdefault(settings, None)
+        found = Candidates.numbered(chosen, self._next_id)
+        self._next_id += len(found)
+        return found
+
+    def tell(self, candidates: Candidates, scores: Sequence[float]) -> None:
+        """Learn scores, also of candidates that came from elsewhere; NaN counts as the worst."""
+        check_scores(candidates, scores)
+        for settings, score in zip(candidates.settings, scores, strict=True):
+            self._scores[settings] = float(score)
+
+    def _modeled(self, n: int) -> list[Settings]:
+        chosen: list[Settings] = []
+        with _quiet_optuna():
+            study = self._study()
+            for _ in range(n + _STARTUP):  # a few more, for proposals that are not new
+                trial = study.ask()
+                values = self._space.build(partial(_suggest, trial))
+                settings = settled(values, self._epochs)
+                if settings not in self._given and len(chosen) < n:
+                    chosen.append(settings)
+                    self._given.add(settings)
+                    self._start.skip(settings)
+        return chosen
+
+    def _study(self) -> "optuna.Study":
+        import optuna  # noqa: PLC0415 - takes half a second; other samplers do without
+
+        word = keys.generator(self._seed, "sampler", _PURPOSE, len(self._given)).integers(2**31)
+        sampler = optuna.samplers.TPESampler(seed=int(word), n_startup_trials=0)
+        study = optuna.create_study(direction="maximize", sampler=sampler)
+        finite = [x for x in self._scores.values() if x is not None and not math.isnan(x)]
+        for settings, score in self._scores.items():
+            trial = _trial(self._space, settings, score, min(finite))
+            if trial is not None:
+                study.add_trial(trial)
+        return study
+
+
+def _trial(
+    space: Space, settings: Settings, score: float | None, worst: float
+) -> "optuna.trial.FrozenTrial | None":
+    """What Optuna shall know of a candidate; None where it lies outside the space."""
+    import optuna  # noqa: PLC0415 - as above
+
+    values = space.build(lambda name, span: getattr(settings, name))
+    spans = {name: span for name, span in space.ranges.items() if name in values}
+    if not all(span.has(values[name]) for name, span in spans.items()):
+        return None
+    params = {name: _encoded(span, values[name]) for name, span in spans.items()}
+    distributions = {name: _distribution(span) for name, span in spans.items()}
+    if score is None:
+        state = optuna.trial.TrialState.RUNNING
+        return optuna.trial.create_trial(state=state, params=params, distributions=distributions)
+    value = worst if math.isnan(score) else score
+    return optuna.trial.create_trial(value=value, params=params, distributions=distributions)
+
+
+def _encoded(span: Range, value: Any) -> Any:
+    return span.values.index(value) if isinstance(span, Choice) else value
+
+
+def _distribution(span: Range) -> "optuna.distributions.BaseDistribution":
+    import optuna  # noqa: PLC0415 - as above
+
+    if isinstance(span, Choice):
+        return optuna.distributions.CategoricalDistribution(range(len(span.values)))
+    if isinstance(span, Int):
+        return optuna.distributions.IntDistribution(span.low, span.high, log=span.log)
+    return optuna.distributions.FloatDistribution(span.low, span.high, log=span.log)
+
+
+def _suggest(trial: "optuna.Trial", name: str, span: Range) -> Any:
+    if isinstance(span, Choice):
+        return span.values[trial.suggest_categorical(name, range(len(span.values)))]
+    if isinstance(span, Int):
+        return trial.suggest_int(name, span.low, span.high, log=span.log)
+    return trial.suggest_float(name, span.low, span.high, log=span.log)
+
+
+@contextmanager
+def _quiet_optuna() -> Iterator[None]:
+    """Keep Optuna from announcing every study, without changing what the caller set for it."""
+    import optuna  # noqa: PLC0415 - as above
+
+    before = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    try:
+        yield
+    finally:
+        optuna.logging.set_verbosity(before)
