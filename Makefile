@@ -26,7 +26,7 @@ lint: $(VENV)/.test
 	$(BIN)/mypy
 
 test-reliability: $(VENV)/.test
-	$(BIN)/python -m pytest -m reliability
+	HYPOTHESIS_PROFILE=long $(BIN)/python -m pytest -m reliability
 
 bench: $(VENV)/.run
 	$(BIN)/fleetgrad bench
@@ -50,8 +50,14 @@ $(VENV)/.test: $(VENV)/.python pyproject.toml
 	@touch $@
 
 $(VENV)/.python:
-	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14) and \
+	@test -n "$(FOUND)" || { echo "PYTHON must be an installed Python, got $(PYTHON); name" \
+	    "another: make PYTHON=python3.12 ..." >&2; exit 2; }
+	@$(FOUND) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14) and \
 	    "Python must be 3.11, 3.12 or 3.13, got " + sys.version.split()[0] + \
-	    "; name another: make PYTHON=python3.13 ...")'
-	@$(PYTHON) -m venv $(VENV)
+	    "; name another: make PYTHON=python3.12 ...")'
+	@$(FOUND) -m venv $(VENV)
 	@touch $@
+
+# pyenv's stand-ins refuse versions that are installed but not chosen: then look behind them.
+FOUND = $(shell $(PYTHON) -c '' 2>/dev/null && command -v $(PYTHON) || \
+    ls "$$(pyenv root 2>/dev/null)"/versions/*/bin/$(notdir $(PYTHON)) 2>/dev/null | tail -n 1)

@@ -1,10 +1,15 @@
 """What all tests share: where the real data lies, and how Hypothesis searches."""
 
 import os
+import shutil
+import tempfile
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+from fleetgrad.store import Run
+from runs import CONFIG, TWO, commit
 
 # No deadline: the first example of many a property compiles a program. The same examples every
 # time, so that a change is judged by the change; the long tests draw new ones.
@@ -21,3 +26,21 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no real data: {folder} is missing (FLEETGRAD_SHARED names another place)")
     return folder
+
+
+@pytest.fixture
+def place(tmp_path):
+    """Where a run with one segment lies, closed."""
+    with Run.create(tmp_path / "run", CONFIG) as run:
+        run.put_candidates(0, TWO)
+        commit(run, 0)
+    return tmp_path / "run"
+
+
+@pytest.fixture
+def open_path():
+    """A temporary directory that every user can reach."""
+    folder = Path(tempfile.mkdtemp())
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder)

@@ -1,0 +1,77 @@
+"""Fleetgrad finds the hyperparameters that give a neural network its best predictions.
+
+>>> import fleetgrad as fg
+>>> data = fg.load("digits")
+>>> result = fg.tune(data, budget="60s")  # doctest: +SKIP
+>>> result.model.predict(X)  # doctest: +SKIP
+
+The names below load what they need when they are first used, so that `fleetgrad --help` does not
+wait for JAX.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from fleetgrad.api import Curves, resume, train, tune
+    from fleetgrad.candidates import Candidates
+    from fleetgrad.data import Dataset, load
+    from fleetgrad.errors import FleetgradError
+    from fleetgrad.leaderboard import Leaderboard
+    from fleetgrad.model import Model
+    from fleetgrad.plan import Budget
+    from fleetgrad.result import Result
+    from fleetgrad.settings import Settings
+    from fleetgrad.space import Choice, Float, Int, Space
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Budget",
+    "Candidates",
+    "Choice",
+    "Curves",
+    "Dataset",
+    "FleetgradError",
+    "Float",
+    "Int",
+    "Leaderboard",
+    "Model",
+    "Result",
+    "Settings",
+    "Space",
+    "load",
+    "resume",
+    "train",
+    "tune",
+]
+
+_HOMES = {
+    "Budget": "plan",
+    "Candidates": "candidates",
+    "Choice": "space",
+    "Curves": "api",
+    "Dataset": "data",
+    "FleetgradError": "errors",
+    "Float": "space",
+    "Int": "space",
+    "Leaderboard": "leaderboard",
+    "Model": "model",
+    "Result": "result",
+    "Settings": "settings",
+    "Space": "space",
+    "load": "data",
+    "resume": "api",
+    "train": "api",
+    "tune": "api",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module `fleetgrad` has no attribute `{name}`")
+    return getattr(importlib.import_module(f"fleetgrad.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__"])

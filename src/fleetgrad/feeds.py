@@ -6,10 +6,11 @@ far share one copy.
 
 import threading
 from collections import OrderedDict
+from typing import Any
 
 import numpy as np
 
-from fleetgrad import train
+from fleetgrad import training
 from fleetgrad.material import Draws, Material
 
 MOST_KEPT = 64  # feeds; the oldest are dropped, and drawn again if a straggler asks
@@ -26,10 +27,10 @@ class Feeds:
     def __init__(self, material: Material, draws: Draws) -> None:
         self._material = material
         self._draws = draws
-        self._kept: OrderedDict[tuple[int, int, int, int], train.Feed] = OrderedDict()
+        self._kept: OrderedDict[tuple[int, int, int, int], training.Feed] = OrderedDict()
         self._lock = threading.Lock()
 
-    def of(self, replicate: int, epoch: int, epochs: int, steps: int) -> train.Feed:
+    def of(self, replicate: int, epoch: int, epochs: int, steps: int) -> training.Feed:
         """The feed of a replicate for `epochs` epochs from `epoch` on, `steps` steps each."""
         place = (replicate, epoch, epochs, steps)
         with self._lock:
@@ -39,17 +40,18 @@ class Feeds:
                     self._kept.popitem(last=False)
             return self._kept[place]
 
-    def _draw(self, replicate: int, epochs: range, steps: int) -> train.Feed:
+    def _draw(self, replicate: int, epochs: range, steps: int) -> training.Feed:
         view = self._material.views[replicate]
         order = np.zeros((len(epochs), len(self._material.y)), np.int32)
         for row, epoch in enumerate(epochs):
             order[row, : len(view.train)] = self._draws.order(view.train, replicate, epoch)
         noise = np.stack([self._draws.noise(replicate, epoch) for epoch in epochs])
-        return train.Feed(
-            order=order,
-            noise=noise,
-            validation=view.validation.astype(np.int32),
-            shift=view.shift,
-            scale=view.scale,
-            steps=np.int32(steps),
-        )
+        arrays: dict[str, Any] = {  # of the host, until a program takes them
+            "order": order,
+            "noise": noise,
+            "validation": view.validation.astype(np.int32),
+            "shift": view.shift,
+            "scale": view.scale,
+            "steps": np.int32(steps),
+        }
+        return training.Feed(**arrays)

@@ -25,6 +25,7 @@ from fleetgrad import keys
 from fleetgrad.errors import UsageError
 
 FEWEST_REPLICATES = 3  # below this no claim of rank is made
+_NOISE = 1e-9  # gaps below this are rounding, not steps of a score
 _BLOCK = 1 << 22  # numbers drawn at a time by the bootstrap, 32 MB
 
 
@@ -53,7 +54,7 @@ def mean_interval(
     """
     _check_level(level)
     scores = np.asarray(values, dtype=np.float64)
-    if scores.size < 2 or not np.isfinite(scores).all():
+    if scores.size <= 1 or not np.isfinite(scores).all():
         return None
     error = math.sqrt(scores.var(ddof=1) * (1 / scores.size + overlap))
     reach = _student(0.5 + level / 2, scores.size - 1) * error
@@ -100,7 +101,8 @@ def rank(scores: ArrayLike) -> tuple[int, ...]:
     Args:
         scores: Shape (finalists, replicates).
     """
-    means = _table(scores).mean(axis=1)
+    with np.errstate(invalid="ignore"):
+        means = _table(scores).mean(axis=1)
     order = np.argsort(np.where(np.isfinite(means), -means, np.inf), kind="stable")
     return tuple(int(position) for position in order)
 
@@ -188,7 +190,7 @@ def _chance(difference: NDArray[np.float64], step: float, overlap: float) -> flo
 
 def _step(table: NDArray[np.float64]) -> float:
     gaps = np.diff(np.unique(table))
-    gaps = gaps[gaps > 1e-9]
+    gaps = gaps[gaps > _NOISE]
     return float(gaps.min()) if gaps.size else 0.0
 
 
@@ -202,8 +204,9 @@ def _resampled_means(values: NDArray[np.float64], seed: int, draws: int) -> NDAr
     generator = keys.generator(seed, "bootstrap")
     block = max(1, _BLOCK // values.size)
     means = [
-        values[generator.integers(0, values.size, (min(block, draws - start), values.size))]
-        .mean(axis=1)
+        values[generator.integers(0, values.size, (min(block, draws - start), values.size))].mean(
+            axis=1
+        )
         for start in range(0, draws, block)
     ]
     return np.concatenate(means)
@@ -211,7 +214,7 @@ def _resampled_means(values: NDArray[np.float64], seed: int, draws: int) -> NDAr
 
 def _table(scores: ArrayLike) -> NDArray[np.float64]:
     table = np.asarray(scores, dtype=np.float64)
-    if table.ndim != 2 or table.size == 0:
+    if table.ndim != 2 or table.size == 0:  # noqa: PLR2004 - a table has two sides
         raise UsageError(
             f"scores must be a table of (finalists, replicates), got shape {table.shape}; "
             "give one row a finalist."

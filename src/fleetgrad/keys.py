@@ -37,4 +37,5 @@ def key(seed: int, purpose: str, *numbers: int) -> "jax.Array":
 
 
 def _sequence(seed: int, purpose: str, numbers: tuple[int, ...]) -> np.random.SeedSequence:
-    return np.random.SeedSequence((seed, PURPOSES[purpose], *numbers))
+    # As a spawn key: entropy alone would be padded with zeros, so that (1,) and (1, 0) were one.
+    return np.random.SeedSequence(seed, spawn_key=(PURPOSES[purpose], *numbers))

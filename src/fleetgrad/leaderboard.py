@@ -142,7 +142,7 @@ class Leaderboard:
             import pandas as pd  # noqa: PLC0415 - optional
         except ImportError:
             try:
-                import polars as pl  # noqa: PLC0415 - optional
+                import polars as pl  # type: ignore[import-not-found,unused-ignore]  # noqa: PLC0415
             except ImportError:
                 raise UsageError(
                     "a frame needs pandas or Polars, got neither; "
@@ -161,7 +161,8 @@ def _place(row: Row) -> tuple[float, ...]:
     repeated = row.status == "finalist" and _or_none(row.mean) is not None
     mean = row.mean if repeated and row.mean is not None else -math.inf
     score = -math.inf if math.isnan(row.score) else row.score
-    return (_broken(row), not repeated, -mean, row.status != "finalist", -row.epochs, -score, row.id)
+    lesser = row.status != "finalist"
+    return (_broken(row), not repeated, -mean, lesser, -row.epochs, -score, row.id)
 
 
 def _broken(row: Row) -> bool:

@@ -15,12 +15,15 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
-from fleetgrad import train
+from fleetgrad import training
 
 CARD_WIDTH = 256  # members a card trains at once, at most
+GUESSED_FLOPS = 2e10  # a lane's speed before it has been measured, per second
 
-Program = Callable[..., tuple[train.State, jax.Array]]
+Program = Callable[..., tuple[training.State, jax.Array]]
+Place = tuple[training.Shape, jax.Device, tuple[Any, ...]]  # a shape, where, and of what arrays
 
 
 def cores() -> int:
@@ -43,8 +46,10 @@ class Machine:
     width: int
     compilations: int = 0
     compile_seconds: float = 0.0
-    _programs: dict[tuple[train.Shape, jax.Device], Program] = field(default_factory=dict)
-    _locks: dict[tuple[train.Shape, jax.Device], threading.Lock] = field(default_factory=dict)
+    _programs: dict[Place, Program] = field(default_factory=dict)
+    _locks: dict[Place, threading.Lock] = field(default_factory=dict)
+    _pace: dict[training.Shape, float] = field(default_factory=dict)
+    _rows: dict[jax.Device, tuple[Any, training.Rows]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @classmethod
@@ -55,15 +60,17 @@ class Machine:
             return cls((devices[0],) * cores(), width=1)
         return cls(tuple(devices), width=CARD_WIDTH)
 
-    def program(self, shape: train.Shape, device: jax.Device, arguments: Any) -> Program:
-        """The compiled `train.advance` for a shape, compiling it at the first call.
+    def program(self, shape: training.Shape, device: jax.Device, arguments: Any) -> Program:
+        """The compiled `training.advance` for a shape, compiling it at the first call.
 
         Args:
             shape: What is static.
             device: The lane's.
             arguments: Of the first call; their shapes and types are compiled for.
         """
-        place = (shape, device)
+        # The arrays too: another dataset, say, may have the same shape but not as many rows.
+        arrays = tuple((leaf.shape, leaf.dtype) for leaf in jax.tree.leaves(arguments))
+        place = (shape, device, arrays)
         with self._lock:
             lock = self._locks.setdefault(place, threading.Lock())
         with lock:
@@ -71,11 +78,29 @@ class Machine:
                 self._programs[place] = self._compile(shape, device, arguments)
         return self._programs[place]
 
-    def _compile(self, shape: train.Shape, device: jax.Device, arguments: Any) -> Program:
+    def resident(self, x: np.ndarray, y: np.ndarray, device: jax.Device) -> training.Rows:
+        """The rows on a lane's device, put there once and shared by all populations."""
+        with self._lock:
+            source, rows = self._rows.get(device, ((None, None), None))
+            if rows is None or source[0] is not x or source[1] is not y:
+                rows = jax.device_put(training.Rows(x, y), device)
+                self._rows[device] = ((x, y), rows)
+            return rows
+
+    def step_seconds(self, shape: training.Shape) -> float:
+        """What a step takes a lane, as last measured, or guessed from its arithmetic."""
+        return self._pace.get(shape, shape.step_flops / GUESSED_FLOPS)
+
+    def note(self, shape: training.Shape, seconds: float) -> None:
+        """Remember what a step just took."""
+        with self._lock:
+            self._pace[shape] = (self._pace.get(shape, seconds) + seconds) / 2
+
+    def _compile(self, shape: training.Shape, device: jax.Device, arguments: Any) -> Program:
         started = time.perf_counter()
-        run: Callable[..., Any] = partial(train.advance, shape)
+        run: Callable[..., Any] = partial(training.advance, shape)
         if self.width > 1:
-            run = jax.vmap(run, in_axes=(0, 0, train.FEED_AXES, None, None, None))
+            run = jax.vmap(run, in_axes=(0, 0, training.FEED_AXES, None, None, None))
         options = {"xla_cpu_multi_thread_eigen": False} if device.platform == "cpu" else None
         jitted = jax.jit(run, donate_argnums=0, compiler_options=options)
         program: Program = jitted.lower(*arguments).compile()
@@ -91,6 +116,7 @@ class Machine:
             members: (state, rates, feed) of each.
             device: Where they are to run.
         """
+        members = [_moved(member, device) for member in members]
         if self.width == 1:
             return members[0]
         steps = members[0][2].steps
@@ -103,3 +129,11 @@ class Machine:
         if self.width == 1:
             return [tree]
         return [jax.tree.map(lambda leaf, i=i: leaf[i], tree) for i in range(count)]
+
+
+def _moved(member: Any, device: jax.Device) -> Any:
+    """The member with its state on this device; one still on the host stays there."""
+    state, rates, feed = member
+    if isinstance(state.step, jax.Array) and state.step.devices() != {device}:
+        state = jax.device_put(state, device)
+    return state, rates, feed

@@ -51,7 +51,7 @@ class Material:
     @property
     def features(self) -> int:
         """Inputs a row."""
-        return self.x.shape[1]
+        return int(self.x.shape[1])
 
 
 class Draws(Protocol):

@@ -2,11 +2,12 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import jax
 import numpy as np
 
-from fleetgrad import network, train
+from fleetgrad import network, training
 from fleetgrad.errors import BudgetError
 from fleetgrad.settings import Settings
 
@@ -21,13 +22,14 @@ def member_bytes(settings: Settings, features: int, classes: int) -> int:
     """
     sizes = network.layer_sizes(settings.hidden, features, classes)
     params = tuple(_layer(inputs, outputs, bias=settings.bias) for inputs, outputs in sizes)
-    state = (params, train.optimizer_state(settings.optimizer, params))
+    state = (params, training.optimizer_state(settings.optimizer, params))
     return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(state))
 
 
 def _layer(inputs: int, outputs: int, *, bias: bool) -> dict[str, jax.ShapeDtypeStruct]:
-    layer = {"weight": jax.ShapeDtypeStruct((inputs, outputs), np.float32)}
-    return layer | ({"bias": jax.ShapeDtypeStruct((outputs,), np.float32)} if bias else {})
+    described: Any = jax.ShapeDtypeStruct  # its constructor has no types
+    layer = {"weight": described((inputs, outputs), np.float32)}
+    return layer | ({"bias": described((outputs,), np.float32)} if bias else {})
 
 
 def available() -> int:

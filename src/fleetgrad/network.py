@@ -6,6 +6,7 @@ compilation); applying is JAX.
 """
 
 from collections.abc import Callable, Mapping
+from itertools import pairwise
 from typing import NamedTuple
 
 import jax
@@ -76,7 +77,7 @@ INITIALIZERS: Mapping[str, Callable[[np.random.Generator, int, int], np.ndarray]
 def layer_sizes(hidden: tuple[int, ...], features: int, classes: int) -> list[tuple[int, int]]:
     """(inputs, outputs) of every layer, first to last."""
     widths = (features, *hidden, classes)
-    return list(zip(widths[:-1], widths[1:], strict=True))
+    return list(pairwise(widths))
 
 
 def init(

@@ -1,7 +1,7 @@
 """Many members training side by side: one program a shape, every core or card busy.
 
 A member is one network: a candidate's settings at one replicate. Members whose settings need the
-same program (`train.Shape`) form a cohort and share one compilation, whatever their rates and
+same program (`training.Shape`) form a cohort and share one compilation, whatever their rates and
 however many they are. Work is a queue of short stretches of steps, fewest epochs first; each lane
 (a core, or a card) takes the next stretch as soon as it is free, so mixed shapes pack without
 holes and a clock can stop the fleet between two stretches. On a CPU a lane runs one member at a
@@ -18,29 +18,22 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import numpy as np
 from jaxtyping import Float
 
-from fleetgrad import memory, train
+from fleetgrad import memory, training
 from fleetgrad.errors import RunError, SettingsError
 from fleetgrad.feeds import Feeds
-from fleetgrad.machine import Machine
+from fleetgrad.machine import GUESSED_FLOPS, Machine
 from fleetgrad.material import Draws, Material
 from fleetgrad.settings import Settings
+from fleetgrad.trainees import Member
 
 STRETCH_SECONDS = 0.4  # how long a lane works before it looks at the clock
-GUESSED_FLOPS = 2e10  # a lane's speed before it has been measured, per second
 MOST_EPOCHS_A_CALL = 8
-
-
-class Member(NamedTuple):
-    """One network: a candidate's lasting id, and which replicate of it."""
-
-    candidate: int
-    replicate: int
 
 
 @dataclass
@@ -49,8 +42,8 @@ class Training:
 
     member: Member
     settings: Settings
-    shape: train.Shape
-    rates: train.Rates
+    shape: training.Shape
+    rates: training.Rates
     state: Any
     steps_per_epoch: int
     position: int = 0  # steps taken
@@ -92,12 +85,7 @@ class Population:
         self.material = material
         self.machine = machine
         self.network_epochs = 0.0
-        self._rows = {
-            device: jax.device_put(train.Rows(material.x, material.y), device)
-            for device in set(machine.lanes)
-        }
         self._feeds = Feeds(material, draws)
-        self._pace: dict[train.Shape, float] = {}
         self._lock = threading.Lock()
         self._training = {
             member: self._begin(member, one, draws) for member, one in settings.items()
@@ -143,9 +131,8 @@ class Population:
 
         lanes = self.machine.lanes[: max(1, len(chunks))]
         with ThreadPoolExecutor(len(lanes)) as pool:
-            working = [pool.submit(lane, device) for device in lanes]
-            try:
-                for future in working:
+            try:  # from the first lane on: the pool waits for its lanes however this block ends
+                for future in [pool.submit(lane, device) for device in lanes]:
                     future.result()
             finally:
                 stop.set()
@@ -156,8 +143,8 @@ class Population:
         return len(self._training[member].curve)
 
     def curve(self, member: Member) -> Float[np.ndarray, "epochs 4"]:
-        """A member's history, a row an epoch; columns as `train.CURVE`."""
-        return np.array(self._training[member].curve, np.float32).reshape(-1, len(train.CURVE))
+        """A member's history, a row an epoch; columns as `training.CURVE`."""
+        return np.array(self._training[member].curve, np.float32).reshape(-1, len(training.CURVE))
 
     def diverged_at(self, member: Member) -> int | None:
         """The step at which a member's loss was first not finite, or None."""
@@ -170,6 +157,15 @@ class Population:
     def keep(self, members: Iterable[Member]) -> None:
         """Drop everyone else; those kept go on as if nobody had been dropped."""
         self._training = {member: self._training[member] for member in members}
+
+    def epoch_seconds(self, member: Member) -> float:
+        """What an epoch of a member takes a lane, as last measured or else guessed."""
+        one = self._training[member]
+        return self.machine.step_seconds(one.shape) * one.steps_per_epoch
+
+    def distinct(self) -> tuple[Member, ...]:
+        """The first member of every cohort."""
+        return tuple({one.shape: one.member for one in reversed(self._training.values())}.values())
 
     def state(self) -> dict[str, np.ndarray]:
         """Everything `restore` needs to go on, as named arrays."""
@@ -202,18 +198,18 @@ class Population:
                 f"{settings.batch_size}; use at most {rows}."
             )
         validation = max(len(view.validation) for view in self.material.views.values())
-        shape = train.shape_of(settings, features, classes, validation, epochs=1)
+        shape = training.shape_of(settings, features, classes, validation, epochs=1)
         # All rows, not this view's, so that a refit on more of them needs no other program.
         seconds = shape.step_flops * (len(self.material.y) / settings.batch_size) / GUESSED_FLOPS
         epochs = int(np.clip(STRETCH_SECONDS / max(seconds, 1e-9), 1, MOST_EPOCHS_A_CALL))
-        shape = train.shape_of(settings, features, classes, validation, epochs)
+        shape = training.shape_of(settings, features, classes, validation, epochs)
         params = draws.initial(settings, member.replicate, features, classes)
         return Training(
             member=member,
             settings=settings,
             shape=shape,
-            rates=train.rates_of(settings, steps),
-            state=train.begin(shape, params),
+            rates=training.rates_of(settings, steps),
+            state=training.begin(shape, params),
             steps_per_epoch=steps,
         )
 
@@ -233,10 +229,11 @@ class Population:
         """Run one call for members that are equally far, and note where they got to."""
         first = chunk[0]
         epoch, start = divmod(first.position, first.steps_per_epoch)
-        stop = self._stop(first, start, until - epoch)
+        goal = min(until, *(one.settings.epochs for one in chunk))
+        stop = self._stop(first, start, goal - epoch)
         arguments = (
             *self.machine.stack([self._arguments(one, epoch) for one in chunk], device),
-            self._rows[device],
+            self.machine.resident(self.material.x, self.material.y, device),
             np.int32(start),
             np.int32(stop),
         )
@@ -244,7 +241,7 @@ class Population:
         began = time.perf_counter()
         state, curves = program(*arguments)
         curves = np.asarray(curves)
-        self._note_pace(first.shape, (time.perf_counter() - began) / (stop - start))
+        self.machine.note(first.shape, (time.perf_counter() - began) / (stop - start))
         states = self.machine.unstack(state, len(chunk))
         rows = [curves] if self.machine.width == 1 else curves
         for one, state_, curve in zip(chunk, states, rows, strict=False):
@@ -252,19 +249,14 @@ class Population:
         with self._lock:
             self.network_epochs += len(chunk) * (stop - start) / first.steps_per_epoch
 
-    def _arguments(self, one: Training, epoch: int) -> tuple[Any, train.Rates, train.Feed]:
+    def _arguments(self, one: Training, epoch: int) -> tuple[Any, training.Rates, training.Feed]:
         feed = self._feeds.of(one.member.replicate, epoch, one.shape.epochs, one.steps_per_epoch)
         return one.state, one.rates, feed
 
     def _stop(self, one: Training, start: int, epochs: int) -> int:
-        pace = self._pace.get(one.shape, one.shape.step_flops / GUESSED_FLOPS)
-        most = min(epochs, one.settings.epochs, one.shape.epochs) * one.steps_per_epoch
+        pace = self.machine.step_seconds(one.shape)
+        most = min(epochs, one.shape.epochs) * one.steps_per_epoch
         return min(most, start + max(1, int(STRETCH_SECONDS / pace)))
-
-    def _note_pace(self, shape: train.Shape, seconds: float) -> None:
-        with self._lock:
-            before = self._pace.get(shape, seconds)
-            self._pace[shape] = 0.5 * before + 0.5 * seconds
 
 
 def _note(one: Training, state: Any, curve: np.ndarray, position: int) -> None:
@@ -281,7 +273,7 @@ def _note(one: Training, state: Any, curve: np.ndarray, position: int) -> None:
 def _saved(one: Training) -> dict[str, np.ndarray]:
     leaves = jax.tree.leaves(one.state)
     arrays = {f"{number}": np.asarray(leaf) for number, leaf in enumerate(leaves)}
-    curve = np.array(one.curve, np.float32).reshape(-1, len(train.CURVE))
+    curve = np.array(one.curve, np.float32).reshape(-1, len(training.CURVE))
     return arrays | {"curve": curve, "position": np.array(one.position)}
 
 

@@ -19,7 +19,8 @@ from fleetgrad.durable import replacing
 from fleetgrad.errors import RunError
 
 SUFFIX = ".safetensors"
-_OURS = re.compile(r"[a-z0-9_]+(-[a-z0-9_]+)*\.safetensors(\.tmp)?")
+# The second kind is the library's: it writes to `.tmpXXXXXX` beside its target before renaming.
+_OURS = re.compile(r"[a-z0-9_]+(-[a-z0-9_]+)*\.safetensors(\.tmp)?|\.tmp[A-Za-z0-9]{6}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,7 @@ def write_weights(directory: Path, name: str, arrays: Mapping[str, np.ndarray]) 
             save_file(dense, path)
         except SafetensorError as error:
             raise OSError(str(error)) from error
+        path.chmod(directory.stat().st_mode & 0o666)  # the library would have the owner alone read
         return WeightsFile(name, _checksum(path), path.stat().st_size)
 
 

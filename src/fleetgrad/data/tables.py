@@ -5,6 +5,7 @@ them is the user's to say. Numbers are turned into float32 a few thousand rows a
 large table never stands in memory as text.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from itertools import chain
 from pathlib import Path
@@ -96,7 +97,7 @@ def _header(path: Path, first: Row, least: int) -> Row:
             f"`{path}` must have columns separated by commas, a feature and a label at least, got "
             f"{str(names)[:100]} as its first line; save it with commas."
         )
-    odd = [name for name in names if not name or names.count(name) > 1]
+    odd = [name for name, times in Counter(names).items() if not name or times > 1]
     if odd:
         raise DataError(
             f"`{path}` must name each column, each differently, got "

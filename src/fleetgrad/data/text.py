@@ -1,16 +1,17 @@
 """Rows of cells in comma-separated text, a few thousand at a time."""
 
 import csv
-import io
+import math
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
 
+from fleetgrad.data import packing
 from fleetgrad.errors import DataError
 
 BATCH = 2048  # rows
-LONGEST_LINE = 1 << 24  # characters
+LONGEST_LINE = 1 << 24  # bytes
 
 Row = list[str]
 
@@ -21,26 +22,32 @@ def rows(path: Path, stream: BinaryIO) -> Iterator[Row]:
     Raises:
         DataError: It is no such text, or has a line that is far too long.
     """
-    text = io.TextIOWrapper(stream, encoding="utf-8-sig", newline="")
     try:
-        yield from (row for row in csv.reader(_lines(path, text)) if row)
+        yield from (row for row in csv.reader(_lines(path, stream)) if row)
     except (csv.Error, UnicodeDecodeError) as error:
         raise DataError(
             f"`{path}` must be a table of comma-separated values in UTF-8, got one that cannot be "
             f"read ({error}); save it as CSV again."
         ) from None
-    finally:
-        text.detach()
 
 
-def _lines(path: Path, text: io.TextIOWrapper) -> Iterator[str]:
-    while line := text.readline(LONGEST_LINE):
+def _lines(path: Path, stream: BinaryIO) -> Iterator[str]:
+    left = packing.most_bytes(path) if packing.is_packed(stream) else math.inf
+    encoding = "utf-8-sig"  # the first line may start with a byte order mark
+    while line := stream.readline(LONGEST_LINE):
+        left -= len(line)
+        if left < 0:
+            raise DataError(
+                f"`{path}` must unfold to at most {packing.most_bytes(path):,} bytes, got more, "
+                "which is refused as a trap; unpack it if it is none."
+            )
         if len(line) == LONGEST_LINE:
             raise DataError(
-                f"`{path}` must have lines of fewer than {LONGEST_LINE:,} characters, got a longer "
-                "one; check that it is a table."
+                f"`{path}` must have lines of fewer than {LONGEST_LINE:,} bytes, got a longer one; "
+                "check that it is a table."
             )
-        yield line
+        yield line.decode(encoding)
+        encoding = "utf-8"
 
 
 def batches(path: Path, rows: Iterator[Row], width: int) -> Iterator[list[Row]]:

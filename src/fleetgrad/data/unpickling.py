@@ -119,7 +119,7 @@ class _Array:
         return array
 
 
-_MARKS_AND_STACK = b"(.0012"  # MARK STOP POP POP_MARK DUP
+_MARKS_AND_STACK = b"(.012"  # MARK STOP POP POP_MARK DUP
 _NUMBERS = b"NIJKMLFG\x88\x89\x8a\x8b"
 _TEXT_AND_BYTES = b"STUVXBC\x8c\x8d\x8e\x96"
 _CONTAINERS = b"]lae)t\x85\x86\x87}dsu"

@@ -30,9 +30,10 @@ class Stream:
     def ask(self, n: int) -> Candidates:
         """The next `n` points that are new."""
         check_count(n)
-        if self._points is None:
+        if self._points is None and n:
             self._points = self._open(n)
-        found = Candidates.numbered(list(islice(self._fresh(self._points), n)), self._next_id)
+        settings = list(islice(self._fresh(self._points or iter(())), n))
+        found = Candidates.numbered(settings, self._next_id)
         self._next_id += len(found)
         return found
 
@@ -59,19 +60,50 @@ class Stream:
             yield settings
 
 
+def grid(space: Space, seed: int, epochs: int, first_id: int) -> Stream:
+    """About as many evenly spread points as the first ask wants, then no more."""
+    del seed  # a grid leaves nothing to chance
+    return Stream(lambda n: iter(space.grid(n)), epochs, first_id)
 
+
+def random(space: Space, seed: int, epochs: int, first_id: int) -> Stream:
+    """Independent points (Bergstra and Bengio, JMLR 13, 2012)."""
+
+    def points(_: int) -> Iterator[dict[str, Any]]:
+        generator = keys.generator(seed, "sampler", _RANDOM)
+        while True:
+            yield space.decode(generator.random(space.dimensions).tolist())
+
+    return Stream(points, epochs, first_id)
+
+
+def sobol(space: Space, seed: int, epochs: int, first_id: int) -> Stream:
+    """Evenly spread points, one scrambled sequence (Sobol 1967; Owen 1998) over all asks."""
+
+    def points(_: int) -> Iterator[dict[str, Any]]:
+        from scipy.stats import qmc  # noqa: PLC0415 - takes most of a second
+
+        generator = keys.generator(seed, "sampler", _SOBOL)
+        sequence = qmc.Sobol(space.dimensions, scramble=True, rng=generator)
+        while True:  # one at a time: the first ask may be for any number, balanced or not
+            yield space.decode(sequence.random(1)[0].tolist())
+
+    return Stream(points, epochs, first_id)
 
 
 def settled(values: Mapping[str, Any], epochs: int) -> Settings:
+    """Settings of a point; `epochs` is the full training unless the point says otherwise."""
     return Settings(**{"epochs": epochs, **values})
 
 
 def check_count(n: int) -> None:
+    """Raise `UsageError` for a negative count."""
     if n < 0:
         raise UsageError(f"`ask` takes a count of at least 0, got {n}; use 1 or more.")
 
 
 def check_scores(candidates: Candidates, scores: Sequence[float]) -> None:
+    """Raise `UsageError` unless there is one score a candidate."""
     if len(candidates) != len(scores):
         raise UsageError(
             f"`tell` takes one score a candidate, got {len(scores)} for {len(candidates)}; "

@@ -40,8 +40,8 @@ class TPE:
     def ask(self, n: int) -> Candidates:
         """Settings the model holds promising; Sobol's until ten scores, one finite, are known."""
         check_count(n)
-        scores = [score for score in self._scores.values() if score is not None]
-        known = len(scores) >= _STARTUP and not all(math.isnan(score) for score in scores)
+        told = [score for score in self._scores.values() if score is not None]
+        known = len(told) >= _STARTUP and any(math.isfinite(score) for score in told)
         chosen = self._modeled(n) if known else []
         chosen += self._start.ask(n - len(chosen)).settings
         for settings in chosen:
@@ -61,14 +61,16 @@ class TPE:
         chosen: list[Settings] = []
         with _quiet_optuna():
             study = self._study()
-            for _ in range(n + _STARTUP):  # a few more, for proposals that are not new
+            for _ in range(n + _STARTUP if n else 0):  # a few more, for proposals that are not new
                 trial = study.ask()
                 values = self._space.build(partial(_suggest, trial))
                 settings = settled(values, self._epochs)
-                if settings not in self._given and len(chosen) < n:
+                if settings not in self._given:
                     chosen.append(settings)
                     self._given.add(settings)
                     self._start.skip(settings)
+                if len(chosen) == n:
+                    break
         return chosen
 
     def _study(self) -> "optuna.Study":
@@ -77,9 +79,10 @@ class TPE:
         word = keys.generator(self._seed, "sampler", _PURPOSE, len(self._given)).integers(2**31)
         sampler = optuna.samplers.TPESampler(seed=int(word), n_startup_trials=0)
         study = optuna.create_study(direction="maximize", sampler=sampler)
-        finite = [x for x in self._scores.values() if x is not None and not math.isnan(x)]
+        sound = [x for x in self._scores.values() if x is not None and math.isfinite(x)]
+        worst = min(sound) - 1  # only the order counts: below every sound one
         for settings, score in self._scores.items():
-            trial = _trial(self._space, settings, score, min(finite))
+            trial = _trial(self._space, settings, score, worst)
             if trial is not None:
                 study.add_trial(trial)
         return study
@@ -91,7 +94,7 @@ def _trial(
     """What Optuna shall know of a candidate; None where it lies outside the space."""
     import optuna  # noqa: PLC0415 - as above
 
-    values = space.build(lambda name, span: getattr(settings, name))
+    values = space.build(lambda name, _: getattr(settings, name))
     spans = {name: span for name, span in space.ranges.items() if name in values}
     if not all(span.has(values[name]) for name, span in spans.items()):
         return None
@@ -100,7 +103,7 @@ def _trial(
     if score is None:
         state = optuna.trial.TrialState.RUNNING
         return optuna.trial.create_trial(state=state, params=params, distributions=distributions)
-    value = worst if math.isnan(score) else score
+    value = score if math.isfinite(score) else worst
     return optuna.trial.create_trial(value=value, params=params, distributions=distributions)
 
 

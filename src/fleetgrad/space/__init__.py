@@ -1,10 +1,10 @@
 """What to search: names of hyperparameters and the range of each.
 
-    ranges      one dimension: Float, Int, Choice
-    conditions  when a dimension matters
-    space       all of them: Space, from the unit cube to values
-    text        a space in writing: JSON and TOML
-    defaults    spaces that work without thought
+ranges      one dimension: Float, Int, Choice
+conditions  when a dimension matters
+space       all of them: Space, from the unit cube to values
+text        a space in writing: JSON and TOML
+defaults    spaces that work without thought
 """
 
 from fleetgrad.space.defaults import default_space

@@ -1,41 +1,71 @@
-"""When a hyperparameter matters at all: its conditions on others, checked, ordered, evaluated."""
+"""When a hyperparameter matters at all: its conditions on others, checked and put in order."""
 
-def _check_conditions(space: Space, name: str, span: Range) -> None:
-    for parent, allowed in (span.when or {}).items():
+from collections.abc import Mapping
+from typing import Any
+
+from fleetgrad.errors import SettingsError, SpaceError, suggestion
+from fleetgrad.settings import NAMES, Settings
+from fleetgrad.space.ranges import Float, Range
+
+_DEFAULTS = Settings()
+
+
+def holds(when: Mapping[str, tuple[Any, ...]] | None, values: Mapping[str, Any]) -> bool:
+    """Whether all conditions hold, given the values of all names that matter themselves."""
+    return all(values.get(parent) in allowed for parent, allowed in (when or {}).items())
+
+
+def check(name: str, ranges: Mapping[str, Range], fixed: Mapping[str, Any]) -> None:
+    """Raise `SpaceError` unless the conditions of `name` can hold, each by itself."""
+    for parent, allowed in (ranges[name].when or {}).items():
         if parent not in NAMES:
             raise SpaceError(
                 f"the condition of `{name}` names `{parent}`, which is no hyperparameter; "
-                f"{suggestion(parent, NAMES)}"
+                f"{suggestion(str(parent), NAMES)}"
             )
         for value in allowed:
-            if not _can_be(space, parent, value):
-                raise SpaceError(
-                    f"the condition of `{name}` needs `{parent}` = {value!r}, which it can never "
-                    f"be here; add {value!r} to the range of `{parent}`, or drop the condition."
-                )
+            _check_value(name, parent, value)
+        if not any(_can_be(parent, value, ranges, fixed) for value in allowed):
+            raise SpaceError(
+                f"the condition of `{name}` needs `{parent}` = {allowed[0]!r}, which it never is "
+                f"in this space; add it to a choice of `{parent}`, or drop the condition."
+            )
 
 
-def _can_be(space: Space, name: str, value: Any) -> bool:
-    if name in space.ranges:
-        return space.ranges[name].has(value)
-    return bool(space.fixed.get(name, getattr(_DEFAULTS, name)) == value)
+def parents_first(ranges: Mapping[str, Range]) -> tuple[str, ...]:
+    """Names, so that whatever a condition asks about comes before it.
 
-
-def _parents_first(ranges: Mapping[str, Range]) -> tuple[str, ...]:
-    """Names so that whatever a condition asks about comes before it."""
+    Raises:
+        SpaceError: Conditions run in a circle.
+    """
     order: list[str] = []
     waiting = list(ranges)
     while waiting:
-        ready = [
-            name
-            for name in waiting
-            if not any(parent in waiting for parent in (ranges[name].when or {}))
-        ]
+        ready = [name for name in waiting if not set(ranges[name].when or ()) & set(waiting)]
         if not ready:
-            raise SpaceError(
-                f"conditions must not run in a circle, got one through {', '.join(waiting)}; "
-                "drop one of them."
-            )
+            circle = ", ".join(f"`{name}`" for name in waiting)
+            raise SpaceError(f"conditions must not run in a circle, got {circle}; drop one.")
         order += ready
         waiting = [name for name in waiting if name not in ready]
     return tuple(order)
+
+
+def everything_else(ranges: Mapping[str, Range], fixed: Mapping[str, Any]) -> dict[str, Any]:
+    """Values of all names that are not searched: fixed ones and defaults."""
+    defaults = {name: getattr(_DEFAULTS, name) for name in NAMES if name not in ranges}
+    return {**defaults, **fixed}
+
+
+def _check_value(name: str, parent: str, value: Any) -> None:
+    try:
+        Settings(**{parent: value})
+    except SettingsError as error:
+        raise SpaceError(f"the condition of `{name}` cannot hold: {error}") from None
+
+
+def _can_be(name: str, value: Any, ranges: Mapping[str, Range], fixed: Mapping[str, Any]) -> bool:
+    """Whether a name is ever exactly this; a stretch of numbers never is, but by accident."""
+    if name in ranges:
+        span = ranges[name]
+        return not isinstance(span, Float) and span.has(value)
+    return bool(fixed.get(name, getattr(_DEFAULTS, name)) == value)

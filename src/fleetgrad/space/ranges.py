@@ -48,10 +48,7 @@ class Float:
 
     def at(self, unit: float) -> float:
         """The value at a place of [0, 1)."""
-        if self.log:
-            value = self.low * (self.high / self.low) ** unit
-        else:
-            value = self.low + unit * (self.high - self.low)
+        value = _between(self.low, self.high, unit, log=self.log)
         return min(max(value, self.low), self.high)
 
     def has(self, value: Any) -> bool:
@@ -92,10 +89,7 @@ class Int:
 
     def at(self, unit: float) -> int:
         """The value at a place of [0, 1)."""
-        if self.log:
-            value = self.low * ((self.high + 1) / self.low) ** unit
-        else:
-            value = self.low + unit * self.levels
+        value = _between(self.low, self.high + 1, unit, log=self.log)
         return min(max(int(value), self.low), self.high)
 
     def has(self, value: Any) -> bool:
@@ -152,15 +146,17 @@ class Choice:
 Range = Float | Int | Choice
 
 
+def _between(low: float, high: float, unit: float, *, log: bool) -> float:
+    if log:
+        return low * math.exp(unit * (math.log(high) - math.log(low)))
+    return low + unit * (high - low)
+
+
 def _check_ends(span: Float | Int) -> None:
     kind = type(span).__name__
-    for name, end in (("low", span.low), ("high", span.high)):
-        if isinstance(end, bool | str) or not isinstance(end, Real):
-            raise SpaceError(f"`{name}` of {kind} must be a number, got {end!r}; use 0.1.")
-        if not math.isfinite(end):
-            raise SpaceError(f"`{name}` of {kind} must be finite, got {end!r}; use 1000.")
-    if not isinstance(span.log, bool):
-        raise SpaceError(f"`log` of {kind} must be true or false, got {span.log!r}; use true.")
+    _check_number(f"`low` of {kind}", span.low)
+    _check_number(f"`high` of {kind}", span.high)
+    _check_log(kind, span.log)
     if span.low >= span.high:
         raise SpaceError(
             f"`low` must be below `high`, got low = {span.low!r} and high = {span.high!r}; "
@@ -173,7 +169,19 @@ def _check_ends(span: Float | Int) -> None:
         )
 
 
-def _conditions(when: Mapping[str, Any] | None) -> Conditions | None:
+def _check_number(what: str, end: Any) -> None:
+    if isinstance(end, bool) or not isinstance(end, Real):
+        raise SpaceError(f"{what} must be a number, got {end!r}; use 0.1.")
+    if not math.isfinite(end):
+        raise SpaceError(f"{what} must be finite, got {end!r}; use 1000.")
+
+
+def _check_log(kind: str, log: Any) -> None:
+    if not isinstance(log, bool):
+        raise SpaceError(f"`log` of {kind} must be true or false, got {log!r}; use true.")
+
+
+def _conditions(when: Any) -> Conditions | None:
     if when is None:
         return None
     if not isinstance(when, Mapping) or not when:

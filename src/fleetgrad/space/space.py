@@ -1,4 +1,4 @@
-"""What to search: names of hyperparameters and the range of each.
+"""All dimensions together: from a point of the unit cube to the values of one network.
 
 A space says which values a name may take and under which conditions it matters at all; how to
 choose among them is the samplers' business. A plain value fixes a name; a name left out keeps
@@ -15,22 +15,22 @@ import itertools
 import math
 import os
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Self
 
 from fleetgrad.errors import SettingsError, SpaceError, UsageError, suggestion
 from fleetgrad.settings import NAMES, Settings
-from fleetgrad.space import conditions, text
+from fleetgrad.space import conditions, written
 from fleetgrad.space.ranges import Choice, Float, Int, Range
-
-__all__ = ["Choice", "Float", "Int", "Range", "Space", "default_space"]
 
 _DEFAULTS = Settings()
 _WHOLE = ("batch_size", "epochs")
 _NUMBERS = tuple(name for name in NAMES if isinstance(getattr(_DEFAULTS, name), float))
 
 
+@dataclass(frozen=True, slots=True, init=False, eq=False, repr=False)
 class Space:
     """Hyperparameters to search, each with its range, and others that are fixed.
 
@@ -49,10 +49,9 @@ class Space:
     {'hidden': (256, 128), 'learning_rate': 0.0001}
     """
 
-    __slots__ = ("_order", "fixed", "ranges")
-
     ranges: Mapping[str, Range]
     fixed: Mapping[str, Any]
+    _order: tuple[str, ...]
 
     def __init__(self, **ranges: Any) -> None:
         checked = {name: _checked(name, value) for name, value in ranges.items()}
@@ -65,19 +64,20 @@ class Space:
                 "a space must have at least one range to search, got none; "
                 "add learning_rate = Float(1e-4, 1e-1, log=True), or train fixed settings instead."
             )
+        for name in searched:
+            conditions.check(name, searched, fixed)
         object.__setattr__(self, "ranges", MappingProxyType(searched))
         object.__setattr__(self, "fixed", MappingProxyType(fixed))
-        for name, span in searched.items():
-            _check_conditions(self, name, span)
-        object.__setattr__(self, "_order", _parents_first(searched))
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        raise AttributeError(f"a Space never changes; make a new one with another `{name}`.")
+        object.__setattr__(self, "_order", conditions.parents_first(searched))
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Space) and self.to_dict() == other.to_dict()
 
-    __hash__ = None  # type: ignore[assignment]  # holds mappings; nothing needs it as a key
+    def __hash__(self) -> int:
+        return hash(repr(self))
+
+    def __reduce__(self) -> tuple[Any, ...]:  # read-only mappings can be neither copied nor sent
+        return Space.from_dict, (self.to_dict(),)
 
     def __repr__(self) -> str:
         held = ", ".join(f"{name}={value!r}" for name, value in _in_order(self._everything()))
@@ -113,11 +113,12 @@ class Space:
 
     def build(self, pick: Callable[[str, Range], Any]) -> dict[str, Any]:
         """The values that `pick` gives, asked only for names whose conditions hold."""
-        values = dict(self.fixed)
+        values = conditions.everything_else(self.ranges, self.fixed)
         for name in self._order:
-            if self._holds(self.ranges[name].when, values):
+            if conditions.holds(self.ranges[name].when, values):
                 values[name] = pick(name, self.ranges[name])
-        return dict(_in_order(values))
+        named = self._everything()
+        return {name: values[name] for name in NAMES if name in values and name in named}
 
     def grid(self, n: int) -> list[dict[str, Any]]:
         """At most `n` distinct points, evenly spread.
@@ -138,7 +139,7 @@ class Space:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON; `from_dict` gives the space back."""
-        return {name: space_text.plain(value) for name, value in _in_order(self._everything())}
+        return {name: written.plain(value) for name, value in _in_order(self._everything())}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
@@ -147,12 +148,12 @@ class Space:
         Raises:
             SpaceError: As for the class, or a range has an unknown or missing part.
         """
-        found = {name: space_text.parse(name, value, _WHOLE) for name, value in values.items()}
+        found = {name: written.parse(name, value, _WHOLE) for name, value in values.items()}
         return cls(**found)
 
     def to_toml(self) -> str:
         """The space as TOML for a person to read and change."""
-        return space_text.write(self.to_dict())
+        return written.write(self.to_dict())
 
     @classmethod
     def from_toml(cls, path: str | os.PathLike[str]) -> Self:
@@ -161,25 +162,16 @@ class Space:
         Raises:
             SpaceError: The file is missing or not TOML, or means no space; names file and line.
         """
-        text = space_text.read(Path(path))
-        found = space_text.load(text, path)
+        text = written.read(Path(path))
         values: dict[str, Any] = {}
-        for name, value in found.items():
-            with space_text.located(text, path, name):
-                values[name] = _checked(name, space_text.parse(name, value, _WHOLE))
-        with space_text.located(text, path, *values):
+        for name, value in written.load(text, path).items():
+            with written.located(text, path, name):
+                values[name] = _checked(name, written.parse(name, value, _WHOLE))
+        with written.located(text, path, *values):
             return cls(**values)
 
     def _everything(self) -> dict[str, Any]:
         return {**self.fixed, **self.ranges}
-
-    def _holds(self, when: Mapping[str, Any] | None, values: Mapping[str, Any]) -> bool:
-        for parent, allowed in (when or {}).items():
-            if parent in self.ranges and parent not in values:
-                return False  # the parent itself does not matter here
-            if values.get(parent, getattr(_DEFAULTS, parent)) not in allowed:
-                return False
-        return True
 
 
 def _checked(name: str, value: Any) -> Any:
@@ -191,7 +183,7 @@ def _checked(name: str, value: Any) -> Any:
 def _plain(name: str, value: Any) -> Any:
     """A fixed value as `Settings` holds it."""
     try:
-        return getattr(Settings(**{name: value}), name)
+        return _held(name, value)
     except SettingsError as error:
         raise SpaceError(f"{error} To search several values, write a choice of them.") from None
 
@@ -205,10 +197,14 @@ def _fitted(name: str, span: Range) -> Range:
         other = "Int" if name in _WHOLE else "Choice"
         raise SpaceError(f"`{name}` cannot be searched by Float; use {other}.")
     try:
-        values = [getattr(Settings(**{name: value}), name) for value in span.extremes()]
+        values = [_held(name, value) for value in span.extremes()]
     except SettingsError as error:
         raise SpaceError(f"the range of `{name}` holds a value it cannot take: {error}") from None
     return Choice(*values, when=span.when) if isinstance(span, Choice) else span
+
+
+def _held(name: str, value: Any) -> Any:
+    return getattr(Settings(**{name: value}), name)
 
 
 def _levels(most: Sequence[int], n: int) -> list[int]:

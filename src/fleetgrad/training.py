@@ -19,6 +19,10 @@ from fleetgrad.settings import Settings
 
 EVALUATION_ROWS = 1000  # a block of validation rows: small enough for the cache, and for memory
 
+# On the host NumPy's scalars stand where a program has arrays; to the type checker they are Any.
+_REAL: Any = np.float32
+_WHOLE: Any = np.int32
+
 
 @dataclass(frozen=True, slots=True)
 class Shape:
@@ -99,18 +103,16 @@ class Rates(NamedTuple):
 def rates_of(settings: Settings, steps_per_epoch: int) -> Rates:
     """The traced side of the settings, as NumPy scalars (float32, int32)."""
     noise = network.Noise(
-        np.float32(settings.dropout),
-        np.float32(settings.input_dropout),
-        np.float32(settings.input_noise),
+        _REAL(settings.dropout), _REAL(settings.input_dropout), _REAL(settings.input_noise)
     )
     return Rates(
-        learning_rate=np.float32(settings.learning_rate),
-        momentum=np.float32(settings.momentum),
-        weight_decay=np.float32(settings.weight_decay),
-        schedule=np.int32(optimizers.SCHEDULES[settings.schedule]),
-        warmup=np.float32(settings.warmup),
-        steps=np.int32(settings.epochs * steps_per_epoch),
-        label_smoothing=np.float32(settings.label_smoothing),
+        learning_rate=_REAL(settings.learning_rate),
+        momentum=_REAL(settings.momentum),
+        weight_decay=_REAL(settings.weight_decay),
+        schedule=_WHOLE(optimizers.SCHEDULES[settings.schedule]),
+        warmup=_REAL(settings.warmup),
+        steps=_WHOLE(settings.epochs * steps_per_epoch),
+        label_smoothing=_REAL(settings.label_smoothing),
         noise=noise,
     )
 
@@ -161,7 +163,7 @@ Curve = Float[Array, "epochs 4"]
 
 def optimizer_state(optimizer: str, params: Any) -> Any:
     """Shapes and types of an optimizer's state for `params`; all of it starts at zero."""
-    rates = optimizers.Rates(np.float32(0), np.float32(0), np.float32(0))
+    rates = optimizers.Rates(_REAL(0), _REAL(0), _REAL(0))
     return jax.eval_shape(optimizers.OPTIMIZERS[optimizer](rates).init, params)
 
 
@@ -169,7 +171,7 @@ def begin(shape: Shape, params: Any) -> State:
     """The state before the first step, on the host."""
     described = optimizer_state(shape.optimizer, params)
     zeros = jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), described)
-    return State(params, zeros, np.int32(0), np.int32(-1), np.float32(0), np.int32(0))
+    return State(params, zeros, _WHOLE(0), _WHOLE(-1), _REAL(0), _WHOLE(0))
 
 
 def advance(
@@ -197,7 +199,8 @@ def advance(
         return state, lax.dynamic_update_index_in_dim(curve, scores, number, 0)
 
     first, last = start // feed.steps, (stop + feed.steps - 1) // feed.steps
-    return lax.fori_loop(first, last, epoch, (state, curve))
+    ended: tuple[State, Curve] = lax.fori_loop(first, last, epoch, (state, curve))
+    return ended
 
 
 def _steps(
@@ -219,7 +222,8 @@ def _steps(
         x, y = _take(rows, chosen, feed)
         return _step(shape, state, rates, x, y, jax.random.fold_in(key, position))
 
-    return lax.fori_loop(first, last, step, state)
+    ended: State = lax.fori_loop(first, last, step, state)
+    return ended
 
 
 def _take(rows: Rows, chosen: Array, feed: Feed) -> tuple[Array, Array]:
@@ -268,7 +272,12 @@ def _finish_epoch(shape: Shape, state: State, feed: Feed, rows: Rows) -> tuple[S
     steps = feed.steps.astype(jnp.float32)
     trained = jnp.stack([state.loss / steps, state.correct / (steps * shape.batch_size)])
     scores = jnp.concatenate([trained, _validate(shape, state, feed, rows)])
-    return state._replace(loss=jnp.float32(0), correct=jnp.int32(0)), scores
+    # The epoch's last update may have spoiled the weights, and no later loss would show it.
+    whole = jnp.stack([jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(state.params)]).all()
+    newly = (state.diverged_at < 0) & ~whole
+    diverged_at = jnp.where(newly, state.step, state.diverged_at)
+    ended = state._replace(diverged_at=diverged_at, loss=jnp.float32(0), correct=jnp.int32(0))
+    return ended, scores
 
 
 def _validate(shape: Shape, state: State, feed: Feed, rows: Rows) -> Float[Array, "2"]:

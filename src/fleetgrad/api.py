@@ -1,0 +1,329 @@
+"""The public calls: `tune` a search, `resume` one, `train` a fixed list.
+
+This is where the parts meet: the data, the study that never sees its test rows, the model made of
+the winner, and the one opening of the test part.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from os import PathLike
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from fleetgrad import plan as plans
+from fleetgrad import samplers
+from fleetgrad.clock import Clock, Progress
+from fleetgrad.data import Dataset, load
+from fleetgrad.errors import RunError, SettingsError, UsageError
+from fleetgrad.finals import wilson
+from fleetgrad.fleet import Fleet
+from fleetgrad.leaderboard import Leaderboard
+from fleetgrad.model import Model
+from fleetgrad.plan import Budget, Plan
+from fleetgrad.result import Result, Test, Validation
+from fleetgrad.settings import Settings
+from fleetgrad.space import Space, default_space
+from fleetgrad.store import Run
+from fleetgrad.study import Outcome, Study, Winner
+from fleetgrad.trainees import Member
+
+FORMAT = 1
+METRIC = "accuracy"
+SAMPLER = "sobol"
+TYPICAL = 32  # candidates whose cost stands for all when a time is planned
+
+Source = Dataset | str | PathLike[str]
+Report = Callable[[Progress], None]
+
+
+def tune(
+    data: Source,
+    space: Space | None = None,
+    budget: str | float | Budget = "10m",
+    seed: int = 0,
+    out: str | PathLike[str] | None = None,
+    *,
+    sampler: str = SAMPLER,
+    target: str | None = None,
+    data_dir: str | PathLike[str] | None = None,
+    report: Report = lambda _: None,
+) -> Result:
+    """Find the settings with the best predictions, and the model they make.
+
+    Trains many candidates at once, stops the losers early (successive halving), repeats the best
+    three from at least five seeds on fresh splits, refits the winner on all rows that are not
+    sealed, and opens the test part once.
+
+    Args:
+        data: A dataset, or what `load` takes.
+        space: What to search; a default by the size and kind of the data.
+        budget: "90s", "10m", "2h", seconds, or `Budget(candidates=64, epochs=20)`.
+        seed: Of every draw, >= 0.
+        out: The run's directory; `runs/NAME-1` and so on by default.
+        sampler: "grid", "random", "sobol" or "tpe".
+        target: The column to predict, for tables.
+        data_dir: Where named sets lie.
+        report: Told of progress a few times a second.
+
+    Raises:
+        FleetgradError: A child that says what is wrong and what to do.
+    """
+    clock = Clock(None)
+    limit = Budget.of(budget)
+    _check_seed(seed)
+    if sampler not in samplers.NAMES:
+        samplers.make(sampler, Space(), seed=seed, epochs=1)
+    source = _described(data, target, data_dir)
+    data = _loaded(data, target, data_dir)
+    space = space or default_space(data.rows, data.features, image=data.image_shape is not None)
+    config = {
+        "format": FORMAT,
+        "dataset": _summary(data),
+        "source": source,
+        "fingerprint": data.fingerprint,
+        "space": space.to_dict(),
+        "budget": {"candidates": limit.candidates, "epochs": limit.epochs, "seconds": limit.seconds},
+        "sampler": sampler,
+        "seed": seed,
+    }
+    with Run.create(_directory(out, data.name), config) as run:
+        return _run(run, data, Clock(limit.seconds, clock.elapsed), report)
+
+
+def resume(
+    directory: str | PathLike[str], data: Source | None = None, *, report: Report = lambda _: None
+) -> Result:
+    """Go on with a run from its last rung, to the end it would have had without the stop.
+
+    Args:
+        directory: The run's.
+        data: The same data again, for a run over arrays; else it is loaded from where it was.
+        report: Told of progress a few times a second.
+
+    Raises:
+        RunError: There is no run, another process has it, or the data are not the same.
+    """
+    with Run.open(directory) as run:
+        source = run.config["source"]
+        if data is None and source is None:
+            raise RunError(
+                f"`{directory}` was a run over arrays in memory, got no data; "
+                "use fleetgrad.resume(directory, data)."
+            )
+        data = _loaded(data or source["name"], *_where(source))
+        if data.fingerprint != run.config["fingerprint"]:
+            raise RunError(
+                f"a run goes on with the data it began with, got others from {data.name!r}; "
+                "bring back the old data, or begin a new run."
+            )
+        limit = run.config["budget"]["seconds"]
+        return _run(run, data, Clock(limit, _elapsed(run)), report)
+
+
+class Curves(NamedTuple):
+    """What `train` measured, each of shape (settings, replicates, epochs); NaN once diverged."""
+
+    train_loss: Float[np.ndarray, "settings replicates epochs"]
+    train_accuracy: Float[np.ndarray, "settings replicates epochs"]
+    validation_loss: Float[np.ndarray, "settings replicates epochs"]
+    validation_accuracy: Float[np.ndarray, "settings replicates epochs"]
+
+
+def train(
+    data: Source,
+    settings: Sequence[Settings],
+    epochs: int | None = None,
+    replicates: int = 1,
+    seed: int = 0,
+) -> Curves:
+    """Train a fixed list of settings side by side, without a search.
+
+    Args:
+        data: A dataset, or what `load` takes.
+        settings: Of each network.
+        epochs: For all of them; each one's own by default.
+        replicates: Seeds, each with its own split, >= 1.
+        seed: Of every draw, >= 0.
+
+    Raises:
+        FleetgradError: A child that says what is wrong and what to do.
+    """
+    _check_seed(seed)
+    if not settings or replicates < 1:
+        raise UsageError(
+            "`train` needs at least one settings and one replicate, got "
+            f"{len(settings)} and {replicates}; use [Settings()], replicates=1."
+        )
+    if epochs is not None:
+        settings = [replace(one, epochs=epochs) for one in settings]
+    longest = max(one.epochs for one in settings)
+    members = {
+        Member(number, replicate): one
+        for number, one in enumerate(settings)
+        for replicate in range(replicates)
+    }
+    population = Fleet(_loaded(data), seed).populate(members)
+    population.advance(longest)
+    found = np.full((len(settings), replicates, longest, 4), np.nan, np.float32)
+    for number, replicate in members:
+        curve = population.curve(Member(number, replicate))
+        found[number, replicate, : len(curve)] = curve
+    return Curves(*np.moveaxis(found, -1, 0))
+
+
+def _run(run: Run, data: Dataset, clock: Clock, report: Report) -> Result:
+    """Everything from an open record to the result; each part is taken from the record if done."""
+    config = run.config
+    seed = int(config["seed"])
+    fleet = Fleet(data, seed)
+    space = Space.from_dict(config["space"])
+    plan = _planned(run, fleet, space, clock)
+    sampler = samplers.make(config["sampler"], space, seed=seed, epochs=plan.epochs)
+    study = Study(run, sampler, plan, fleet, seed=seed, clock=clock, report=report)
+    outcome = study.run()
+    model = path = test = None
+    if outcome.winner is not None:
+        model = _model(data, outcome.winner, seed)
+        if not outcome.interrupted:
+            test = _opened(run, data, model)
+        path = run.directory / "model"
+        model.save(path)
+    if not outcome.interrupted and run.segment("end") is None:
+        run.commit("end", payload={"elapsed": clock.elapsed, "compile_s": fleet.compile_seconds})
+    ended = run.segment("end")
+    return Result(
+        run=run.directory,
+        dataset=config["dataset"],
+        budget_s=config["budget"]["seconds"],
+        elapsed_s=ended["elapsed"] if ended else clock.elapsed,
+        candidates=len(outcome.leaderboard),
+        network_epochs=study.network_epochs,
+        compile_s=fleet.compile_seconds,
+        leaderboard=outcome.leaderboard,
+        settings=outcome.winner.settings if outcome.winner else None,
+        validation=_validation(outcome.leaderboard, outcome.winner),
+        test=test,
+        ties=outcome.leaderboard.ties,
+        model=model,
+        model_path=path,
+        interrupted=outcome.interrupted,
+    )
+
+
+def _planned(run: Run, fleet: Fleet, space: Space, clock: Clock) -> Plan:
+    """The recorded plan, or a new one, which is recorded."""
+    done = run.segment("plan")
+    if done is not None:
+        return Plan.from_dict(done["plan"])
+    budget = Budget(**run.config["budget"])
+    adaptive = run.config["sampler"] == "tpe"
+    if budget.seconds is None:
+        plan = plans.counted(budget, adaptive=adaptive)
+    else:
+        seed = int(run.config["seed"])
+        asked = samplers.make("random", space, seed=seed, epochs=1).ask(TYPICAL)
+        typical = list(asked.settings)
+        plan = plans.timed(
+            budget,
+            epoch_seconds=fleet.epoch_seconds(typical),
+            steps=int(np.mean([fleet.steps(one) for one in typical])),
+            lanes=fleet.lanes,
+            spent=clock.elapsed,
+            adaptive=adaptive,
+        )
+    run.commit("plan", payload={"plan": plan.to_dict(), "elapsed": clock.elapsed})
+    return plan
+
+
+def _model(data: Dataset, winner: Winner, seed: int) -> Model:
+    return Model(
+        settings=winner.settings,
+        params=winner.params,
+        shift=winner.view.shift,
+        scale=winner.view.scale,
+        classes=data.classes,
+        image_shape=data.image_shape,
+        feature_names=data.feature_names,
+        dataset=data.name,
+        information={"candidate": winner.candidate, "refitted": winner.refitted, "seed": seed},
+    )
+
+
+def _opened(run: Run, data: Dataset, model: Model) -> Test:
+    """Open the test part, unless its result is on record; the opening is recorded first."""
+    done = run.segment("test")
+    if done is None:
+        test = data.test.open(f"tune {run.directory.name}", run.open_test)
+        right = int((model.predict(test.x) == data.classes[test.y]).sum())
+        done = {"correct": right, "n": len(test.y), "opening": test.opening}
+        run.commit("test", payload=done)
+    correct, n = done["correct"], done["n"]
+    return Test(METRIC, correct / n, wilson(correct, n), n, done["opening"])
+
+
+def _validation(leaderboard: Leaderboard, winner: Winner | None) -> Validation | None:
+    if winner is None:
+        return None
+    row = leaderboard[winner.candidate]
+    if row.mean is None:
+        return Validation(METRIC, row.score, None, 1)
+    return Validation(METRIC, row.mean, row.interval, row.replicates)
+
+
+def _elapsed(run: Run) -> float:
+    spent = [(run.segment(name) or {}).get("elapsed", 0.0) for name in run.segments()]
+    return max(spent, default=0.0)
+
+
+def _loaded(
+    data: Source, target: str | None = None, data_dir: str | PathLike[str] | None = None
+) -> Dataset:
+    if isinstance(data, Dataset):
+        return data
+    return load(data, target=target, data_dir=data_dir)
+
+
+def _described(
+    data: Source, target: str | None, data_dir: str | PathLike[str] | None
+) -> dict[str, Any] | None:
+    """Where the data came from, so that `resume` finds them; None for arrays in memory."""
+    if isinstance(data, Dataset):
+        return None
+    name = str(Path(data).resolve()) if Path(data).exists() else str(data)
+    return {
+        "name": name,
+        "target": target,
+        "data_dir": str(Path(data_dir).resolve()) if data_dir else None,
+    }
+
+
+def _where(source: dict[str, Any] | None) -> tuple[str | None, str | None]:
+    return (source["target"], source["data_dir"]) if source else (None, None)
+
+
+def _summary(data: Dataset) -> dict[str, Any]:
+    return {
+        "name": data.name,
+        "rows": data.rows,
+        "features": data.features,
+        "classes": len(data.classes),
+        "test_rows": data.test.rows,
+    }
+
+
+def _directory(out: str | PathLike[str] | None, name: str) -> Path:
+    if out is not None:
+        return Path(out)
+    safe = "".join(letter if letter.isalnum() or letter in "-_" else "-" for letter in name)
+    number = 1
+    while Path("runs", f"{safe}-{number}").exists():
+        number += 1
+    return Path("runs", f"{safe}-{number}")
+
+
+def _check_seed(seed: int) -> None:
+    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
+        raise SettingsError(f"`seed` must be a whole number of at least 0, got {seed!r}; use 0.")

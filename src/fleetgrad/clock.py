@@ -1,0 +1,57 @@
+"""Time, as a run sees it: how much is gone, how much is left, and when to say where it stands."""
+
+import math
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+REPORT_SECONDS = 0.25
+
+
+class Progress(NamedTuple):
+    """What a run is doing: for a display, reported from any thread, a few times a second.
+
+    phase is "search", "finals" or "refit"; rung counts from 1; left is in seconds, or None.
+    """
+
+    phase: str
+    rung: int
+    rungs: int
+    alive: int
+    best: float
+    network_epochs: float
+    elapsed: float
+    left: float | None
+
+
+class Clock:
+    """Seconds this run has taken, over all its processes, and how many it has left."""
+
+    def __init__(self, seconds: float | None, elapsed: float = 0.0) -> None:
+        self.seconds = seconds
+        self._began = time.monotonic() - elapsed
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds gone."""
+        return time.monotonic() - self._began
+
+    @property
+    def left(self) -> float:
+        """Seconds left; infinite without a budget in time."""
+        return math.inf if self.seconds is None else self.seconds - self.elapsed
+
+
+class Throttle:
+    """Calls a function at most a few times a second, from whichever thread asks."""
+
+    def __init__(self, seconds: float = REPORT_SECONDS) -> None:
+        self._seconds = seconds
+        self._last = -math.inf
+
+    def __call__(self, act: Callable[[], None]) -> None:
+        """Call `act` unless something was called within the last moments."""
+        now = time.monotonic()
+        if now - self._last >= self._seconds:
+            self._last = now
+            act()

@@ -1,0 +1,168 @@
+"""Progress while a run goes on: two lines that stay in place, or a line now and then.
+
+`report` is called from the threads that train. It only puts the latest figures down; the terminal
+is drawn by one thread of Rich's, a few times a second.
+"""
+
+import math
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.spinner import Spinner
+from rich.table import Table
+from rich.text import Text
+
+from fleetgrad.clock import Progress
+from fleetgrad.display.consoles import err
+from fleetgrad.display.words import count, duration, percent
+
+WINDOW_SECONDS = 5.0  # over which the speed is taken
+LINE_SECONDS = 2.0  # between two plain lines
+FRAMES_A_SECOND = 8
+
+Report = Callable[[Progress], None]
+
+
+@contextmanager
+def watching(title: str, *, quiet: bool = False, verbose: bool = False) -> Iterator[Report]:
+    """A function to report progress to, shown for as long as the block lasts.
+
+    Args:
+        title: What is being done, for the first line.
+        quiet: Whether to show nothing at all.
+        verbose: Whether to print plain lines where there is no terminal.
+    """
+    console = err()
+    if quiet or not (console.is_terminal or verbose):
+        yield lambda _: None
+        return
+    if not console.is_terminal:
+        yield _Lines(console)
+        return
+    view = _View(title)
+    with Live(
+        view,
+        console=console,
+        refresh_per_second=FRAMES_A_SECOND,
+        transient=True,
+        redirect_stdout=False,
+    ):
+        yield view.report
+
+
+class Speed:
+    """Network-epochs a second over the last few seconds of one rung."""
+
+    def __init__(self) -> None:
+        self._points: deque[tuple[float, float]] = deque()
+        self._place: tuple[str, int] | None = None
+
+    def note(self, progress: Progress) -> float | None:
+        """Take in the latest figures; the speed, or None where too little is known."""
+        place = (progress.phase, progress.rung)
+        if place != self._place:  # another population: its first figures say nothing of speed
+            self._points.clear()
+            self._place = place
+        self._points.append((progress.elapsed, progress.network_epochs))
+        while self._points[-1][0] - self._points[0][0] > WINDOW_SECONDS:
+            self._points.popleft()
+        (began, before), (now, after) = self._points[0], self._points[-1]
+        return (after - before) / (now - began) if now > began and after > before else None
+
+
+def sentence(progress: Progress, speed: float | None) -> list[str]:
+    """Where a run stands, in a few short parts."""
+    parts = [place(progress), f"{progress.alive} alive"]
+    if not math.isnan(progress.best):
+        parts.append(f"best {percent(progress.best)}")
+    if speed is not None:
+        parts.append(f"{speed:.1f} network-epochs/s" if speed < 100 else  # noqa: PLR2004 - digits
+                     f"{speed:,.0f} network-epochs/s")
+    return parts
+
+
+def place(progress: Progress) -> str:
+    """The phase, and which rung of how many.
+
+    >>> place(Progress("search", 2, 3, 9, 0.9, 40.0, 3.0, None))
+    'search, rung 2 of 3'
+    """
+    if progress.phase == "search":
+        return f"search, rung {progress.rung} of {progress.rungs}"
+    if progress.phase == "finals" and progress.rung > 1:
+        return f"finals, block {progress.rung}"
+    return progress.phase
+
+
+class _Lines:
+    """Plain lines for a log: one at every rung, and one every few seconds."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._speed = Speed()
+        self._last, self._place = -math.inf, ""
+
+    def __call__(self, progress: Progress) -> None:
+        speed, now = self._speed.note(progress), time.monotonic()
+        if place(progress) == self._place and now - self._last < LINE_SECONDS:
+            return
+        self._last, self._place = now, place(progress)
+        parts = [*sentence(progress, speed), f"{duration(progress.elapsed)} gone"]
+        if progress.left is not None:
+            parts.append(f"{duration(progress.left)} left")
+        self._console.print(" · ".join(parts), soft_wrap=True)
+
+
+class _View:
+    """The two lines, made anew from the latest figures at every frame."""
+
+    def __init__(self, title: str) -> None:
+        self._title = title
+        self._began = time.monotonic()
+        self._spinner = Spinner("dots", style="cyan")
+        self._speed = Speed()
+        self._latest: tuple[Progress, float | None, float] | None = None
+
+    def report(self, progress: Progress) -> None:
+        """Put the latest figures down; from any thread."""
+        self._latest = (progress, self._speed.note(progress), time.monotonic())
+
+    def __rich__(self) -> RenderableType:
+        if self._latest is None:
+            elapsed = duration(time.monotonic() - self._began)
+            words = ["loading the data, measuring this machine", f"{elapsed} gone"]
+            return _line(self._spinner, self._title, words)
+        progress, speed, at = self._latest
+        since = time.monotonic() - at
+        first = _line(self._spinner, self._title, sentence(progress, speed))
+        return Group(first, _clock(progress, since))
+
+
+def _line(spinner: Spinner, title: str, parts: list[str]) -> RenderableType:
+    text = Text(no_wrap=True, overflow="ellipsis").append(title, "bold")
+    for number, part in enumerate(parts):
+        text.append(" · ", "dim").append(part, "cyan" if number == 0 else "")
+    grid = Table.grid(padding=(0, 1))
+    grid.add_row(spinner, text)
+    return grid
+
+
+def _clock(progress: Progress, since: float) -> RenderableType:
+    """The bar, with the time gone and left; it pulses where the end is not a matter of time."""
+    elapsed = progress.elapsed + since
+    text = Text(f"{duration(elapsed)} gone", "dim")
+    if progress.left is None:
+        bar = ProgressBar(width=30, pulse=True)
+    else:
+        left = max(0.0, progress.left - since)
+        bar = ProgressBar(total=elapsed + left, completed=elapsed, width=30)
+        text.append(f" · at most {duration(left)} left")
+    text.append(f" · {count(progress.network_epochs, 'network-epoch')}")
+    grid = Table.grid(padding=(0, 1))
+    grid.add_row(" ", bar, text)
+    return grid

@@ -1,0 +1,104 @@
+"""Figures and settings as a person reads them; pure functions from values to text."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from fleetgrad.finals import Interval
+
+BARS = "▁▂▃▄▅▆▇█"
+UNKNOWN = "–"
+_MINUTE, _HOUR, _DAY = 60, 3600, 86400
+
+
+def percent(share: float | None) -> str:
+    """A share in percent, to two decimals.
+
+    >>> percent(0.98123)
+    '98.12 %'
+    """
+    return UNKNOWN if share is None or math.isnan(share) else f"{100 * share:.2f} %"
+
+
+def stretch(interval: Interval | Sequence[float] | None) -> str:
+    """An interval of shares in percent; empty where there is none.
+
+    >>> stretch((0.976, 0.9863))
+    '97.60 to 98.63'
+    """
+    return "" if interval is None else " to ".join(f"{100 * end:.2f}" for end in interval)
+
+
+def duration(seconds: float) -> str:
+    """A time in two units at most.
+
+    >>> duration(9.64), duration(83), duration(7260)
+    ('9.6 s', '1 min 23 s', '2 h 1 min')
+    """
+    if seconds < _MINUTE:
+        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"  # noqa: PLR2004 - digits
+    for large, unit, small, lesser in ((_DAY, "d", _HOUR, "h"), (_HOUR, "h", _MINUTE, "min")):
+        if seconds >= large:
+            return f"{seconds // large:.0f} {unit} {seconds % large // small:.0f} {lesser}"
+    return f"{seconds // _MINUTE:.0f} min {seconds % _MINUTE:.0f} s"
+
+
+def count(number: float, one: str, many: str = "") -> str:
+    """A number with its noun.
+
+    >>> count(1, "repeat"), count(1437, "row")
+    ('1 repeat', '1,437 rows')
+    """
+    return f"{number:,.0f} {one if round(number) == 1 else many or f'{one}s'}"
+
+
+def value(setting: Any) -> str:
+    """One hyperparameter's value.
+
+    >>> value((256, 128)), value(()), value(0.00213456), value(True)
+    ('256-128', 'linear', '0.00213', 'yes')
+    """
+    if isinstance(setting, tuple | list):
+        return "-".join(map(str, setting)) or "linear"
+    if isinstance(setting, bool):
+        return "yes" if setting else "no"
+    return f"{setting:.3g}" if isinstance(setting, float) else str(setting)
+
+
+def searched(span: Mapping[str, Any]) -> str:
+    """What a range holds, from its plain form.
+
+    >>> searched({"low": 0.0001, "high": 0.1, "log": True})
+    '0.0001 to 0.1, log'
+    >>> searched({"choice": [[128], [256, 128]]})
+    '128 | 256-128'
+    """
+    if "choice" in span:
+        return " | ".join(map(value, span["choice"]))
+    log = ", log" if span.get("log") else ""
+    return f"{value(span['low'])} to {value(span['high'])}{log}"
+
+
+def sparkline(values: Sequence[float], low: float, high: float, width: int) -> str:
+    """A curve in one line of text, at most `width` characters; a gap where a value is NaN.
+
+    Args:
+        values: The curve; if it is longer than `width`, points at even distances are shown.
+        low, high: The values of the lowest and the highest bar.
+        width: Most characters, >= 2.
+
+    >>> sparkline([0.1, 0.5, 0.9], 0.1, 0.9, 10)
+    '▁▅█'
+    """
+    points = len(values)
+    if points > width:
+        places = [round(place * (points - 1) / (width - 1)) for place in range(width)]
+        values = [values[place] for place in places]
+    return "".join(_bar(one, low, high) for one in values)
+
+
+def _bar(number: float, low: float, high: float) -> str:
+    if math.isnan(number):
+        return " "
+    height = 1.0 if high <= low else (number - low) / (high - low)
+    return BARS[round(min(max(height, 0.0), 1.0) * (len(BARS) - 1))]

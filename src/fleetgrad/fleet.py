@@ -1,0 +1,101 @@
+"""Populations over one dataset: its replicates' views, and the machine they share.
+
+What the search asks for. A stand-in with the same three methods, over a table of learning curves
+say, lets the same search run without training anything.
+"""
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+
+from fleetgrad.data import Dataset
+from fleetgrad.machine import Machine
+from fleetgrad.material import Material, SeededDraws, View
+from fleetgrad.population import Population
+from fleetgrad.settings import Settings
+from fleetgrad.trainees import Member
+
+
+class Fleet:
+    """Makes populations that learn from the training part of a dataset.
+
+    Args:
+        data: Only its training part is touched.
+        seed: Of splits, weights, shuffles and noise.
+        machine: Where to train; all of this machine by default.
+    """
+
+    def __init__(self, data: Dataset, seed: int, machine: Machine | None = None) -> None:
+        self.machine = machine or Machine.here()
+        self._data = data
+        self._seed = seed
+        self._classes = len(data.classes)
+        self._views: dict[int, View] = {}
+
+    @property
+    def lanes(self) -> int:
+        """How many networks train at once (of a card's lane, one batch of networks)."""
+        return len(self.machine.lanes)
+
+    @property
+    def compile_seconds(self) -> float:
+        """Spent on compilation so far."""
+        return self.machine.compile_seconds
+
+    def populate(self, settings: Mapping[Member, Settings]) -> Population:
+        """A population in which each replicate has its own split, held-out rows validating."""
+        views = {member.replicate: self._view(member.replicate) for member in settings}
+        return self._population(views, settings)
+
+    def refit(self, settings: Settings) -> tuple[Population, View]:
+        """One member that learns from every row of the training part, and its view."""
+        rows = np.arange(self._data.rows, dtype=np.int32)
+        scaling = self._data.scaling(rows)
+        # Scored on rows it has learned from, only to be the program that is compiled already.
+        held_out = self._view(0).validation
+        view = View(rows, held_out, scaling.shift, scaling.scale)
+        return self._population({0: view}, {Member(0, 0): settings}), view
+
+    def view(self, replicate: int) -> View:
+        """The split of a replicate and the scaling fitted on its training rows."""
+        return self._view(replicate)
+
+    def steps(self, settings: Settings) -> int:
+        """Steps an epoch."""
+        return len(self._view(0).train) // settings.batch_size
+
+    def epoch_seconds(self, settings: Iterable[Settings]) -> list[float]:
+        """What an epoch of each takes on one lane, measured; programs compiled for it stay."""
+        settings = list(settings)
+        population = self.populate({Member(n, 0): one for n, one in enumerate(settings)})
+        first = population.distinct()
+        probe = self.populate({member: settings[member.candidate] for member in first})
+        for _ in range(2):  # the first stretch is short, and may run on cold caches
+            limit = _Once(len(first))
+            probe.advance(1, limit)
+        return [population.epoch_seconds(member) for member in population.members]
+
+    def _view(self, replicate: int) -> View:
+        if replicate not in self._views:
+            split = self._data.split(replicate, self._seed)
+            scaling = self._data.scaling(split.train)
+            self._views[replicate] = View(
+                split.train, split.validation, scaling.shift, scaling.scale
+            )
+        return self._views[replicate]
+
+    def _population(
+        self, views: Mapping[int, View], settings: Mapping[Member, Settings]
+    ) -> Population:
+        material = Material(self._data.x, self._data.y, self._classes, views)
+        return Population(material, settings, SeededDraws(self._seed), self.machine)
+
+
+class _Once:
+    """Lets a fixed number of stretches pass, then stops the lanes."""
+
+    def __init__(self, stretches: int) -> None:
+        self._left = iter(range(stretches))
+
+    def __call__(self) -> bool:
+        return next(self._left, None) is not None

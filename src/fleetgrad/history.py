@@ -1,0 +1,219 @@
+"""What a run has come to, from its record alone: for `show`, while the run goes on or long after.
+
+Nothing is trained and no weights are read. A finished run gives the leaderboard that `tune`
+returned; an unfinished one gives what its finished segments say.
+"""
+
+import errno
+import fcntl
+import json
+import math
+import os
+import socket
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fleetgrad import directory, finals
+from fleetgrad.finals import Interval, wilson
+from fleetgrad.leaderboard import Leaderboard, Row, Status
+from fleetgrad.plan import Plan
+from fleetgrad.result import Result, Test, Validation
+from fleetgrad.settings import Settings
+from fleetgrad.store import Run
+
+METRIC = "accuracy"
+
+
+def result(run: Run) -> Result:
+    """All that is known of a run, without its model's weights.
+
+    Until the end, `interrupted` is true and the winner is whoever leads.
+    """
+    board = leaderboard(run)
+    best = board.rows[0] if board.rows else None
+    leads = best is not None and math.isfinite(_figure(best))
+    ended = run.segment("end")
+    model = run.directory / "model"
+    return Result(
+        run=run.directory,
+        dataset=run.config["dataset"],
+        budget_s=run.config["budget"]["seconds"],
+        elapsed_s=max((done.get("elapsed", 0.0) for done in _segments(run).values()), default=0.0),
+        candidates=len(board),
+        network_epochs=sum(d.get("network_epochs", 0.0) for d in _segments(run).values()),
+        compile_s=ended["compile_s"] if ended else 0.0,
+        leaderboard=board,
+        settings=best.settings if best and leads else None,
+        validation=_validation(best) if best and leads else None,
+        test=_test(run.segment("test")),
+        ties=board.ties,
+        model=None,
+        model_path=model if model.is_dir() else None,
+        interrupted=ended is None,
+    )
+
+
+def leaderboard(run: Run) -> Leaderboard:
+    """Everyone who has come through a rung, ranked as at the end of `tune`."""
+    plan = _plan(run)
+    if plan is None:
+        return Leaderboard(())
+    settings = {
+        candidate: one
+        for generation in run.generations().values()
+        for candidate, one in generation
+    }
+    rows: dict[int, Row] = {}
+    for name, done in _segments(run, "search").items():
+        generation, rung = map(int, name.split("/")[1].split("_"))
+        last = rung + 1 == len(plan.rungs(generation))
+        rows |= rung_rows(done, settings, last=last)
+    return Leaderboard((rows | _finalists(run, rows)).values())
+
+
+def rung_rows(
+    done: Mapping[str, Any], settings: Mapping[int, Settings], *, last: bool
+) -> dict[int, Row]:
+    """Where a rung left each of its candidates.
+
+    Args:
+        done: The payload of the rung's segment.
+        settings: Of each candidate.
+        last: Whether the schedule ends with this rung.
+    """
+    return {
+        found["candidate"]: Row(
+            id=found["candidate"],
+            settings=settings[found["candidate"]],
+            status=_status(found, done, last=last),
+            epochs=found["epochs"],
+            score=math.nan if found["score"] is None else float(found["score"]),
+            best_epoch=found["best_epoch"],
+            diverged_step=found["diverged_step"],
+        )
+        for found in done["rung"]
+    }
+
+
+def phase(run: Run) -> str:
+    """How far the run is, in words.
+
+    One of "planning", "search, ...", "finals, ...", "refit", "opening the test part", "done".
+    """
+    plan, names = _plan(run), run.segments()
+    if plan is None:
+        return "planning"
+    if "end" in names:
+        return "done"
+    if "refit" in names:
+        return "opening the test part"
+    blocks = _segments(run, "finals")
+    repeated = sum(len(done["members"]) for done in blocks.values() if not done["stopped"])
+    if repeated >= plan.finalists * plan.replicates or any(d["stopped"] for d in blocks.values()):
+        return "refit"
+    if blocks:
+        return f"finals, {repeated} of at most {plan.finalists * plan.replicates} repeats done"
+    return _searching(plan, _segments(run, "search"))
+
+
+def curves(run: Run) -> dict[int, list[float]]:
+    """Validation accuracy after each epoch of the search, by candidate; NaN once it diverged."""
+    found: dict[int, list[float]] = {}
+    for point in run.curves():
+        if point.phase == "search":
+            found.setdefault(point.candidate, []).append(point.validation_accuracy)
+    return found
+
+
+def writer(path: Path) -> str | None:
+    """Who is writing to a run's directory now, in words; None where nobody is."""
+    try:
+        with (path / directory.LOCK).open("rb") as file:
+            signature = json.loads(file.read(1000))
+            pid, host = int(signature["pid"]), str(signature["host"])
+            if host == socket.gethostname():
+                os.kill(pid, 0)  # a dead one holds nothing, and no lock is asked for in vain
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except (FileNotFoundError, ProcessLookupError, ValueError, TypeError, KeyError):
+        return None
+    except OSError as error:
+        held = error.errno in {errno.EWOULDBLOCK, errno.EAGAIN}
+        return f"process {pid} on {host}" if held else None
+    return None
+
+
+def _searching(plan: Plan, rungs: Mapping[str, Mapping[str, Any]]) -> str:
+    """Which rung of which generation is next."""
+    generation, rung = 0, 0
+    for name, done in rungs.items():
+        generation, rung = map(int, name.split("/")[1].split("_"))
+        over = done["cut"] or not done["survivors"] or rung + 1 == len(plan.rungs(generation))
+        generation, rung = (generation + 1, 0) if over else (generation, rung + 1)
+    if generation == len(plan.generations):
+        return "finals"
+    words = f"search, rung {rung + 1} of {len(plan.rungs(generation))}"
+    several = len(plan.generations) > 1
+    return f"{words}, generation {generation + 1} of {len(plan.generations)}" if several else words
+
+
+def _status(found: Mapping[str, Any], done: Mapping[str, Any], *, last: bool) -> Status:
+    if found["diverged_step"] is not None:
+        return "diverged"
+    if done["cut"] and found["epochs"] < done["until"]:
+        return "unfinished"
+    return "unfinished" if found["candidate"] in done["survivors"] and not last else "stopped"
+
+
+def _finalists(run: Run, rows: Mapping[int, Row]) -> dict[int, Row]:
+    """The rows of those repeated so far, with their means, intervals and ties."""
+    scores: dict[int, list[float]] = {}
+    for done in _segments(run, "finals").values():
+        pairs = zip(done["members"], done["scores"], strict=False)  # a stopped block has none
+        for (candidate, _), score in pairs:
+            scores.setdefault(candidate, []).append(math.nan if score is None else score)
+    if not scores:
+        return {}
+    table = np.array(list(scores.values()))
+    tied = finals.ties(table, seed=int(run.config["seed"]))
+    return {
+        candidate: replace(
+            rows[candidate],
+            status="finalist",
+            mean=float(found.mean()) if np.isfinite(found).all() else math.nan,
+            interval=finals.mean_interval(found),
+            replicates=len(found),
+            tied=place in tied,
+        )
+        for place, (candidate, found) in enumerate(zip(scores, table, strict=True))
+    }
+
+
+def _plan(run: Run) -> Plan | None:
+    done = run.segment("plan")
+    return None if done is None else Plan.from_dict(done["plan"])
+
+
+def _segments(run: Run, kind: str = "") -> dict[str, dict[str, Any]]:
+    """Payloads by name, in the order of completion, of all or of one phase."""
+    names = [name for name in run.segments() if name.startswith(kind)]
+    return {name: run.segment(name) or {} for name in names}
+
+
+def _figure(row: Row) -> float:
+    return row.score if row.mean is None else row.mean
+
+
+def _validation(row: Row) -> Validation:
+    return Validation(METRIC, _figure(row), row.interval, max(1, row.replicates))
+
+
+def _test(done: Mapping[str, Any] | None) -> Test | None:
+    if done is None:
+        return None
+    correct, n = int(done["correct"]), int(done["n"])
+    interval: Interval = wilson(correct, n)
+    return Test(METRIC, correct / n, interval, n, int(done["opening"]))

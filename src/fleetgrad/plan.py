@@ -1,0 +1,204 @@
+"""How a budget becomes a schedule: how many candidates, for how long, repeated how often.
+
+A budget is either counts, and then the schedule follows from them alone, or a time, and then it
+follows from what a network-epoch was just measured to cost. Either way it is a plain value, fixed
+and recorded before the search begins, so a resumed run goes by the same one.
+"""
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Self
+
+from fleetgrad import rungs
+from fleetgrad.errors import BudgetError
+from fleetgrad.rungs import Rungs
+
+FINALISTS = 3
+REPLICATES = 5
+MOST_REPLICATES = 20
+FEWEST_CANDIDATES = 9
+MOST_CANDIDATES = 256
+FEWEST_EPOCHS, MOST_EPOCHS = 2, 60
+MOST_STEPS = 9_000  # a dense network learns little more in steps beyond these
+ADAPTIVE_GENERATIONS = 4
+END_SECONDS = 1.5  # saving the model, opening the test part, printing
+UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """How much to spend: either `candidates` and `epochs`, or `seconds`.
+
+    Args:
+        candidates: How many settings to try, >= 1.
+        epochs: Passes over the training rows of those that go all the way, >= 1.
+        seconds: Wall-clock time for everything, compilation and the final test included, > 0.
+
+    Raises:
+        BudgetError: Neither or both are given, or one is out of range.
+
+    >>> Budget(candidates=64, epochs=20).seconds is None
+    True
+    """
+
+    candidates: int | None = None
+    epochs: int | None = None
+    seconds: float | None = None
+
+    def __post_init__(self) -> None:
+        timed = self.seconds is not None
+        counted = self.candidates is not None and self.epochs is not None
+        if timed == counted or (timed and (self.candidates or self.epochs)):
+            raise BudgetError(
+                "a budget must be a time, or candidates and epochs together, got "
+                f"{self}; use 10m, or Budget(candidates=32, epochs=9)."
+            )
+        if timed and not (0 < float(self.seconds or 0) < math.inf):
+            raise BudgetError(f"a budget must be above 0 s, got {self.seconds}; use 60s or 10m.")
+        for name in ("candidates", "epochs"):
+            value = getattr(self, name)
+            if value is not None and (isinstance(value, bool) or int(value) != value or value < 1):
+                raise BudgetError(
+                    f"`{name}` must be a whole number of at least 1, got {value!r}; use 9."
+                )
+
+    @classmethod
+    def of(cls, budget: "str | float | Budget") -> "Budget":
+        """A budget from "90s", "10m", "2h", a number of seconds, or a budget.
+
+        Raises:
+            BudgetError: It is none of these, or not above 0.
+
+        >>> Budget.of("10m").seconds
+        600.0
+        """
+        if isinstance(budget, Budget):
+            return budget
+        found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([smhd]?)\s*", str(budget))
+        if isinstance(budget, bool) or not found:
+            raise BudgetError(
+                f"a budget must be a time such as 90s, 10m or 2h, got {budget!r}; use 10m."
+            )
+        return cls(seconds=float(found[1]) * UNITS[found[2] or "s"])
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The schedule of a run.
+
+    Args:
+        generations: Candidates in each, asked for one generation after the other.
+        epochs: The full training.
+        finalists: How many settings are repeated.
+        replicates: How often each finalist is repeated, at most.
+        seconds: The time to keep to, or None.
+    """
+
+    generations: tuple[int, ...]
+    epochs: int
+    finalists: int = FINALISTS
+    replicates: int = REPLICATES
+    seconds: float | None = None
+
+    @property
+    def candidates(self) -> int:
+        """Over all generations."""
+        return sum(self.generations)
+
+    def rungs(self, generation: int) -> Rungs:
+        """The halving schedule of one generation."""
+        size = self.generations[generation]
+        return rungs.successive_halving(size, self.epochs, finalists=self.finalists)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, ready for JSON."""
+        return asdict(self) | {"generations": list(self.generations)}
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Self:
+        """The plan whose `to_dict` this is."""
+        return cls(**(values | {"generations": tuple(values["generations"])}))
+
+
+def counted(budget: Budget, *, adaptive: bool) -> Plan:
+    """The plan of a budget in counts; `adaptive` samplers get several generations."""
+    assert budget.candidates is not None
+    assert budget.epochs is not None
+    return Plan(_generations(budget.candidates, adaptive=adaptive), budget.epochs)
+
+
+def timed(
+    budget: Budget,
+    *,
+    epoch_seconds: Sequence[float],
+    steps: int,
+    lanes: int,
+    spent: float,
+    adaptive: bool,
+) -> Plan:
+    """The plan of a budget in seconds.
+
+    Half of the time or more goes to the search, the rest to repeating the finalists and to the
+    refit, which fills one lane alone. The longer training gets its share first, up to
+    `MOST_STEPS` steps; then come more candidates, then more replicates.
+
+    Args:
+        budget: With `seconds`.
+        epoch_seconds: What an epoch of typical candidates takes on one lane.
+        steps: Steps an epoch of a typical candidate.
+        lanes: How many work at once.
+        spent: Seconds gone before the search begins.
+        adaptive: Whether the sampler learns between generations.
+
+    Raises:
+        BudgetError: The time is too short for the smallest search; the smallest that would do is
+            named.
+    """
+    assert budget.seconds is not None
+    each = sum(epoch_seconds) / len(epoch_seconds)
+    slowest = max(epoch_seconds)
+    ending = FINALISTS * REPLICATES * slowest / lanes + 1.2 * slowest  # a full epoch of the end
+
+    def longest(candidates: int) -> int:
+        """Epochs that this many candidates can be given."""
+        left = budget.seconds - spent - END_SECONDS  # type: ignore[operator]
+        share = _halving_share(candidates)
+        return int(left / (ending + share * candidates * each / lanes))
+
+    most = int(min(MOST_EPOCHS, max(10, MOST_STEPS // max(steps, 1))))
+    if longest(FEWEST_CANDIDATES) < 1:
+        needed = spent + END_SECONDS + ending + FEWEST_CANDIDATES * each / lanes
+        raise BudgetError(
+            f"the budget must be enough for one rung and the final, got {budget.seconds:g} s; "
+            f"use at least {math.ceil(1.2 * needed)}s here."
+        )
+    epochs = min(most, max(FEWEST_EPOCHS, longest(2 * FEWEST_CANDIDATES)))
+    if longest(FEWEST_CANDIDATES) < epochs:
+        epochs = max(1, longest(FEWEST_CANDIDATES))
+    candidates = FEWEST_CANDIDATES
+    while candidates < MOST_CANDIDATES and longest(candidates + 1) >= epochs:
+        candidates += 1
+    left = budget.seconds - spent - END_SECONDS - 1.2 * slowest * epochs
+    left -= _halving_share(candidates) * candidates * epochs * each / lanes
+    repeats = int(left * lanes / (FINALISTS * slowest * epochs))
+    return Plan(
+        _generations(candidates, adaptive=adaptive),
+        epochs,
+        replicates=int(min(MOST_REPLICATES, max(REPLICATES, repeats))),
+        seconds=budget.seconds,
+    )
+
+
+def _halving_share(candidates: int) -> float:
+    """Cost of halving so many candidates over training each to the end."""
+    epochs = 9 * 9
+    schedule = rungs.successive_halving(candidates, epochs, finalists=FINALISTS)
+    return schedule.cost(candidates) / (candidates * epochs)
+
+
+def _generations(candidates: int, *, adaptive: bool) -> tuple[int, ...]:
+    count = min(ADAPTIVE_GENERATIONS, candidates // FEWEST_CANDIDATES) if adaptive else 1
+    size, more = divmod(candidates, max(1, count))
+    return tuple(size + (number < more) for number in range(max(1, count)))

@@ -1,0 +1,125 @@
+"""What a run hands back: the model, the leaderboard, and figures with their intervals."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fleetgrad.finals import Interval
+from fleetgrad.leaderboard import Leaderboard
+from fleetgrad.settings import Settings
+
+if TYPE_CHECKING:
+    from fleetgrad.model import Model
+
+
+@dataclass(frozen=True, slots=True)
+class Validation:
+    """The winner's validation score: the mean over replicates, each with a split of its own.
+
+    `interval` holds the mean with 95 % confidence, over new splits of these data; None below two
+    replicates. The winner is the best of several, so its mean is a little too good (winner's
+    curse); the test part is free of that.
+    """
+
+    metric: str
+    mean: float
+    interval: Interval | None
+    replicates: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, ready for JSON."""
+        return {
+            "metric": self.metric,
+            "mean": self.mean,
+            "interval": list(self.interval) if self.interval else None,
+            "replicates": self.replicates,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Test:
+    """The refitted winner on the sealed test part: a share of `n` rows, with Wilson's interval.
+
+    `opening` is 1 when these rows had never been looked at in this run; a second opening says so.
+    """
+
+    metric: str
+    value: float
+    interval: Interval
+    n: int
+    opening: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, ready for JSON."""
+        return {
+            "metric": self.metric,
+            "value": self.value,
+            "interval": list(self.interval),
+            "n": self.n,
+            "opening": self.opening,
+        }
+
+
+@dataclass(frozen=True)
+class Result:
+    """The outcome of `tune`.
+
+    Args:
+        run: The run's directory.
+        dataset: What the data are called, and how many rows and features they have.
+        budget_s: Seconds allowed, or None for a budget in counts.
+        elapsed_s: Seconds taken, over all processes of the run.
+        candidates: How many settings were tried.
+        network_epochs: Passes of one network over its training rows, summed over all.
+        compile_s: Seconds of compilation in this process.
+        leaderboard: Everyone, ranked.
+        settings: The winner's; None when nothing was learned before an interrupt.
+        validation: The winner's; None without settings.
+        test: The winner's; None when the run was interrupted, and the part is still sealed.
+        ties: Ids that the data cannot tell from the winner.
+        model: The winner, ready to predict; None without settings.
+        model_path: Where it is saved.
+        interrupted: Whether the run was stopped before its end; `resume` goes on.
+    """
+
+    run: Path
+    dataset: dict[str, Any]
+    budget_s: float | None
+    elapsed_s: float
+    candidates: int
+    network_epochs: float
+    compile_s: float
+    leaderboard: Leaderboard
+    settings: Settings | None
+    validation: Validation | None
+    test: Test | None
+    ties: tuple[int, ...]
+    model: "Model | None"
+    model_path: Path | None
+    interrupted: bool = False
+
+    @property
+    def diverged(self) -> int:
+        """How many candidates diverged."""
+        return sum(row.status == "diverged" for row in self.leaderboard)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The object that `fleetgrad tune --json` prints."""
+        return {
+            "run": str(self.run),
+            "dataset": self.dataset,
+            "budget_s": self.budget_s,
+            "elapsed_s": round(self.elapsed_s, 3),
+            "candidates": self.candidates,
+            "network_epochs": round(self.network_epochs, 3),
+            "compile_s": round(self.compile_s, 3),
+            "winner": self.leaderboard.rows[0].id if self.settings else None,
+            "settings": self.settings.to_dict() if self.settings else None,
+            "validation": self.validation.to_dict() if self.validation else None,
+            "test": self.test.to_dict() if self.test else None,
+            "ties": list(self.ties),
+            "diverged": self.diverged,
+            "model": str(self.model_path) if self.model_path else None,
+            "interrupted": self.interrupted,
+            "leaderboard": self.leaderboard.to_json(),
+        }

@@ -1,0 +1,72 @@
+"""What the search knows of training: two small protocols, and no arrays of weights.
+
+`population.Population` and `fleet.Fleet` are the real ones; a stand-in over a table of learning
+curves runs the same search without training anything.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+
+from fleetgrad.settings import Settings
+
+
+class Member(NamedTuple):
+    """One network: a candidate's lasting id, and which replicate of it."""
+
+    candidate: int
+    replicate: int
+
+
+class Trainees(Protocol):
+    """A population, as far as the search knows it."""
+
+    @property
+    def members(self) -> tuple[Member, ...]:
+        """Everyone still kept."""
+
+    @property
+    def network_epochs(self) -> float:
+        """Epochs trained so far, over all members."""
+
+    def advance(self, until: int, proceed: Callable[[], bool]) -> bool:
+        """Train everyone to epoch `until`, or until `proceed` is false; whether all arrived."""
+
+    def curve(self, member: Member) -> np.ndarray:
+        """(epochs, 4): train loss and accuracy, validation loss and accuracy."""
+
+    def diverged_at(self, member: Member) -> int | None:
+        """The step at which the loss was not finite, or None."""
+
+    def epoch_seconds(self, member: Member) -> float:
+        """What an epoch takes one lane."""
+
+    def keep(self, members: Iterable[Member]) -> None:
+        """Drop everyone else."""
+
+    def params(self, member: Member) -> Any:
+        """The weights."""
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Everything `restore` needs."""
+
+    def restore(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """Go on from where `state` was taken."""
+
+
+class Trainer(Protocol):
+    """Where populations come from."""
+
+    @property
+    def lanes(self) -> int:
+        """How many networks train at once."""
+
+    def populate(self, settings: Mapping[Member, Settings]) -> Trainees:
+        """Networks about to train, each replicate on its own split."""
+
+    def refit(self, settings: Settings) -> tuple[Trainees, Any]:
+        """One network, about to train on every row; and what it sees."""
+
+    def view(self, replicate: int) -> Any:
+        """What a replicate's networks see: the rows of its split, and the scaling."""

@@ -1,0 +1,85 @@
+"""What the tests of the engine train on: 200 of scikit-learn's digits, two replicates, small nets.
+
+Also a script: `python digits_fleet.py FILE` trains `MIXED` on as many CPU devices as JAX is told
+to make, and writes the curves; so a test can shard a fleet in a process of its own.
+"""
+
+import sys
+
+import jax
+import numpy as np
+from sklearn.datasets import load_digits
+
+from fleetgrad.machine import Machine
+from fleetgrad.material import Material, SeededDraws, View
+from fleetgrad.population import Member, Population
+from fleetgrad.settings import Settings
+
+ROWS, VALIDATION = 200, 40
+DRAWS = SeededDraws(seed=0)
+
+# Three programs; within each, members that differ in every way that needs no other program.
+MIXED = (
+    Settings(hidden=(8,), batch_size=20, epochs=4, learning_rate=0.01),
+    Settings(hidden=(8,), batch_size=20, epochs=5, learning_rate=0.03, schedule="one_cycle"),
+    Settings(hidden=(8,), batch_size=20, epochs=4, learning_rate=0.003, init="lecun"),
+    Settings(hidden=(6, 5), batch_size=32, epochs=4, activation="tanh", dropout=0.2, momentum=0.5,
+             optimizer="nesterov", learning_rate=0.1, warmup=0.3, weight_decay=1e-3),
+    Settings(hidden=(6, 5), batch_size=32, epochs=3, activation="tanh", dropout=0.5, momentum=0.8,
+             optimizer="nesterov", learning_rate=0.2, schedule="cosine", label_smoothing=0.1),
+    Settings(hidden=(), batch_size=50, epochs=4, input_noise=0.3, input_dropout=0.1,
+             optimizer="rmsprop", learning_rate=0.01, schedule="linear"),
+)  # fmt: skip
+
+
+def views(train: int = ROWS - VALIDATION, replicates: int = 2) -> dict[int, View]:
+    """Splits of the rows, of one size, the pixels' range scaled to [0, 1]."""
+    cuts = {}
+    for replicate in range(replicates):
+        rows = np.random.default_rng(replicate).permutation(ROWS).astype(np.int32)
+        shift, scale = np.zeros(64, np.float32), np.full(64, 1 / 16, np.float32)
+        cuts[replicate] = View(rows[VALIDATION:][:train], rows[:VALIDATION], shift, scale)
+    return cuts
+
+
+def digits(**changes) -> Material:
+    """The material; `changes` are `views`' arguments."""
+    x, y = load_digits(return_X_y=True)
+    return Material(x[:ROWS].astype(np.uint8), y[:ROWS].astype(np.int32), 10, views(**changes))
+
+
+def members(settings, replicates: int = 1) -> dict[Member, Settings]:
+    """Every settings at every replicate, numbered in order."""
+    return {
+        Member(number, replicate): one
+        for number, one in enumerate(settings)
+        for replicate in range(replicates)
+    }
+
+
+def machine(lanes: int = 1, width: int = 1) -> Machine:
+    """Lanes on the first CPU device."""
+    return Machine((jax.devices("cpu")[0],) * lanes, width)
+
+
+def populate(settings, machine: Machine, replicates: int = 1, **changes) -> Population:
+    """A population of them, not yet trained."""
+    return Population(digits(**changes), members(settings, replicates), DRAWS, machine)
+
+
+def curves(population: Population) -> dict[str, np.ndarray]:
+    """Every member's history, by name."""
+    return {f"{m.candidate}.{m.replicate}": population.curve(m) for m in population.members}
+
+
+def main(file: str, width: int) -> None:
+    """Train `MIXED` over all CPU devices, in two calls, and write the curves."""
+    sharded = Machine(tuple(jax.devices("cpu")), width)
+    population = populate(MIXED, sharded, replicates=2)
+    population.advance(1)
+    population.advance(4)
+    np.savez(file, devices=len(jax.devices("cpu")), **curves(population))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], int(sys.argv[2]))

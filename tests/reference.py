@@ -1,0 +1,292 @@
+"""One network trained alone, in plain NumPy and float64, from the definitions.
+
+Nothing is fused, traced or differentiated automatically: the backward pass is derived by hand, so
+that it can find the engine wrong. Only what must be the same draw is shared with the engine: the
+initial weights, the order of rows, and the masks and noise, which are asked for by the same keys.
+"""
+
+from dataclasses import dataclass
+
+import jax
+import numpy as np
+
+from fleetgrad import network
+from fleetgrad.material import Draws, Material
+from fleetgrad.settings import Settings
+
+
+def logistic(z):
+    return 1 / (1 + np.exp(-z))
+
+
+def logistic_slope(z):
+    return logistic(z) * (1 - logistic(z))
+
+
+def gelu(z):  # Hendrycks and Gimpel 2016, the form with tanh
+    return z / 2 * (1 + np.tanh(gelu_inner(z)))
+
+
+def gelu_inner(z):
+    return np.sqrt(2 / np.pi) * (z + 0.044715 * z**3)
+
+
+def gelu_slope(z):
+    inner = np.sqrt(2 / np.pi) * (1 + 3 * 0.044715 * z**2)
+    return (1 + np.tanh(gelu_inner(z))) / 2 + z / 2 * inner * (1 - np.tanh(gelu_inner(z)) ** 2)
+
+
+ACTIVATIONS = {  # name -> (value, slope)
+    "elu": (
+        lambda z: np.where(z > 0, z, np.expm1(np.minimum(z, 0))),
+        lambda z: np.where(z > 0, 1, np.exp(np.minimum(z, 0))),
+    ),
+    "gelu": (gelu, gelu_slope),
+    "leaky_relu": (lambda z: np.where(z >= 0, z, z / 100), lambda z: np.where(z >= 0, 1, 1 / 100)),
+    "relu": (lambda z: np.maximum(z, 0), lambda z: np.where(z > 0, 1, 0)),
+    "rounded_sigmoid": (logistic, lambda z: logistic_slope(np.rint(z))),
+    "sigmoid": (logistic, logistic_slope),
+    "silu": (lambda z: z * logistic(z), lambda z: logistic(z) * (1 + z * (1 - logistic(z)))),
+    "tanh": (np.tanh, lambda z: 1 - np.tanh(z) ** 2),
+}
+
+
+def log_softmax(z):
+    z = z - z.max(1, keepdims=True)
+    return z - np.log(np.exp(z).sum(1, keepdims=True))
+
+
+def softmax(z):
+    return np.exp(log_softmax(z))
+
+
+def summed_cross_entropy(z, t):
+    p = logistic(z)
+    return -(t * np.log(p) + (1 - t) * np.log(1 - p)).sum()
+
+
+LOSSES = {  # name -> (what is reported, slope of what is minimized with respect to the logits)
+    "binary_cross_entropy": (
+        lambda z, t: summed_cross_entropy(z, t) / len(z),
+        lambda z, t: (logistic(z) - t) / len(z),
+    ),
+    "cross_entropy": (
+        lambda z, t: -(t * log_softmax(z)).sum() / len(z),
+        lambda z, t: (softmax(z) - t) / len(z),
+    ),
+    "notebook": (
+        summed_cross_entropy,
+        lambda z, t: -2 * (t - logistic(z)) * logistic_slope(np.rint(z)),
+    ),
+    "squared_error": (
+        lambda z, t: ((t - logistic(z)) ** 2).sum() / len(z),
+        lambda z, t: -2 * (t - logistic(z)) * logistic_slope(z) / len(z),
+    ),
+}
+
+
+def probabilities(loss, z):
+    """Softmax, or for the logistic losses the outputs brought to a sum of 1."""
+    if loss == "cross_entropy":
+        return softmax(z)
+    return logistic(z) / logistic(z).sum(1, keepdims=True)
+
+
+class Sgd:
+    """One array's change at one step; the others remember something from step to step."""
+
+    def __init__(self, settings):
+        self.momentum = settings.momentum
+        self.first = self.second = 0.0
+        self.count = 0
+
+    def change(self, gradient, rate):
+        return -rate * gradient
+
+
+class Momentum(Sgd):
+    def change(self, gradient, rate):
+        self.first = gradient + self.momentum * self.first
+        return -rate * self.first
+
+
+class Nesterov(Sgd):
+    def change(self, gradient, rate):
+        self.first = gradient + self.momentum * self.first
+        return -rate * (gradient + self.momentum * self.first)
+
+
+class TwoTap(Sgd):
+    def change(self, gradient, rate):
+        tap, before = -rate * gradient, self.first
+        self.first = tap
+        return tap + self.momentum * before
+
+
+class RmsProp(Sgd):
+    def change(self, gradient, rate):
+        self.second = 0.9 * self.second + 0.1 * gradient**2
+        return -rate * gradient / np.sqrt(self.second + 1e-8)
+
+
+class Adam(Sgd):
+    def change(self, gradient, rate):
+        self.count += 1
+        self.first = 0.9 * self.first + 0.1 * gradient
+        self.second = 0.999 * self.second + 0.001 * gradient**2
+        mean = self.first / (1 - 0.9**self.count)
+        square = self.second / (1 - 0.999**self.count)
+        return -rate * mean / (np.sqrt(square) + 1e-8)
+
+
+OPTIMIZERS = {
+    "adam": Adam,
+    "adamw": Adam,
+    "momentum": Momentum,
+    "nesterov": Nesterov,
+    "rmsprop": RmsProp,
+    "sgd": Sgd,
+    "two_tap": TwoTap,
+}
+
+
+def factor(schedule, warmup, step, steps):
+    """The share of the peak learning rate used at this step."""
+    if schedule == "one_cycle":
+        warmup = warmup or 0.3
+    rising = warmup * steps
+    if step < rising:
+        up = min(1, (step + 1) / max(1, rising))
+        return 1 / 25 + 24 / 25 * (1 - np.cos(np.pi * up)) / 2 if schedule == "one_cycle" else up
+    done = (step - rising) / max(1, steps - rising)
+    if schedule == "constant":
+        return 1.0
+    return 1 - done if schedule == "linear" else (1 + np.cos(np.pi * done)) / 2
+
+
+def smooth(labels, classes, smoothing):
+    return np.eye(classes)[labels] * (1 - smoothing) + smoothing / classes
+
+
+@dataclass
+class Disturbance:
+    """The masks and the noise of one step, drawn as the engine draws them."""
+
+    key: jax.Array
+    settings: Settings
+
+    def inputs(self, x):
+        layer = len(self.settings.hidden) + 1
+        draw = jax.random.normal(jax.random.fold_in(self.key, layer), x.shape, np.float32)
+        x = x + self.settings.input_noise * np.asarray(draw, np.float64)
+        return x * self.kept(0, self.settings.input_dropout, x.shape)
+
+    def kept(self, layer, rate, shape):
+        """What a unit is multiplied by: 0 where it is dropped, more than 1 where it stays."""
+        if rate == 0:
+            return 1.0
+        mask = network.keep_mask(jax.random.fold_in(self.key, layer), np.float32(rate), shape)
+        return np.asarray(mask, np.float64) / (1 - rate)
+
+
+class Network:
+    """Weights, what a forward pass leaves behind, and one step of training.
+
+    Args:
+        layers: Initial parameters, as the engine draws them.
+        settings: The hyperparameters.
+        steps: In the whole training, the schedule's horizon.
+    """
+
+    def __init__(self, layers, settings, steps):
+        self.layers = [{k: v.astype(np.float64) for k, v in layer.items()} for layer in layers]
+        self.settings = settings
+        self.steps = steps
+        self.step = 0
+        make = OPTIMIZERS[settings.optimizer]
+        self.rules = [{name: make(settings) for name in layer} for layer in self.layers]
+
+    def logits(self, x):
+        """What is predicted: no noise, nothing dropped."""
+        return self._forward(x, lambda _layer, _shape: 1.0)[-1]
+
+    def learn(self, x, labels, key):
+        """One minibatch; returns the loss and the correct count before the update."""
+        settings, disturbance = self.settings, Disturbance(key, self.settings)
+        factors = {}
+
+        def kept(layer, shape):
+            factors[layer] = disturbance.kept(layer, settings.dropout, shape)
+            return factors[layer]
+
+        *inputs, logits = self._forward(disturbance.inputs(x), kept)
+        targets = smooth(labels, logits.shape[1], settings.label_smoothing)
+        reported, slope = LOSSES[settings.loss]
+        self._update(self._backward(inputs, factors, slope(logits, targets)))
+        return reported(logits, targets), (logits.argmax(1) == labels).sum()
+
+    def _forward(self, x, kept):
+        """The input of every layer, and the logits at the end."""
+        value, _ = ACTIVATIONS[self.settings.activation]
+        self.sums, passed = [], [x]
+        for number, layer in enumerate(self.layers, start=1):
+            z = passed[-1] @ layer["weight"] + layer.get("bias", 0)
+            self.sums.append(z)
+            last = number == len(self.layers)
+            passed.append(z if last else value(z) * kept(number, z.shape))
+        return passed
+
+    def _backward(self, inputs, factors, error):
+        """Gradients, layer by layer from the last, of which `error` is the logits' slope."""
+        _, slope = ACTIVATIONS[self.settings.activation]
+        gradients = []
+        for number in reversed(range(len(self.layers))):
+            gradients.insert(0, {"weight": inputs[number].T @ error, "bias": error.sum(0)})
+            if number > 0:
+                behind = error @ self.layers[number]["weight"].T
+                error = behind * factors[number] * slope(self.sums[number - 1])
+        return gradients
+
+    def _update(self, gradients):
+        settings = self.settings
+        share = factor(settings.schedule, settings.warmup, self.step, self.steps)
+        rate = settings.learning_rate * share
+        self.step += 1
+        for layer, rules, slopes in zip(self.layers, self.rules, gradients, strict=True):
+            for name, rule in rules.items():
+                decay = settings.weight_decay * layer[name] if name == "weight" else 0.0
+                if settings.optimizer == "adamw":
+                    layer[name] = layer[name] + rule.change(slopes[name], rate) - rate * decay
+                else:
+                    layer[name] = layer[name] + rule.change(slopes[name] + decay, rate)
+
+
+def train(
+    material: Material, settings: Settings, draws: Draws, epochs: int, replicate: int = 0
+) -> tuple[np.ndarray, list[dict[str, np.ndarray]]]:
+    """Train one member; returns its curve, a row an epoch, and its weights."""
+    view, size = material.views[replicate], settings.batch_size
+    steps = len(view.train) // size
+    initial = draws.initial(settings, replicate, material.features, material.classes)
+    net = Network(initial, settings, settings.epochs * steps)
+    scaled = (material.x.astype(np.float64) - view.shift) * view.scale
+    curve = []
+    for epoch in range(epochs):
+        order = draws.order(view.train, replicate, epoch)
+        key = jax.random.wrap_key_data(draws.noise(replicate, epoch))
+        learned = []
+        for step in range(steps):  # the rows that fill no batch are left out
+            rows = order[step * size : (step + 1) * size]
+            learned.append(net.learn(scaled[rows], material.y[rows], jax.random.fold_in(key, step)))
+        losses, right = np.array(learned).T
+        logits, labels = net.logits(scaled[view.validation]), material.y[view.validation]
+        likelihood = probabilities(settings.loss, logits)[np.arange(len(labels)), labels]
+        curve.append(
+            (
+                losses.mean(),
+                right.sum() / (steps * size),
+                -np.log(likelihood).mean(),
+                (logits.argmax(1) == labels).mean(),
+            )
+        )
+    return np.array(curve), net.layers

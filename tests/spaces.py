@@ -1,0 +1,82 @@
+"""Hypothesis strategies for ranges, spaces and settings."""
+
+from hypothesis import strategies as st
+
+from fleetgrad.settings import ACTIVATIONS, INITIALIZERS, NAMES, OPTIMIZERS, SCHEDULES, Settings
+from fleetgrad.space import Choice, Float, Int, Space
+
+SHARES = ("dropout", "input_dropout", "label_smoothing", "momentum", "warmup")
+NAMED = {
+    "activation": ACTIVATIONS,
+    "init": INITIALIZERS,
+    "optimizer": OPTIMIZERS,
+    "schedule": SCHEDULES,
+}
+WIDTHS = st.lists(st.integers(1, 512), max_size=3).map(tuple)
+
+
+def distinct(values, most=4):
+    return st.lists(values, min_size=1, max_size=most, unique=True)
+
+
+@st.composite
+def stretches(draw, low, high, *, log=False):
+    ends = draw(st.lists(st.floats(low, high), min_size=2, max_size=2, unique=True))
+    return Float(min(ends), max(ends), log=log and draw(st.booleans()))
+
+
+@st.composite
+def counts(draw):
+    low = draw(st.integers(1, 300))
+    return Int(low, low + draw(st.integers(1, 300)), log=draw(st.booleans()))
+
+
+def choices(values):
+    return distinct(values).map(lambda found: Choice(*found))
+
+
+RANGES = {
+    **{name: stretches(0, 0.9) for name in SHARES},
+    **{name: choices(st.sampled_from(allowed)) for name, allowed in NAMED.items()},
+    "batch_size": counts() | choices(st.integers(1, 64)),
+    "bias": choices(st.booleans()),
+    "hidden": choices(WIDTHS),
+    "learning_rate": stretches(1e-8, 1e3, log=True),
+    "weight_decay": stretches(1e-12, 10, log=True),
+}
+FIXED = {
+    "epochs": st.integers(1, 100),
+    "init_scale": st.floats(1e-3, 10),
+    "input_noise": st.floats(0, 1),
+    "loss": st.just("squared_error"),
+}
+
+
+@st.composite
+def spaces(draw):
+    """A space of some searched and some fixed names; the momentum may have a condition."""
+    names = draw(distinct(st.sampled_from(sorted(RANGES)), most=5))
+    parts = {name: draw(RANGES[name]) for name in names}
+    if {"momentum", "optimizer"} <= parts.keys() and draw(st.booleans()):
+        span, parent = parts["momentum"], parts["optimizer"]
+        allowed = draw(distinct(st.sampled_from(parent.values)))
+        parts["momentum"] = Float(span.low, span.high, when={"optimizer": tuple(allowed)})
+    fixed = draw(st.lists(st.sampled_from(sorted(FIXED)), unique=True))
+    return Space(**parts, **{name: draw(FIXED[name]) for name in fixed})
+
+
+SETTINGS = st.fixed_dictionaries(
+    {},
+    optional={
+        **{name: st.floats(0, 0.99) for name in SHARES},
+        **{name: st.sampled_from(allowed) for name, allowed in NAMED.items()},
+        **FIXED,
+        "batch_size": st.integers(1, 4096),
+        "bias": st.booleans(),
+        "hidden": WIDTHS,
+        "learning_rate": st.floats(1e-12, 1e6),
+        "weight_decay": st.floats(0, 1e3),
+    },
+).map(lambda values: Settings(**values))
+
+assert {*RANGES, *FIXED} == set(NAMES)

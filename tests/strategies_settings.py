@@ -1,0 +1,54 @@
+"""Settings that Hypothesis draws for tests that train: small networks, rates that keep finite."""
+
+from hypothesis import strategies as st
+
+from fleetgrad.settings import (
+    ACTIVATIONS,
+    INITIALIZERS,
+    LOSSES,
+    OPTIMIZERS,
+    SCHEDULES,
+    Settings,
+)
+
+CALM = {"adam": 0.02, "adamw": 0.02, "rmsprop": 0.01}  # highest learning rates; others divide
+
+
+def shares(high: float) -> st.SearchStrategy[float]:
+    """0 often, else up to `high`."""
+    return st.one_of(st.just(0.0), st.floats(0.01, high))
+
+
+@st.composite
+def rates(draw, optimizer: str, loss: str) -> dict:
+    """Everything that needs no other program, with noise off."""
+    most = CALM.get(optimizer, 0.001 if loss == "notebook" else 0.1)
+    return {
+        "learning_rate": draw(st.floats(most / 100, most)),
+        "momentum": draw(st.floats(0, 0.9)),
+        "weight_decay": draw(shares(0.1)),
+        "schedule": draw(st.sampled_from(SCHEDULES)),
+        "warmup": draw(shares(0.9)),
+        "init": draw(st.sampled_from(INITIALIZERS)),
+        "init_scale": draw(st.floats(0.1, 1)),
+        "label_smoothing": draw(shares(0.5)),
+        "epochs": draw(st.integers(1, 20)),
+    }
+
+
+@st.composite
+def trainable(draw) -> Settings:
+    """Any settings at all, of a network small enough to train while one waits."""
+    loss, optimizer = draw(st.sampled_from(LOSSES)), draw(st.sampled_from(OPTIMIZERS))
+    return Settings(
+        hidden=draw(st.lists(st.integers(1, 9), max_size=3).map(tuple)),
+        activation=draw(st.sampled_from(ACTIVATIONS)),
+        bias=draw(st.booleans()),
+        loss=loss,
+        optimizer=optimizer,
+        batch_size=draw(st.integers(16, 60)),
+        dropout=draw(shares(0.6)),
+        input_dropout=draw(shares(0.6)),
+        input_noise=draw(shares(0.5)),
+        **draw(rates(optimizer, loss)),
+    )

@@ -1,0 +1,160 @@
+"""Optimizers and schedules: how a gradient becomes a step."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+import reference
+from fleetgrad import optimizers
+from fleetgrad.optimizers import SCHEDULES
+from fleetgrad.settings import OPTIMIZERS, Settings
+from fleetgrad.settings import SCHEDULES as NAMES
+
+SHARES = st.floats(1 / 128, 15 / 16, width=32)
+WARMUPS = st.one_of(st.just(0.0), SHARES)
+MOST_STEPS = 5000
+STEPS = st.integers(1, MOST_STEPS)
+PLACES = st.tuples(STEPS, st.floats(0, 1, exclude_max=True)).map(
+    lambda pair: (int(pair[0] * pair[1]), pair[0])
+)
+
+
+def rates(learning_rate=0.1, momentum=0.0, weight_decay=0.0):
+    return optimizers.Rates(*map(jnp.float32, (learning_rate, momentum, weight_decay)))
+
+
+def walk(name, gradients, **changes):
+    """The parameters after each gradient, from weights 1, -2 and biases 3."""
+    rule = optimizers.OPTIMIZERS[name](rates(**changes))
+    params = ({"weight": jnp.array([[1.0], [-2.0]]), "bias": jnp.array([3.0])},)
+    state, path = rule.init(params), [params]
+    for gradient in gradients:
+        slopes = jax.tree.map(lambda leaf, g=gradient: jnp.full_like(leaf, g), params)
+        updates, state = rule.update(slopes, state, params)
+        params = jax.tree.map(jnp.add, params, updates)
+        path.append(params)
+    return path
+
+
+ONE = jax.jit(optimizers.scheduled)
+MANY = jax.jit(jax.vmap(optimizers.scheduled, in_axes=(None, None, 0, None)))
+
+
+def factor(schedule, warmup, step, steps):
+    number = np.int32(SCHEDULES[schedule])
+    return float(ONE(number, np.float32(warmup), np.int32(step), np.int32(steps)))
+
+
+def factors(schedule, warmup, steps):
+    number, every = np.int32(SCHEDULES[schedule]), np.arange(MOST_STEPS, dtype=np.int32)
+    return np.asarray(MANY(number, np.float32(warmup), every, np.int32(steps)))[:steps]
+
+
+def test_the_tables_have_exactly_the_names_of_the_settings():
+    assert tuple(sorted(optimizers.OPTIMIZERS)) == OPTIMIZERS == tuple(sorted(reference.OPTIMIZERS))
+    assert tuple(sorted(SCHEDULES)) == NAMES
+    assert sorted(SCHEDULES.values()) == list(range(len(NAMES)))
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+@pytest.mark.parametrize("decay", [0.0, 0.3])
+def test_an_optimizer_takes_the_steps_of_its_definition(name, decay):
+    gradients = [0.5, -0.2, 1e-6, 0.0, 3.0]
+    changes = {"learning_rate": 0.05, "momentum": 0.7, "weight_decay": decay}
+    path = walk(name, gradients, **changes)
+    start = [{key: np.asarray(leaf) for key, leaf in path[0][0].items()}]
+    alone = reference.Network(start, Settings(optimizer=name, **changes), steps=len(gradients))
+    for gradient, (found,) in zip(gradients, path[1:], strict=True):
+        slopes = {key: np.full_like(leaf, gradient) for key, leaf in alone.layers[0].items()}
+        alone._update([slopes])
+        for key, leaf in alone.layers[0].items():
+            np.testing.assert_allclose(found[key], leaf, rtol=1e-5, err_msg=key)
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_decay_shrinks_weights_and_leaves_biases(name):
+    after = walk(name, [0.0], weight_decay=0.5)[-1][0]
+    assert (abs(np.asarray(after["weight"])) < [[1], [2]]).all()
+    assert after["bias"] == 3
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_networks_without_biases_are_decayed_too(name):
+    rule = optimizers.OPTIMIZERS[name](rates(weight_decay=0.5))
+    params = ({"weight": jnp.ones((2, 2))},)
+    updates, _ = rule.update(jax.tree.map(jnp.zeros_like, params), rule.init(params), params)
+    assert (updates[0]["weight"] < 0).all()
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_every_memory_starts_at_zero(name):
+    state = optimizers.OPTIMIZERS[name](rates()).init(({"weight": jnp.ones((2, 2))},))
+    assert not any(np.any(leaf) for leaf in jax.tree.leaves(state))
+
+
+def test_two_taps_remember_one_step_and_no_more():
+    path = walk("two_tap", [1.0, 0.0, 0.0], learning_rate=0.5, momentum=0.25)
+    biases = [float(params[0]["bias"][0]) for params in path]
+    assert np.diff(biases).tolist() == [-0.5, -0.125, 0.0]
+
+
+def test_momentum_remembers_geometrically():
+    path = walk("momentum", [1.0, 0.0, 0.0], learning_rate=1.0, momentum=0.5)
+    biases = [float(params[0]["bias"][0]) for params in path]
+    assert np.diff(biases).tolist() == [-1.0, -0.5, -0.25]
+
+
+@pytest.mark.parametrize(
+    ("schedule", "warmup", "expected"),
+    [
+        ("constant", 0.0, [1, 1, 1, 1, 1, 1, 1, 1, 1, 1]),
+        ("constant", 0.5, [0.2, 0.4, 0.6, 0.8, 1, 1, 1, 1, 1, 1]),
+        ("linear", 0.0, [1, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1]),
+        ("linear", 0.5, [0.2, 0.4, 0.6, 0.8, 1, 1, 0.8, 0.6, 0.4, 0.2]),
+        ("cosine", 0.0, [1, 0.97553, 0.90451, 0.79389, 0.65451, 0.5, 0.34549, 0.20611, 0.09549,
+                         0.02447]),
+        ("one_cycle", 0.0, [0.28, 0.76, 1, 1, 0.95048, 0.81174, 0.61126, 0.38874, 0.18826,
+                            0.04952]),
+        ("one_cycle", 0.5, [0.13167, 0.37167, 0.66833, 0.90833, 1, 1, 0.90451, 0.65451, 0.34549,
+                            0.09549]),
+    ],
+)  # fmt: skip
+def test_ten_steps_of_a_schedule_are_these(schedule, warmup, expected):
+    np.testing.assert_allclose(factors(schedule, warmup, 10), expected, atol=2e-5)
+
+
+@given(st.sampled_from(NAMES), WARMUPS, PLACES)
+def test_a_factor_is_a_share_and_the_references(schedule, warmup, place):
+    step, steps = place
+    assume(abs(step - warmup * steps) > 1e-2)  # there 32 and 64 bits may stand on either side
+    found = factor(schedule, warmup, step, steps)
+    assert 0 <= found <= 1
+    assert found == pytest.approx(reference.factor(schedule, warmup, step, steps), abs=1e-4)
+
+
+@given(st.sampled_from(NAMES), WARMUPS, STEPS)
+def test_a_schedule_rises_once_to_its_peak_then_never_again(schedule, warmup, steps):
+    path = factors(schedule, warmup, steps)
+    top = path.argmax()
+    assert (np.diff(path[: top + 1]) >= -1e-6).all()
+    assert (np.diff(path[top:]) <= 1e-6).all()
+    assert path.max() > 1 - 2 / max(1, steps * (1 - warmup)) or steps * (1 - warmup) < 2
+
+
+@given(st.sampled_from(NAMES), WARMUPS, STEPS)
+def test_a_schedule_never_jumps(schedule, warmup, steps):
+    share = 0.3 if schedule == "one_cycle" and warmup == 0 else warmup
+    rising = share * steps
+    steepest = np.pi / 2 * (1 / max(1, rising) + 1 / max(1, steps - rising))
+    assert (abs(np.diff(factors(schedule, warmup, steps))) <= steepest + 1e-5).all()
+
+
+@given(st.sampled_from(NAMES), SHARES, STEPS)
+def test_training_starts_slowly_under_a_warmup(schedule, warmup, steps):
+    rising = warmup * steps
+    assume(rising >= 2)
+    slow = 1 / rising if schedule != "one_cycle" else 1 / 25 + (np.pi / 2 / rising) ** 2
+    assert 0 < factor(schedule, warmup, 0, steps) <= slow + 1e-5
