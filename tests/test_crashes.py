@@ -124,6 +124,22 @@ def test_a_failed_creation_in_an_existing_directory_removes_only_its_own(tmp_pat
     assert names(tmp_path) == ["notes.txt"]
 
 
+@pytest.mark.parametrize(
+    "step",
+    ["fleetgrad.directory.write_config", "fleetgrad.lock._sign", "fleetgrad.database.create"],
+)
+def test_a_creation_that_fails_at_any_step_leaves_an_empty_directory_empty(
+    tmp_path, monkeypatch, step
+):
+    (tmp_path / "run" / "weights").mkdir(parents=True)
+    monkeypatch.setattr(step, lambda *_: (tmp_path / "missing").stat())
+    with pytest.raises(RunError, match="No such file"):
+        Run.create(tmp_path / "run", CONFIG)
+    assert set(names(tmp_path / "run")) <= {"lock", "weights"}
+    monkeypatch.undo()
+    Run.create(tmp_path / "run", CONFIG).close()
+
+
 BEGUN = """
 import os, sys
 from fleetgrad import directory, store

@@ -25,10 +25,10 @@ def blobs(rows=60, features=4, classes=3, dtype=np.float32):
 
 def refused(*arrays, words=(), **options):
     """The message of the refusal, which comes within a second and holds these words."""
-    began = time.monotonic()
+    began = time.process_time()
     with pytest.raises(DataError) as caught:
         Dataset.from_arrays(*arrays, **options)
-    assert time.monotonic() - began < 1
+    assert time.process_time() - began < 1
     message = str(caught.value)
     for word in ("must", "got", *words):
         assert word in message
@@ -55,10 +55,10 @@ def test_uint8_stays_uint8_and_is_not_copied():
 
 def test_sixty_thousand_images_are_checked_in_a_moment():
     x, y = np.ones((60_000, 28, 28), np.uint8), np.arange(60_000) % 10
-    began = time.monotonic()
+    began = time.process_time()
     data = Dataset.from_arrays(x, y)
     data.split(0, 0)
-    assert time.monotonic() - began < 0.5
+    assert time.process_time() - began < 0.5
     assert (data.rows, data.features, data.image_shape) == (48_000, 784, (28, 28))
 
 

@@ -53,6 +53,7 @@ def test_no_run_is_no_run(tmp_path):
         b"[]",
         b"null",
         b'{"name": "another program"}',
+        b'{"format": "another program", "config": {}}',
         b'{"format": "fleetgrad run"}',
         b'{"format": "fleetgrad run", "config": 3}',
         b'{"format": "fleetgrad run", "config": {"x": NaN}}',

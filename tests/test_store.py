@@ -1,3 +1,5 @@
+import sqlite3
+
 import pytest
 
 from fleetgrad.candidates import Candidates
@@ -94,3 +96,11 @@ def test_a_reader_whose_weights_were_replaced_meanwhile_is_told_so(place, monkey
         monkeypatch.setattr(reader, "_files", lambda: next(answers, None) or real())
         with pytest.raises(RunError, match="later ones take their place"):
             reader.weights("search/0")
+
+
+def test_a_closed_run_is_our_mistake_and_no_damage(place):
+    run = Run.open(place)
+    run.close()
+    run.close()
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        run.segments()

@@ -17,7 +17,7 @@ from fleetgrad import plan as plans
 from fleetgrad import samplers
 from fleetgrad.clock import Clock, Progress
 from fleetgrad.data import Dataset, load
-from fleetgrad.errors import RunError, SettingsError, UsageError
+from fleetgrad.errors import RunError, SettingsError, UsageError, suggestion
 from fleetgrad.finals import wilson
 from fleetgrad.fleet import Fleet
 from fleetgrad.leaderboard import Leaderboard
@@ -75,7 +75,7 @@ def tune(
     limit = Budget.of(budget)
     _check_seed(seed)
     if sampler not in samplers.NAMES:
-        samplers.make(sampler, Space(), seed=seed, epochs=1)
+        raise UsageError(f"`{sampler}` is no sampler; {suggestion(sampler, samplers.NAMES)}")
     source = _described(data, target, data_dir)
     data = _loaded(data, target, data_dir)
     space = space or default_space(data.rows, data.features, image=data.image_shape is not None)

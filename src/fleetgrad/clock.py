@@ -11,7 +11,8 @@ REPORT_SECONDS = 0.25
 class Progress(NamedTuple):
     """What a run is doing: for a display, reported from any thread, a few times a second.
 
-    phase is "search", "finals" or "refit"; rung counts from 1; left is in seconds, or None.
+    phase is "search", "finals", "refit" or "notebook"; rung counts from 1, of the blocks in the
+    finals, whose number nobody knows (rungs is 0); left is in seconds, or None.
     """
 
     phase: str
@@ -25,16 +26,28 @@ class Progress(NamedTuple):
 
 
 class Clock:
-    """Seconds this run has taken, over all its processes, and how many it has left."""
+    """Seconds this run has taken, over all its processes, and how many it has left.
 
-    def __init__(self, seconds: float | None, elapsed: float = 0.0) -> None:
+    Args:
+        seconds: The budget, or None.
+        elapsed: Seconds gone before now.
+        now: Tells the time.
+    """
+
+    def __init__(
+        self,
+        seconds: float | None,
+        elapsed: float = 0.0,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.seconds = seconds
-        self._began = time.monotonic() - elapsed
+        self.now = now
+        self._began = now() - elapsed
 
     @property
     def elapsed(self) -> float:
         """Seconds gone."""
-        return time.monotonic() - self._began
+        return self.now() - self._began
 
     @property
     def left(self) -> float:
@@ -45,13 +58,16 @@ class Clock:
 class Throttle:
     """Calls a function at most a few times a second, from whichever thread asks."""
 
-    def __init__(self, seconds: float = REPORT_SECONDS) -> None:
+    def __init__(
+        self, seconds: float = REPORT_SECONDS, now: Callable[[], float] = time.monotonic
+    ) -> None:
         self._seconds = seconds
+        self._now = now
         self._last = -math.inf
 
     def __call__(self, act: Callable[[], None]) -> None:
         """Call `act` unless something was called within the last moments."""
-        now = time.monotonic()
+        now = self._now()
         if now - self._last >= self._seconds:
             self._last = now
             act()

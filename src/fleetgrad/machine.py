@@ -20,6 +20,10 @@ import numpy as np
 from fleetgrad import training
 
 CARD_WIDTH = 256  # members a card trains at once, at most
+CPU_OPTIONS = {
+    "xla_cpu_multi_thread_eigen": False,  # a lane is one core
+    "xla_cpu_copy_insertion_use_region_analysis": True,  # no copies of weights in the step loop
+}
 GUESSED_FLOPS = 2e10  # a lane's speed before it has been measured, per second
 
 Program = Callable[..., tuple[training.State, jax.Array]]
@@ -83,7 +87,7 @@ class Machine:
         with self._lock:
             source, rows = self._rows.get(device, ((None, None), None))
             if rows is None or source[0] is not x or source[1] is not y:
-                rows = jax.device_put(training.Rows(x, y), device)
+                rows = training.Rows(*jax.device_put((x, y), device))
                 self._rows[device] = ((x, y), rows)
             return rows
 
@@ -101,7 +105,7 @@ class Machine:
         run: Callable[..., Any] = partial(training.advance, shape)
         if self.width > 1:
             run = jax.vmap(run, in_axes=(0, 0, training.FEED_AXES, None, None, None))
-        options = {"xla_cpu_multi_thread_eigen": False} if device.platform == "cpu" else None
+        options = CPU_OPTIONS if device.platform == "cpu" else None
         jitted = jax.jit(run, donate_argnums=0, compiler_options=options)
         program: Program = jitted.lower(*arguments).compile()
         with self._lock:

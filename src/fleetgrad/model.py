@@ -10,6 +10,7 @@ so that a crash at any moment leaves a whole model, the old one or the new.
 
 import math
 import os
+import reprlib
 import stat
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -73,8 +74,9 @@ class Model:
         for name in ("shift", "scale", "classes"):
             object.__setattr__(self, name, _frozen(getattr(self, name)))
         for name in ("image_shape", "feature_names"):
-            values = getattr(self, name)
-            object.__setattr__(self, name, None if values is None else tuple(values))
+            given = getattr(self, name)
+            object.__setattr__(self, name, tuple(given) if isinstance(given, list) else given)
+        object.__setattr__(self, "information", dict(self.information))
         self._check()
 
     @property
@@ -201,31 +203,32 @@ class Model:
     @property
     def _white(self) -> float:
         scale = float(self.scale[0])
-        was_uint8 = not self.shift.any() and (self.scale == scale).all() and scale > 1 / 256
+        was_uint8 = not self.shift.any() and (self.scale == scale).all() and 1 / 256 < scale <= 1
         return round(1 / scale) if was_uint8 else self.information.get("white", WHITE)
 
     def _check(self) -> None:
-        shape, names, classes = self.image_shape, self.feature_names, self.classes
-        rules = {
-            "`dataset` must be text": isinstance(self.dataset, str),
-            "`information` must be a dictionary, and its `white` a number above 0": isinstance(
-                self.information, Mapping
-            )
-            and _is_positive(self.information.get("white", WHITE)),
-            "`image_shape` must be (height, width[, channels]) of the features": shape is None
-            or (len(shape) in {2, 3} and _are(int, shape) and math.prod(shape) == self.features),
-            "`feature_names` must name every feature": names is None
-            or (len(names) == self.features and _are(str, names)),
-            "`classes` must be two or more, whole numbers or text": classes.ndim == 1
-            and len(classes) > 1
-            and classes.dtype.kind in "iU",
+        shape, names, white = self.image_shape, self.feature_names, self.information.get("white", 1)
+        fits = {
+            "dataset": ("text", _are(str, (self.dataset,))),
+            "information": ("plain values, `white` a number above 0", _is_positive(white)),
+            "image_shape": (
+                f"(height, width[, channels]) of {self.features} features",
+                shape is None
+                or (
+                    len(shape) in {2, 3} and _are(int, shape) and math.prod(shape) == self.features
+                ),
+            ),
+            "feature_names": (
+                f"{self.features} names",
+                names is None or (_are(str, names) and len(names) == self.features),
+            ),
+            "classes": ("two or more labels, different and sorted", _are_classes(self.classes)),
         }
-        broken = [rule for rule, holds in rules.items() if not holds]
-        if broken:
-            raise ModelError(f"{broken[0]}, got other; give what training gave.")
-        if not (classes[:-1] < classes[1:]).all():
-            raise ModelError("`classes` must be sorted and different, got other; sort them.")
-        self._network.check(len(classes))
+        for name, (rule, holds) in fits.items():
+            if not holds:
+                got = reprlib.repr(getattr(self, name))
+                raise ModelError(f"`{name}` must be {rule}, got {got}; give what training had.")
+        self._network.check(len(self.classes))
 
     def _head(self) -> dict[str, Any]:
         shape = {"features": self.features, "classes": self.classes}
@@ -246,7 +249,7 @@ class Model:
     def _rows(self, X: Any) -> Features:  # noqa: N803
         array, columns = numeric(X, "X"), getattr(X, "columns", None)
         shape, names = self.image_shape, self.feature_names
-        if array.ndim == 1 or array.shape == shape:
+        if array.ndim == 1 or (array.shape == shape and shape[0] > 1):
             raise ModelError(
                 f"`X` must have the shape (rows, {self.features}), got {array.shape}; use "
                 "`X[np.newaxis]` for a single row."
@@ -283,8 +286,13 @@ def _frozen(array: Any) -> np.ndarray:
     return view
 
 
-def _are(kind: type, values: tuple[Any, ...]) -> bool:
-    return all(type(value) is kind for value in values)
+def _are(kind: type, values: Any) -> bool:
+    return isinstance(values, tuple | list) and all(type(value) is kind for value in values)
+
+
+def _are_classes(labels: np.ndarray) -> bool:
+    several = labels.ndim == 1 and len(labels) > 1 and labels.dtype.kind in "iU"
+    return several and bool((labels[:-1] < labels[1:]).all())
 
 
 def _is_positive(value: Any) -> bool:
@@ -309,9 +317,12 @@ def _read(directory: Path) -> dict[str, Any]:
     """What `Model` is made from."""
     head = _description(directory)
     settings, classes = Settings.from_dict(head["settings"]), _classes(head["classes"])
-    shapes = inference.array_shapes(settings, index(head["features"]), len(classes))
+    features = index(head["features"])
+    shapes = inference.array_shapes(settings, features, len(classes))
     arrays = _arrays(directory, _weights(head), 4 * sum(map(math.prod, shapes.values())))
     network = inference.Network.of(settings, arrays)
+    if np.shape(network.shift) != (features,):
+        raise ValueError(f"weights of other than the {features} features described")
     return {**network._asdict(), "classes": classes, **{name: head[name] for name in PLAIN}}
 
 
@@ -330,8 +341,8 @@ def _description(directory: Path) -> dict[str, Any]:
 
 
 def _classes(values: Any) -> np.ndarray:
-    texts = isinstance(values, list) and _are(str, tuple(values))
-    if not isinstance(values, list) or not (texts or _are(int, tuple(values))):
+    texts = _are(str, values)
+    if not (texts or _are(int, values)):
         raise ValueError("classes that are neither all whole numbers nor all text")
     if texts and len(values) * max(map(len, values), default=0) > MOST_HEAD:
         raise ValueError("classes with too long names")  # NumPy pads all to the longest
@@ -360,13 +371,21 @@ def _arrays(directory: Path, file: WeightsFile, held: int) -> dict[str, np.ndarr
 
 
 def _settle(directory: Path) -> None:
-    """End a save that was cut short: the new weights take their name if `model.json` has them."""
+    """End a save: new weights take their name if `model.json` knows them, and go if it does not."""
     for name in (MODEL, FRESH):
         (directory / f"{name}{TEMPORARY}").unlink(missing_ok=True)
-    with suppress(*_MALFORMED):
+    fresh = directory / FRESH
+    try:
         read_weights(directory, replace(_weights(_description(directory)), name=FRESH))
-        (directory / FRESH).replace(directory / WEIGHTS)
+        fresh.replace(directory / WEIGHTS)
         flush_names(directory)
+    except FileNotFoundError:
+        fresh.unlink(missing_ok=True)
+    except RunError as error:
+        if not isinstance(error.__cause__, OSError):  # they could be read, and are others
+            fresh.unlink(missing_ok=True)
+    except (ValueError, TypeError):
+        pass  # no description to go by; the next save brings one
 
 
 def _write(directory: Path, head: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
@@ -374,5 +393,3 @@ def _write(directory: Path, head: Mapping[str, Any], arrays: Mapping[str, np.nda
     known = {"sha256": file.sha256, "size": file.size}
     with replacing(directory / MODEL) as path:
         path.write_text(encode({**head, "weights": known}, indent=2), encoding="utf-8")
-    (directory / FRESH).replace(directory / WEIGHTS)
-    flush_names(directory)

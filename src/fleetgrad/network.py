@@ -30,9 +30,7 @@ def rounded_sigmoid(x: Float[Array, "..."]) -> Float[Array, "..."]:
 
 
 @rounded_sigmoid.defjvp
-def _rounded_sigmoid_jvp(
-    primals: tuple[Array], tangents: tuple[Array]
-) -> tuple[Array, Array]:
+def _rounded_sigmoid_jvp(primals: tuple[Array], tangents: tuple[Array]) -> tuple[Array, Array]:
     (x,), (tangent,) = primals, tangents
     at_rounded = jax.nn.sigmoid(jnp.rint(x))
     return jax.nn.sigmoid(x), at_rounded * (1 - at_rounded) * tangent

@@ -75,9 +75,7 @@ def _adam(rates: Rates) -> optax.GradientTransformation:
 
 
 def _adamw(rates: Rates) -> optax.GradientTransformation:
-    return optax.adamw(
-        rates.learning_rate, weight_decay=rates.weight_decay, mask=_weights_only
-    )
+    return optax.adamw(rates.learning_rate, weight_decay=rates.weight_decay, mask=_weights_only)
 
 
 def _rmsprop(rates: Rates) -> optax.GradientTransformation:

@@ -20,7 +20,7 @@ REPLICATES = 5
 MOST_REPLICATES = 20
 FEWEST_CANDIDATES = 9
 MOST_CANDIDATES = 256
-FEWEST_EPOCHS, MOST_EPOCHS = 2, 60
+FEW_EPOCHS, MOST_EPOCHS = 4, 60
 MOST_STEPS = 9_000  # a dense network learns little more in steps beyond these
 ADAPTIVE_GENERATIONS = 4
 END_SECONDS = 1.5  # saving the model, opening the test part, printing
@@ -140,9 +140,9 @@ def timed(
 ) -> Plan:
     """The plan of a budget in seconds.
 
-    Half of the time or more goes to the search, the rest to repeating the finalists and to the
-    refit, which fills one lane alone. The longer training gets its share first, up to
-    `MOST_STEPS` steps; then come more candidates, then more replicates.
+    A few candidates come first, then longer training, up to `MOST_STEPS` steps; only when that is
+    paid for come more candidates, and then more replicates. Half of the time or more goes to the
+    end: repeating the finalists, and the refit, which fills one lane alone.
 
     Args:
         budget: With `seconds`.
@@ -157,38 +157,65 @@ def timed(
             named.
     """
     assert budget.seconds is not None
-    each = sum(epoch_seconds) / len(epoch_seconds)
-    slowest = max(epoch_seconds)
-    ending = FINALISTS * REPLICATES * slowest / lanes + 1.2 * slowest  # a full epoch of the end
-
-    def longest(candidates: int) -> int:
-        """Epochs that this many candidates can be given."""
-        left = budget.seconds - spent - END_SECONDS  # type: ignore[operator]
-        share = _halving_share(candidates)
-        return int(left / (ending + share * candidates * each / lanes))
-
-    most = int(min(MOST_EPOCHS, max(10, MOST_STEPS // max(steps, 1))))
-    if longest(FEWEST_CANDIDATES) < 1:
-        needed = spent + END_SECONDS + ending + FEWEST_CANDIDATES * each / lanes
+    left = budget.seconds - spent - END_SECONDS
+    cost = _Cost(sum(epoch_seconds) / len(epoch_seconds), max(epoch_seconds), lanes)
+    if cost.longest(left, FEWEST_CANDIDATES) < 1:
+        needed = spent + END_SECONDS + cost.epoch(FEWEST_CANDIDATES)
         raise BudgetError(
             f"the budget must be enough for one rung and the final, got {budget.seconds:g} s; "
             f"use at least {math.ceil(1.2 * needed)}s here."
         )
-    epochs = min(most, max(FEWEST_EPOCHS, longest(2 * FEWEST_CANDIDATES)))
-    if longest(FEWEST_CANDIDATES) < epochs:
-        epochs = max(1, longest(FEWEST_CANDIDATES))
-    candidates = FEWEST_CANDIDATES
-    while candidates < MOST_CANDIDATES and longest(candidates + 1) >= epochs:
+    most = int(min(MOST_EPOCHS, max(10, MOST_STEPS // max(steps, 1))))
+    candidates = 2 * FEWEST_CANDIDATES
+    if cost.longest(left, candidates) < FEW_EPOCHS:
+        candidates = FEWEST_CANDIDATES
+    epochs = min(most, max(1, cost.longest(left, candidates)))
+    while epochs == most and candidates < MOST_CANDIDATES:
+        if cost.longest(left, candidates + 1) < epochs:
+            break
         candidates += 1
-    left = budget.seconds - spent - END_SECONDS - 1.2 * slowest * epochs
-    left -= _halving_share(candidates) * candidates * epochs * each / lanes
-    repeats = int(left * lanes / (FINALISTS * slowest * epochs))
     return Plan(
         _generations(candidates, adaptive=adaptive),
         epochs,
-        replicates=int(min(MOST_REPLICATES, max(REPLICATES, repeats))),
+        replicates=cost.replicates(left, candidates, epochs),
         seconds=budget.seconds,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Cost:
+    """Seconds of a search: of a typical network-epoch and of the dearest, on one lane."""
+
+    typical: float
+    dearest: float
+    lanes: int
+
+    def epoch(self, candidates: int) -> float:
+        """Of everything, for each epoch of the full training."""
+        return self.search(candidates) + REPLICATES * self.repeat + self.refit
+
+    def search(self, candidates: int) -> float:
+        """Of halving, for each epoch of the full training."""
+        return _halving_share(candidates) * candidates * self.typical / self.lanes
+
+    @property
+    def repeat(self) -> float:
+        """Of one replicate of all finalists; who wins is often one of the larger networks."""
+        return FINALISTS * (self.typical + self.dearest) / 2 / self.lanes
+
+    @property
+    def refit(self) -> float:
+        """Of the refit, on a fifth more rows and one lane."""
+        return 1.2 * self.dearest
+
+    def longest(self, seconds: float, candidates: int) -> int:
+        """Epochs that so many candidates can be given."""
+        return int(seconds / self.epoch(candidates))
+
+    def replicates(self, seconds: float, candidates: int, epochs: int) -> int:
+        """What is left after search and refit, in replicates."""
+        left = seconds - (self.search(candidates) + self.refit) * epochs
+        return int(min(MOST_REPLICATES, max(REPLICATES, left / (self.repeat * epochs))))
 
 
 def _halving_share(candidates: int) -> float:

@@ -239,8 +239,8 @@ class Population:
         )
         program = self.machine.program(first.shape, device, arguments)
         began = time.perf_counter()
-        state, curves = program(*arguments)
-        curves = np.asarray(curves)
+        state, found = program(*arguments)
+        curves = np.asarray(found)
         self.machine.note(first.shape, (time.perf_counter() - began) / (stop - start))
         states = self.machine.unstack(state, len(chunk))
         rows = [curves] if self.machine.width == 1 else curves

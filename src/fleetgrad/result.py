@@ -113,7 +113,9 @@ class Result:
             "candidates": self.candidates,
             "network_epochs": round(self.network_epochs, 3),
             "compile_s": round(self.compile_s, 3),
-            "winner": self.leaderboard.rows[0].id if self.settings else None,
+            "winner": next(
+                (row.id for row in self.leaderboard if row.settings == self.settings), None
+            ),
             "settings": self.settings.to_dict() if self.settings else None,
             "validation": self.validation.to_dict() if self.validation else None,
             "test": self.test.to_dict() if self.test else None,

@@ -3,7 +3,7 @@
 import math
 from typing import Any
 
-from fleetgrad.store import CurvePoint
+from fleetgrad.store import CurvePoint, Run
 from fleetgrad.trainees import Member, Trainees
 
 LOSS, ACCURACY = 2, 3  # columns of a curve, of the validation part
@@ -45,12 +45,15 @@ def number(value: float | None) -> float:
     return math.nan if value is None else float(value)
 
 
-def points(
-    phase: str, population: Trainees, member: Member, first: int = 0
-) -> list[CurvePoint]:
+def points(phase: str, population: Trainees, member: Member, first: int = 0) -> list[CurvePoint]:
     """Its curve from epoch `first` (counted from 0) on, for the record."""
     curve = population.curve(member)
     return [
         CurvePoint(phase, member.candidate, member.replicate, epoch + 1, *map(float, curve[epoch]))
         for epoch in range(first, len(curve))
     ]
+
+
+def trained(run: Run) -> float:
+    """Epochs trained so far, over all networks of all segments on record."""
+    return math.fsum((run.segment(name) or {}).get("network_epochs", 0) for name in run.segments())

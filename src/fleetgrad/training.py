@@ -216,13 +216,22 @@ def _steps(
     order = lax.dynamic_index_in_dim(feed.order, number, keepdims=False)
     key = jax.random.wrap_key_data(lax.dynamic_index_in_dim(feed.noise, number, keepdims=False))
 
-    def step(position: Array, state: State) -> State:
+    def learning_rate(state: State) -> Array:
+        factor = optimizers.scheduled(rates.schedule, rates.warmup, state.step, rates.steps)
+        return rates.learning_rate * factor
+
+    def step(position: Array, carry: tuple[State, Array]) -> tuple[State, Array]:
+        state, rate = carry
         start = (position * shape.batch_size,)
         chosen = lax.dynamic_slice(order, start, (shape.batch_size,))
         x, y = _take(rows, chosen, feed)
-        return _step(shape, state, rates, x, y, jax.random.fold_in(key, position))
+        now = rates._replace(learning_rate=rate)
+        state = _step(shape, state, now, x, y, jax.random.fold_in(key, position))
+        # Carried, so that it is one number a step: XLA would fuse its cosines into the update
+        # and work them out for every weight.
+        return state, learning_rate(state)
 
-    ended: State = lax.fori_loop(first, last, step, state)
+    ended, _ = lax.fori_loop(first, last, step, (state, learning_rate(state)))
     return ended
 
 
@@ -231,10 +240,11 @@ def _take(rows: Rows, chosen: Array, feed: Feed) -> tuple[Array, Array]:
     return (x - feed.shift) * feed.scale, rows.y.at[chosen].get(mode="promise_in_bounds")
 
 
-def _step(
-    shape: Shape, state: State, rates: Rates, x: Array, y: Array, key: jax.Array
-) -> State:
-    """One minibatch: gradient, update, and the freeze of a member whose loss is not finite."""
+def _step(shape: Shape, state: State, rates: Rates, x: Array, y: Array, key: jax.Array) -> State:
+    """One minibatch: gradient, update, and the freeze of a member whose loss is not finite.
+
+    The learning rate in `rates` is this step's.
+    """
     loss = losses.LOSSES[shape.loss]
     targets = losses.smooth(y, shape.classes, rates.label_smoothing)
 
@@ -244,10 +254,7 @@ def _step(
 
     (value, logits), grads = jax.value_and_grad(objective, has_aux=True)(state.params)
     alive = (state.diverged_at < 0) & jnp.isfinite(value)
-    factor = optimizers.scheduled(rates.schedule, rates.warmup, state.step, rates.steps)
-    now = optimizers.Rates(
-        rates.learning_rate * factor, rates.momentum, rates.weight_decay
-    )
+    now = optimizers.Rates(rates.learning_rate, rates.momentum, rates.weight_decay)
     transformation = optimizers.OPTIMIZERS[shape.optimizer](now)
     updates, optimizer = transformation.update(grads, state.optimizer, state.params)
     params = jax.tree.map(jnp.add, state.params, updates)

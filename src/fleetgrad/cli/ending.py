@@ -1,0 +1,150 @@
+"""How every command ends: one answer, or one sentence, and one exit status.
+
+    0    done
+    1    the run failed, or something broke that should not have
+    2    wrong use: the command, the data or the settings can be mended
+    130  interrupted (Ctrl-C, SIGTERM), in order
+
+With `--json` the answer is the only thing on standard output; a failure is `{"error": {...}}`.
+"""
+
+import json
+import math
+import os
+import signal
+import sys
+import tempfile
+import threading
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import typer
+
+from fleetgrad.errors import FleetgradError, TrainingError
+
+DONE, FAILED, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
+MOST_LETTERS = 500  # of an unexpected error's message: some carry a whole program
+
+
+class Interrupted(Exception):  # noqa: N818 - no error: the user wished it
+    """The command stopped early, in order, and has given its answer; the message says how to go on."""
+
+
+class _Failure(NamedTuple):
+    """What is said of a command that did not come to its end."""
+
+    kind: str
+    sentence: str
+    status: int
+
+
+def of(command: Callable[[], Any], *, as_json: bool) -> int:
+    """Run a command to its end, whatever that is, and return the exit status.
+
+    Args:
+        command: Returns a status or None.
+        as_json: Whether failures are also to be told as JSON.
+    """
+    try:
+        with _sigterm_as_interrupt():
+            status = command()
+        sys.stdout.flush()
+    except (BrokenPipeError, SystemExit):  # the reader went away, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    except BaseException as error:  # noqa: BLE001 - this is the last place that can say anything
+        return _told(error, as_json=as_json)
+    if status == INTERRUPTED:  # Typer's way to pass on a KeyboardInterrupt
+        return _told(KeyboardInterrupt(), as_json=as_json)
+    return status if isinstance(status, int) else DONE
+
+
+def answer(values: Mapping[str, Any]) -> None:
+    """Print the one JSON object of a command; what is no number becomes null."""
+    print(json.dumps(_strict(values), allow_nan=False))  # noqa: T201 - the command's answer
+
+
+def _strict(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(name): _strict(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_strict(one) for one in value]
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else None
+    return value
+
+
+@contextmanager
+def _sigterm_as_interrupt() -> Iterator[None]:
+    """Let SIGTERM end a run as Ctrl-C does."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _failure(error: BaseException) -> _Failure:
+    if isinstance(error, Interrupted):
+        return _Failure("Interrupted", str(error), INTERRUPTED)
+    if isinstance(error, KeyboardInterrupt | typer.Abort):
+        sentence = "interrupted before there was anything to keep; start it again."
+        return _Failure("Interrupted", sentence, INTERRUPTED)
+    if isinstance(error, typer.TyperException):
+        return _Failure("UsageError", _misused(error), WRONG_USE)
+    if isinstance(error, FleetgradError):
+        status = FAILED if isinstance(error, TrainingError) else WRONG_USE
+        return _Failure(type(error).__name__, str(error), status)
+    return _Failure(type(error).__name__, _unexpected(error), FAILED)
+
+
+def _told(error: BaseException, *, as_json: bool) -> int:
+    from fleetgrad.display import consoles  # noqa: PLC0415 - `--help` must not wait for Rich
+
+    failure = _failure(error)
+    if failure.status == INTERRUPTED:
+        consoles.note(failure.sentence)
+    else:
+        consoles.complain(failure.sentence)
+    if as_json and not isinstance(error, Interrupted):  # which has given its answer
+        answer({"error": {"kind": failure.kind, "message": failure.sentence}})
+    return failure.status
+
+
+def _misused(error: typer.TyperException) -> str:
+    """Typer's complaint as a sentence with a remedy."""
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context else "fleetgrad"
+    possible = getattr(error, "possibilities", None)
+    option = getattr(error, "option_name", None)
+    if possible:
+        return f"`{option}` is no option of `{command}`; did you mean `{sorted(possible)[0]}`?"
+    message = " ".join(error.format_message().split()).rstrip(".")
+    return f"{message[:1].lower()}{message[1:]}; see `{command} --help`."
+
+
+def _unexpected(error: BaseException) -> str:
+    """One line about what nobody foresaw, with the traceback where it can be found."""
+    if os.environ.get("FLEETGRAD_TRACEBACK") == "1":
+        traceback.print_exception(error)
+        where = "the traceback is above"
+    else:
+        where = f"the traceback is in {_kept(error)}"
+    message = " ".join(str(error).split())[:MOST_LETTERS]
+    return f"something broke that should not have: {type(error).__name__}: {message}; {where}."
+
+
+def _kept(error: BaseException) -> str:
+    try:
+        with tempfile.NamedTemporaryFile(
+            "w", prefix="fleetgrad-", suffix=".txt", delete=False, encoding="utf-8"
+        ) as file:
+            traceback.print_exception(error, file=file)
+            return file.name
+    except OSError:
+        return "no file, for none could be written; set FLEETGRAD_TRACEBACK=1 to see it"

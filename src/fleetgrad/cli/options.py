@@ -1,0 +1,17 @@
+"""The arguments and options that several commands share."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Json = Annotated[
+    bool, typer.Option("--json", help="Print one JSON object on standard output, nothing else.")
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
+Verbose = Annotated[
+    bool, typer.Option("--verbose", "-v", help="Show progress as plain lines without a terminal.")
+]
+RunDirectory = Annotated[
+    Path, typer.Argument(metavar="DIR", help="The run's directory.", show_default=False)
+]

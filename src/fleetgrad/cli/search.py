@@ -1,0 +1,148 @@
+"""`tune`, `resume` and `show`: a run, from its first candidate to a look back at it."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+import fleetgrad as fg
+from fleetgrad.cli import ending, sets
+from fleetgrad.cli.options import Json, Quiet, RunDirectory, Verbose
+from fleetgrad.errors import BudgetError
+
+DATA_HELP = "digits, mnist, fashion-mnist, kmnist, a folder of IDX files, .npz, .pkl or .csv."
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands."""
+    app.command()(tune)
+    app.command()(resume)
+    app.command()(show)
+
+
+def tune(
+    data: Annotated[str, typer.Argument(metavar="DATA", help=DATA_HELP, show_default=False)],
+    *,
+    target: Annotated[
+        str | None, typer.Option(metavar="COLUMN", help="Column to predict, the last by default.")
+    ] = None,
+    data_dir: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Where named sets lie.")
+    ] = None,
+    space: Annotated[
+        Path | None, typer.Option(metavar="FILE.toml", help="What to search; a default else.")
+    ] = None,
+    budget: Annotated[
+        str | None, typer.Option(metavar="TIME", help="90s, 10m or 2h; 10m by default.")
+    ] = None,
+    candidates: Annotated[
+        int | None, typer.Option(metavar="N", help="Settings to try, in place of a time.")
+    ] = None,
+    epochs: Annotated[
+        int | None, typer.Option(metavar="E", help="Passes of those that go all the way.")
+    ] = None,
+    sampler: Annotated[str, typer.Option(help="sobol, random, grid or tpe.")] = "sobol",
+    seed: Annotated[int, typer.Option(help="Of every draw.")] = 0,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="The run's directory; runs/NAME-1 else.")
+    ] = None,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+    as_json: Json = False,
+) -> None:
+    """Search for the best network.
+
+    Leaves a model, and a record of the run. Give a time, or candidates and epochs together. Ctrl-C ends in order; `fleetgrad resume DIR`
+    goes on from the last rung.
+    """
+    from fleetgrad.display import live  # noqa: PLC0415 - not for `--help`
+
+    limit = _budget(budget, candidates, epochs)
+    searched = None if space is None else fg.Space.from_toml(space)
+    sets.bring(data, data_dir, quiet=quiet)
+    with live.watching(f"tune {data}", quiet=quiet, verbose=verbose) as report:
+        result = fg.tune(
+            data,
+            searched,
+            limit,
+            seed,
+            out,
+            sampler=sampler,
+            target=target,
+            data_dir=data_dir,
+            report=report,
+        )
+    _finish(result, as_json=as_json)
+
+
+def resume(
+    directory: RunDirectory,
+    *,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+    as_json: Json = False,
+) -> None:
+    """Go on with a run that was stopped.
+
+    It begins at the last rung, and comes to the end that it would have had without the stop.
+    """
+    from fleetgrad.display import live  # noqa: PLC0415 - not for `--help`
+
+    with live.watching(f"resume {directory}", quiet=quiet, verbose=verbose) as report:
+        result = fg.resume(directory, report=report)
+    _finish(result, as_json=as_json)
+
+
+def show(directory: RunDirectory, *, as_json: Json = False) -> None:
+    """Show what a run has come to.
+
+    Its leaderboard, its curves, and how far it is, from the record alone; a run that is going on
+    is not disturbed.
+    """
+    from fleetgrad import history  # noqa: PLC0415 - not for `--help`
+    from fleetgrad.display import consoles, outcome  # noqa: PLC0415 - not for `--help`
+    from fleetgrad.store import Run  # noqa: PLC0415 - not for `--help`
+
+    with Run.open(directory, write=False) as run:
+        result, phase, curves = history.result(run), history.phase(run), history.curves(run)
+        writer, ranges = history.writer(directory), run.config["space"]
+    if as_json:
+        values = {"phase": phase, "writer": writer, "curves": curves, "space": ranges}
+        ending.answer(result.to_dict() | values)
+        return
+    going = f"written by {writer}" if writer else "nobody is at it"
+    state = f"{phase}; {going}" if result.interrupted else ""
+    outcome.show(consoles.out(), result, ranges, state=state, curves=curves)
+
+
+def _budget(budget: str | None, candidates: int | None, epochs: int | None) -> Any:
+    """The one of the two ways to give a budget that was used."""
+    if candidates is None and epochs is None:
+        return fg.Budget.of("10m" if budget is None else budget)
+    if budget is not None:
+        raise BudgetError(
+            "a budget must be a time, or candidates and epochs, got both; leave out `--budget`, "
+            "or `--candidates` and `--epochs`."
+        )
+    if candidates is None or epochs is None:
+        given, missing = ("epochs", "candidates") if candidates is None else ("candidates", "epochs")
+        raise BudgetError(
+            f"`--candidates` and `--epochs` must be given together, got `--{given}` alone; add "
+            f"`--{missing} 9`."
+        )
+    return fg.Budget(candidates=candidates, epochs=epochs)
+
+
+def _finish(result: "fg.Result", *, as_json: bool) -> None:
+    from fleetgrad.display import consoles, outcome  # noqa: PLC0415 - not for `--help`
+    from fleetgrad.store import Run  # noqa: PLC0415 - not for `--help`
+
+    if as_json:
+        ending.answer(result.to_dict())
+    else:
+        with Run.open(result.run, write=False) as run:
+            ranges = run.config["space"]
+        state = "interrupted" if result.interrupted else ""
+        outcome.show(consoles.out(), result, ranges, state=state)
+    if result.interrupted:
+        raise ending.Interrupted(f"interrupted; go on with `fleetgrad resume {result.run}`.")

@@ -1,0 +1,197 @@
+"""What came of a run: the winner, the leaderboard, where everything is, and how to go on."""
+
+import shlex
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from fleetgrad.display.columns import INDENT, Column, fitting, table
+from fleetgrad.display.words import (
+    UNKNOWN,
+    count,
+    duration,
+    percent,
+    searched,
+    sparkline,
+    stretch,
+    value,
+)
+from fleetgrad.leaderboard import Row
+from fleetgrad.result import Result, Test
+
+MOST_ROWS = 10
+CURVE_WIDTH = 16
+_STYLES = {"diverged": "red", "stopped": "dim", "unfinished": "", "finalist": ""}
+
+Ranges = Mapping[str, Any]
+Curves = Mapping[int, Sequence[float]]
+
+
+def show(
+    console: Console,
+    result: Result,
+    ranges: Ranges,
+    *,
+    state: str = "",
+    curves: Curves | None = None,
+) -> None:
+    """Print the outcome.
+
+    Args:
+        console: Where to.
+        result: Of a run, finished or not.
+        ranges: What was searched: the plain form of the space.
+        state: What an unfinished run is doing, in words.
+        curves: Validation accuracies by epoch, by candidate, to draw beside the rows.
+    """
+    names = [name for name, span in ranges.items() if isinstance(span, Mapping)]
+    console.print(_headline(result))
+    console.print()
+    if state:
+        _print(console, _facts([("state", Text(state, "yellow"))]))
+    if result.settings is None:
+        _print(console, Text("no candidate has come through a rung yet", "dim"))
+    else:
+        _print(console, _figures(result))
+        _print(console, _winner(result, ranges, names))
+        _print(console, _leaderboard(result, names, curves or {}, console.width))
+    for name, text in _places(result):
+        console.print(Text.assemble(" " * INDENT, (f"{name:<8}", "dim"), text), soft_wrap=True)
+
+
+def _print(console: Console, part: RenderableType) -> None:
+    console.print(Padding(part, (0, 0, 1, INDENT), expand=False))
+
+
+def _headline(result: Result) -> Text:
+    data = result.dataset
+    parts = [
+        f"{count(data['rows'], 'row')} of {count(data['features'], 'feature')}",
+        count(result.candidates, "candidate"),
+        f"{count(result.network_epochs, 'network-epoch')} in {duration(result.elapsed_s)}",
+    ]
+    return Text.assemble((str(data["name"]), "bold"), "  ", (" · ".join(parts), "dim"))
+
+
+def _figures(result: Result) -> RenderableType:
+    """The winner's id, its accuracies, and who cannot be told from it."""
+    winner = result.leaderboard.rows[0]
+    leads = "leads so far" if result.interrupted else "the winner"
+    facts = [("candidate", Text.assemble((f"#{winner.id}", "bold green"), f"  {leads}"))]
+    facts.append(("test", _test(result.test)))
+    if result.validation is not None:
+        found = result.validation
+        repeats = "mean of " + count(found.replicates, "repeat") + " on fresh splits"
+        text = _figure(found.mean, found.interval, repeats if found.interval else "one split")
+        facts.append(("validation", text))
+    if result.ties:
+        ids = ", ".join(f"#{one}" for one in result.ties)
+        them = "it" if len(result.ties) == 1 else "them"
+        facts.append(("tied with", Text(f"{ids}: the data cannot tell {them} from the winner")))
+    if result.diverged:
+        facts.append(("diverged", Text(f"{result.diverged} of {result.candidates}", "red")))
+    return _facts(facts)
+
+
+def _test(test: Test | None) -> Text:
+    if test is None:
+        return Text("still sealed: it is opened once, at the end", "dim")
+    text = _figure(test.value, test.interval, f"{count(test.n, 'row')}, opened once")
+    if test.opening == 1:
+        return text
+    warning = f"opening {test.opening}: this test part was looked at before"
+    return _figure(test.value, test.interval, count(test.n, "row")).append(f", {warning}", "yellow")
+
+
+def _figure(mean: float, interval: Any, remark: str) -> Text:
+    text = Text(percent(mean), "bold")
+    if interval is not None:
+        text.append(f"   {stretch(interval)}", "cyan")
+    return text.append(f"   {remark}", "dim")
+
+
+def _facts(facts: Sequence[tuple[str, Text]]) -> Table:
+    grid = Table.grid(padding=(0, 3, 0, 0))
+    grid.add_column(style="dim", no_wrap=True)
+    for name, text in facts:
+        grid.add_row(name, text)
+    return grid
+
+
+def _winner(result: Result, ranges: Ranges, names: Sequence[str]) -> Table:
+    """The settings that were searched, each with its range."""
+    assert result.settings is not None
+    chosen = [value(getattr(result.settings, name)) for name in names]
+    return table(
+        [
+            Column("searched", names),
+            Column("best", chosen, style="bold"),
+            Column("among", [searched(ranges[name]) for name in names], style="dim"),
+        ]
+    )
+
+
+def _leaderboard(
+    result: Result, names: Sequence[str], curves: Curves, width: int
+) -> RenderableType:
+    rows = result.leaderboard.rows[:MOST_ROWS]
+    columns = [
+        Column("", [str(rank) for rank in range(1, len(rows) + 1)], "right", "dim"),
+        Column("id", [f"#{row.id}" for row in rows], "right"),
+        Column("validation", [percent(_score(row)) for row in rows], "right"),
+        Column("95 % interval", [stretch(row.interval) for row in rows], "left", "cyan"),
+        Column("epochs", [str(row.epochs) for row in rows], "right"),
+        Column("status", [_status(row) for row in rows]),
+    ]
+    if curves:
+        columns.append(Column("by epoch", _drawn(rows, curves), style="cyan"))
+    columns += [
+        Column(name, [value(getattr(row.settings, name)) for row in rows], style="dim")
+        for name in names
+    ]
+    styles = ["bold green", *(_STYLES[row.status] for row in rows[1:])]
+    made = table(fitting(columns, width), styles)
+    more = len(result.leaderboard) - len(rows)
+    return Group(made, Text(f"and {more} more", "dim")) if more else made
+
+
+def _drawn(rows: Sequence[Row], curves: Curves) -> list[str]:
+    """The curves of these rows, all on one scale."""
+    shown = [curves.get(row.id, []) for row in rows]
+    values = [one for curve in shown for one in curve if one == one]  # noqa: PLR0124 - no NaN
+    low, high = (min(values), max(values)) if values else (0.0, 1.0)
+    return [sparkline(curve, low, high, CURVE_WIDTH) for curve in shown]
+
+
+def _score(row: Row) -> float:
+    return row.score if row.mean is None else row.mean
+
+
+def _status(row: Row) -> str:
+    if row.status == "diverged":
+        return f"diverged, step {row.diverged_step}"
+    repeats = f"{row.replicates} repeats" if row.replicates else row.status
+    return f"{repeats}, tied" if row.tied else repeats
+
+
+def _places(result: Result) -> list[tuple[str, str]]:
+    """Where the run and the model are, and the commands to go on with."""
+    run = _quoted(result.run)
+    places = [("run", str(result.run))]
+    if result.model_path is not None:
+        places.append(("model", str(result.model_path)))
+    if result.interrupted:
+        places.append(("go on", f"fleetgrad resume {run}"))
+    if result.model_path is not None:
+        places.append(("predict", f"fleetgrad predict {run} FILE"))
+    places.append(("look", f"fleetgrad show {run}"))
+    return [(name, text or UNKNOWN) for name, text in places]
+
+
+def _quoted(path: Path) -> str:
+    return shlex.quote(str(path))

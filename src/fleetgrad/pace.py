@@ -1,0 +1,101 @@
+"""How a run keeps to its time: what it holds back for its end, and what it says on the way."""
+
+import math
+from collections.abc import Callable
+from typing import NamedTuple
+
+from fleetgrad.clock import Clock, Progress, Throttle
+from fleetgrad.plan import REPLICATES, Plan
+from fleetgrad.standing import accuracy
+from fleetgrad.trainees import Trainees
+
+END_SECONDS = 1.0  # kept back for saving the model and opening the test part
+REFIT = 1.25  # of a full training: a fifth more rows, on one lane
+GRACE = 0.05  # of the budget: a refit cut short is worth little, so it may run over by this
+
+
+class Stage(NamedTuple):
+    """Where in a run a population trains; `phase`, `rung` and `rungs` as in `Progress`.
+
+    network_epochs: Trained before, over all networks.
+    best: The best validation accuracy before, or NaN.
+    """
+
+    phase: str
+    rung: int
+    rungs: int
+    network_epochs: float
+    best: float = math.nan
+
+
+class Pace:
+    """Looks at the clock before every stretch of training, and reports progress on the way.
+
+    Args:
+        plan: Says what is still to come.
+        clock: Kept to where it has a limit.
+        lanes: How many networks train at once.
+        report: Told of progress.
+    """
+
+    def __init__(
+        self, plan: Plan, clock: Clock, lanes: int, report: Callable[[Progress], None]
+    ) -> None:
+        self._plan, self._clock, self._lanes, self._report = plan, clock, lanes, report
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds gone."""
+        return self._clock.elapsed
+
+    def proceed(self, stage: Stage, population: Trainees) -> Callable[[], bool]:
+        """The question that lanes ask before every stretch: is there time for another?"""
+        throttle = Throttle(now=self._clock.now)
+        kept_back = self._kept_back(stage.phase, population)
+        began = population.network_epochs
+
+        def look() -> None:
+            nonlocal kept_back
+            kept_back = self._kept_back(stage.phase, population)
+            self._report(self._progress(stage, population, began))
+
+        def proceed() -> bool:
+            throttle(look)
+            return self._clock.left > kept_back
+
+        return proceed
+
+    def affords(self, population: Trainees) -> bool:
+        """Whether training all of these from start to end, and the refit, would end in time."""
+        waves = math.ceil(len(population.members) / self._lanes)
+        needed = (waves + REFIT) * self._full(population) + END_SECONDS
+        return self._clock.left >= needed
+
+    def _kept_back(self, phase: str, population: Trainees) -> float:
+        """Seconds for what comes after: the fewest repeats of the finalists, the refit, the end."""
+        if self._clock.seconds is None:
+            return 0.0
+        if phase == "refit":
+            return END_SECONDS - GRACE * self._clock.seconds
+        fewest = min(REPLICATES, self._plan.replicates) if phase == "search" else 0
+        waves = math.ceil(self._plan.finalists * fewest / self._lanes)
+        return (waves + REFIT) * self._full(population) + END_SECONDS
+
+    def _full(self, population: Trainees) -> float:
+        """Seconds a lane needs to train the most expensive of these from start to end."""
+        costs = map(population.epoch_seconds, population.members)
+        return self._plan.epochs * max(costs, default=0.0)
+
+    def _progress(self, stage: Stage, population: Trainees, began: float) -> Progress:
+        members, left = population.members, self._clock.left
+        scores = [stage.best, *(accuracy(population, member) for member in members)]
+        return Progress(
+            phase=stage.phase,
+            rung=stage.rung,
+            rungs=stage.rungs,
+            alive=sum(population.diverged_at(member) is None for member in members),
+            best=max((one for one in scores if not math.isnan(one)), default=math.nan),
+            network_epochs=stage.network_epochs + population.network_epochs - began,
+            elapsed=self._clock.elapsed,
+            left=None if math.isinf(left) else max(0.0, left),
+        )

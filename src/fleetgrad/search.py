@@ -1,0 +1,222 @@
+"""The search: generation by generation ask, rung by rung train and drop, at last tell.
+
+    search/G_K   rung K of generation G: who stopped, who goes on, and their weights
+
+Each rung is a segment of the record; those that are there already are taken from it.
+"""
+
+import math
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
+
+from fleetgrad.candidates import Candidates
+from fleetgrad.errors import BudgetError, TrainingError
+from fleetgrad.leaderboard import Leaderboard, Row, Status
+from fleetgrad.pace import Pace, Stage
+from fleetgrad.plan import Plan
+from fleetgrad.rungs import survivors
+from fleetgrad.samplers import Sampler
+from fleetgrad.settings import Settings
+from fleetgrad.standing import number, points, score, standing, trained
+from fleetgrad.store import Run
+from fleetgrad.trainees import Member, Trainees, Trainer
+
+
+Weights = Callable[[], Any]  # fetches them
+
+
+class Rung(NamedTuple):
+    """One rung of one generation: train until an epoch, keep so many."""
+
+    generation: int
+    number: int
+    rungs: int
+    until: int
+    keep: int
+
+    @property
+    def last(self) -> bool:
+        """Whether the generation ends with it."""
+        return self.number + 1 == self.rungs
+
+    @property
+    def name(self) -> str:
+        """Of its segment."""
+        return f"search/{self.generation}_{self.number}"
+
+
+class Search:
+    """All generations of a run.
+
+    Args:
+        run: Its open record.
+        sampler: Asked for candidates.
+        plan: The schedule.
+        trainer: Makes populations.
+        pace: Says when to stop.
+    """
+
+    def __init__(
+        self, run: Run, sampler: Sampler, plan: Plan, trainer: Trainer, pace: Pace
+    ) -> None:
+        self._run, self._sampler, self._plan = run, sampler, plan
+        self._trainer, self._pace = trainer, pace
+        self._candidates = Candidates((), ())
+        self._rows: dict[int, Row] = {}
+        self._reach: dict[int, int] = {}  # the epoch up to which each has been judged
+        self._population: Trainees | None = None  # of the generation in hand
+        self._held: dict[int, Weights] = {}  # of those before
+
+    @property
+    def rows(self) -> tuple[Row, ...]:
+        """What is known of each candidate."""
+        return tuple(self._rows.values())
+
+    def run(self) -> None:
+        """Go through the generations, until the time or the space is used up."""
+        for generation in range(len(self._plan.generations)):
+            if not self._generation(generation):
+                break
+
+    def best(self, count: int) -> Candidates:
+        """The best of those that came furthest, best first.
+
+        Raises:
+            TrainingError: Every candidate diverged.
+            BudgetError: The time ran out before anything was learned.
+        """
+        sound = [row for row in self.rows if not math.isnan(row.score)]
+        if not sound and any(row.status == "diverged" for row in self.rows):
+            raise TrainingError(
+                f"a search needs a candidate that learns, got {len(self.rows)} that all diverged; "
+                "lower the range of `learning_rate`."
+            )
+        if not sound:
+            raise BudgetError(
+                "the budget must be enough for one epoch of one candidate, got "
+                f"{self._plan.seconds or 0:g} s; double it."
+            )
+        sound.sort(key=lambda row: (-self._reach[row.id], -row.score, row.id))
+        return self._candidates.only(row.id for row in sound[:count])
+
+    def stopped(self) -> tuple[int, Any] | None:
+        """After an interrupt: who leads of those whose weights are at hand, and the weights."""
+        if self._population is not None:
+            self._note_unfinished(self._population)
+        at_hand = self._held | _weights(self._recorded()) | _weights(self._population)
+        for row in Leaderboard(self.rows):
+            if row.id in at_hand and not math.isnan(row.score):
+                return row.id, at_hand[row.id]()
+        return None
+
+    def _generation(self, generation: int) -> bool:
+        """One generation; whether there is time, and a point of the space, for another."""
+        candidates = self._sampler.ask(self._plan.generations[generation])
+        if not candidates:
+            return False
+        self._run.put_candidates(generation, candidates)
+        known = self._candidates
+        self._candidates = Candidates(
+            known.ids + candidates.ids, known.settings + candidates.settings
+        )
+        schedule, alive, cut = self._plan.rungs(generation), candidates, False
+        for position, (until, keep) in enumerate(schedule):
+            rung = Rung(generation, position, len(schedule), until, keep)
+            done = self._run.segment(rung.name) or self._train(rung, alive)
+            self._note(done, last=rung.last)
+            alive, cut = candidates.only(done["survivors"]), done["cut"]
+            if cut or not alive:
+                break
+        self._hold()
+        self._sampler.tell(candidates, [self._rows[one].score for one in candidates.ids])
+        return not cut
+
+    def _train(self, rung: Rung, alive: Candidates) -> dict[str, Any]:
+        """Train to the rung's epoch, decide who goes on, and record it all."""
+        population = self._population = self._population or self._resumed(rung, alive)
+        members = population.members
+        before = {member: len(population.curve(member)) for member in members}
+        began = population.network_epochs
+        best = max((row.score for row in self.rows if row.score > 0), default=math.nan)
+        stage = Stage("search", rung.number + 1, rung.rungs, trained(self._run), best)
+        arrived = population.advance(rung.until, self._pace.proceed(stage, population))
+        ranked = survivors([score(population, member) for member in members], rung.keep)
+        done = {
+            "rung": [standing(population, member) for member in members],
+            "survivors": [members[position].candidate for position in ranked],
+            "until": rung.until,
+            "cut": not arrived,
+            "network_epochs": population.network_epochs - began,
+            "elapsed": self._pace.elapsed,
+        }
+        curves = [
+            point
+            for member in members
+            for point in points("search", population, member, before[member])
+        ]
+        population.keep(members[position] for position in ranked)
+        self._run.commit(rung.name, payload=done, curves=curves, weights=population.state())
+        return done
+
+    def _resumed(self, rung: Rung, alive: Candidates) -> Trainees:
+        """The population at the beginning of a rung: new, or from the record."""
+        population = self._trainer.populate(_members(alive))
+        if rung.number > 0:
+            before = rung._replace(number=rung.number - 1)
+            population.restore(self._run.weights(before.name))
+        return population
+
+    def _recorded(self) -> Trainees | None:
+        """Those whose weights the last rung on record has, if there are any."""
+        names = [name for name in self._run.segments() if name.startswith("search/")]
+        done = self._run.segment(names[-1]) if names else None
+        if not done or not set(done["survivors"]) <= set(self._candidates.ids):
+            return None
+        population = self._trainer.populate(_members(self._candidates.only(done["survivors"])))
+        population.restore(self._run.weights(names[-1]))
+        return population
+
+    def _hold(self) -> None:
+        """Keep the generation's last weights at hand, in case of an interrupt."""
+        self._held |= _weights(self._population)
+        self._population = None
+
+    def _note(self, done: dict[str, Any], *, last: bool) -> None:
+        for found in done["rung"]:
+            candidate = found["candidate"]
+            settings = self._candidates[candidate]
+            goal = min(done["until"], settings.epochs)
+            self._reach[candidate] = done["until"] if found["epochs"] >= goal else found["epochs"]
+            self._rows[candidate] = Row(
+                id=candidate,
+                settings=settings,
+                status=_status(found, done, last=last),
+                epochs=found["epochs"],
+                score=number(found["score"]),
+                best_epoch=found["best_epoch"],
+                diverged_step=found["diverged_step"],
+            )
+
+    def _note_unfinished(self, population: Trainees) -> None:
+        found = [standing(population, member) for member in population.members]
+        everyone = [one["candidate"] for one in found]
+        self._note({"rung": found, "survivors": everyone, "until": 0, "cut": True}, last=False)
+
+
+def _status(found: dict[str, Any], done: dict[str, Any], *, last: bool) -> Status:
+    if found["diverged_step"] is not None:
+        return "diverged"
+    if done["cut"] and found["epochs"] < done["until"]:
+        return "unfinished"
+    return "unfinished" if found["candidate"] in done["survivors"] and not last else "stopped"
+
+
+def _members(candidates: Candidates) -> dict[Member, Settings]:
+    return {Member(candidate, 0): settings for candidate, settings in candidates}
+
+
+def _weights(population: Trainees | None) -> dict[int, Weights]:
+    if population is None:
+        return {}
+    return {one.candidate: partial(population.params, one) for one in population.members}

@@ -1,0 +1,164 @@
+"""What a network computes, without JAX: in NumPy, and as ONNX, run by another program."""
+
+import json
+import os
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fleetgrad import inference, keys, losses, network
+from fleetgrad.errors import ModelError, UsageError
+from fleetgrad.model import Model
+from fleetgrad.settings import ACTIVATIONS, LOSSES, Settings
+
+ROWS = np.random.default_rng(0).integers(0, 17, (50, 12), dtype=np.uint8)
+NEEDS = "needs `pip install 'fleetgrad[onnx]' onnxruntime`"
+
+
+def made(settings, **other):
+    """A model of 12 features and 4 classes, its scaling other for each feature."""
+    params = network.init(keys.generator(0, "init", 0), settings, 12, 4)
+    scaling = np.linspace(0, 9, 12, dtype=np.float32), np.linspace(0.1, 1, 12, dtype=np.float32)
+    return Model(settings, params, *scaling, np.array(list("abcä")), **other)
+
+
+@pytest.fixture
+def onnx():
+    return pytest.importorskip("onnx", reason=f"the export {NEEDS}")
+
+
+@pytest.fixture
+def run(onnx):
+    """What onnxruntime computes from a file."""
+    runtime = pytest.importorskip("onnxruntime", reason=f"running the export {NEEDS}")
+
+    def outputs(path, rows):
+        session = runtime.InferenceSession(path, providers=["CPUExecutionProvider"])
+        return session.run(["probabilities", "label"], {"x": rows})
+
+    return outputs
+
+
+# NumPy
+
+
+def test_every_activation_has_its_form_without_jax():
+    assert tuple(sorted(inference.ACTIVATIONS)) == ACTIVATIONS
+
+
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_predictions_are_those_of_the_network_that_was_trained(activation, loss, bias):
+    settings = Settings(hidden=(9, 6), activation=activation, loss=loss, bias=bias, init_scale=2)
+    model = made(settings)
+    scaled = (ROWS.astype(np.float32) - model.shift) * model.scale
+    outputs = network.apply(model.params, activation, scaled)
+    found = inference.logits(model._network, ROWS)
+    np.testing.assert_allclose(found, outputs, rtol=1e-5, atol=1e-5)
+    expected = losses.LOSSES[loss].probabilities(outputs)
+    np.testing.assert_allclose(model.predict_proba(ROWS), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_an_activation_is_right_and_silent_from_end_to_end(name):
+    with np.errstate(over="ignore"):
+        points = np.array([0, 1e-6, 0.3, 1, 5, 20, 90, 1e4, 1e15, 1e37], np.float32)
+    points = np.concatenate([-points, points])[:, None]
+    settings = Settings(hidden=(1,), activation=name, bias=False)
+    one = np.ones((1, 1), np.float32)
+    net = inference.Network(settings, ({"weight": one}, {"weight": one}), 0 * one[0], one[0])
+    expected = network.apply(net.params, name, points)
+    np.testing.assert_allclose(inference.logits(net, points), expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@given(st.lists(st.floats(width=32, allow_nan=False, allow_infinity=False), min_size=2, max_size=5))
+def test_probabilities_sum_to_one_for_any_finite_outputs(loss, outputs):
+    found = inference.probabilities(loss, np.array([outputs], np.float32))
+    assert found.sum() == pytest.approx(1, abs=1e-12)
+    assert (found >= 0).all()
+
+
+# ONNX
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_another_program_predicts_the_same_from_the_export(run, tmp_path, activation, loss):
+    for settings in (
+        Settings(hidden=(9, 6), activation=activation, loss=loss),
+        Settings(hidden=(), activation=activation, loss=loss, bias=False),
+    ):
+        model, path = made(settings), tmp_path / "model.onnx"
+        model.export_onnx(path)
+        shares, label = run(path, ROWS.astype(np.float32))
+        np.testing.assert_allclose(shares, model.predict_proba(ROWS), atol=1e-5)
+        assert model.classes[label].tolist() == model.predict(ROWS).tolist()
+
+
+def test_an_export_can_take_images_as_they_are(run, tmp_path):
+    model = made(Settings(hidden=(5,)))
+    model.export_onnx(tmp_path / "model.onnx", input_type="uint8")
+    for rows in (ROWS, ROWS[:1]):
+        shares, _ = run(tmp_path / "model.onnx", rows)
+        np.testing.assert_allclose(shares, model.predict_proba(rows), atol=1e-5)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_an_export_is_certain_where_the_network_is(run, tmp_path, loss):
+    model = made(Settings(hidden=(5,), loss=loss, init_scale=1000.0, activation="tanh"))
+    model.export_onnx(tmp_path / "model.onnx")
+    shares, _ = run(tmp_path / "model.onnx", ROWS.astype(np.float32))
+    np.testing.assert_allclose(shares, model.predict_proba(ROWS), atol=1e-5)
+
+
+def test_an_export_says_what_it_takes_and_what_its_labels_mean(onnx, tmp_path):
+    names = tuple(f"p{number}" for number in range(12))
+    model = made(Settings(), dataset="tiny", image_shape=(3, 4), feature_names=names)
+    model.export_onnx(tmp_path / "model.onnx")
+    found = onnx.load(tmp_path / "model.onnx")
+    told = {item.key: json.loads(item.value) for item in found.metadata_props}
+    assert told["classes"] == list("abcä")
+    assert told["dataset"] == "tiny"
+    assert told["image_shape"] == [3, 4]
+    assert told["feature_names"] == list(names)
+    assert [value.name for value in found.graph.input] == ["x"]
+    assert [value.name for value in found.graph.output] == ["probabilities", "label"]
+
+
+def test_an_export_that_fails_leaves_what_was_there(onnx, tmp_path, monkeypatch):
+    path = tmp_path / "model.onnx"
+    path.write_bytes(b"old")
+
+    def full(_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(ModelError, match="must be .* written, got: No space left.*free disk"):
+        made(Settings()).export_onnx(path)
+    assert path.read_bytes() == b"old"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["model.onnx"]
+
+
+def test_an_unknown_input_type_is_refused(tmp_path):
+    with pytest.raises(UsageError, match="must be float32 or uint8, got 'int4'; use float32"):
+        made(Settings()).export_onnx(tmp_path / "model.onnx", input_type="int4")
+
+
+def test_without_onnx_the_export_says_what_to_install(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    with pytest.raises(UsageError, match=r"pip install 'fleetgrad\[onnx\]'"):
+        made(Settings()).export_onnx(tmp_path / "model.onnx")
+    assert not list(tmp_path.iterdir())
+
+
+def test_weights_beyond_what_onnx_holds_are_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(inference, "MOST_ONNX_BYTES", 1000)
+    with pytest.raises(
+        ModelError, match="at most 1,000 bytes of weights, got .*; train a narrower"
+    ):
+        made(Settings()).export_onnx(tmp_path / "model.onnx")

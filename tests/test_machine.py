@@ -1,0 +1,112 @@
+"""The machine: lanes, one compiled program a shape, and rows that lie on it once."""
+
+import threading
+
+import jax
+import numpy as np
+import pytest
+from digits_fleet import DRAWS, VALIDATION, digits, machine
+
+from fleetgrad import training
+from fleetgrad.feeds import Feeds
+from fleetgrad.machine import GUESSED_FLOPS, Machine, cores
+from fleetgrad.settings import Settings
+
+DEVICE = jax.devices("cpu")[0]
+MATERIAL = digits()
+SMALL = Settings(hidden=(), optimizer="sgd", batch_size=40)
+SHAPE = training.shape_of(SMALL, 64, 10, VALIDATION, epochs=1)
+
+
+def member(replicate=0):
+    state = training.begin(SHAPE, DRAWS.initial(SMALL, replicate, 64, 10))
+    return state, training.rates_of(SMALL, 4), Feeds(MATERIAL, DRAWS).of(replicate, 0, 1, 4)
+
+
+def arguments(lanes, *members):
+    rows = lanes.resident(MATERIAL.x, MATERIAL.y, DEVICE)
+    return (*lanes.stack(list(members), DEVICE), rows, np.int32(0), np.int32(4))
+
+
+@pytest.fixture(scope="module")
+def lane():
+    return machine()
+
+
+def test_here_is_a_lane_for_every_core():
+    here = Machine.here()
+    assert len(here.lanes) == cores() >= 1
+    assert set(here.lanes) == {DEVICE}
+    assert here.width == 1
+
+
+def test_lanes_that_ask_at_once_wait_for_one_compilation():
+    lanes, found = machine(lanes=4), []
+
+    def ask():
+        found.append(lanes.program(SHAPE, DEVICE, arguments(lanes, member())))
+
+    threads = [threading.Thread(target=ask) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert lanes.compilations == 1
+    assert len(found) == 4
+    assert all(program is found[0] for program in found)
+    assert lanes.compile_seconds > 0
+
+
+def test_a_dataset_of_another_size_or_type_is_another_program(lane):
+    program = lane.program(SHAPE, DEVICE, arguments(lane, member()))
+    state, rates, feed = member()
+    for x in (MATERIAL.x.astype(np.float32), MATERIAL.x[:190]):
+        rows = jax.device_put(training.Rows(x, MATERIAL.y[: len(x)]), DEVICE)
+        other = (state, rates, feed, rows, np.int32(0), np.int32(0))
+        assert lane.program(SHAPE, DEVICE, other) is not program
+    assert lane.program(SHAPE, DEVICE, arguments(lane, member())) is program
+
+
+def test_rows_lie_on_the_machine_once(lane):
+    first = lane.resident(MATERIAL.x, MATERIAL.y, DEVICE)
+    assert lane.resident(MATERIAL.x, MATERIAL.y, DEVICE) is first
+    np.testing.assert_array_equal(first.x, MATERIAL.x)
+    assert first.x.dtype == np.uint8
+
+
+def test_other_rows_are_never_taken_for_those_before(lane):
+    for value in range(5):  # each array may get the address of the one before
+        x, y = np.full((200, 64), value, np.uint8), np.full(200, value, np.int32)
+        rows = lane.resident(x, y, DEVICE)
+        assert (np.asarray(rows.x) == value).all()
+        other = lane.resident(x, y + 1, DEVICE)
+        assert (np.asarray(other.y) == value + 1).all()
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_what_is_stacked_and_padded_comes_apart_as_it_was(count):
+    wide = machine(width=3)
+    members = [member(replicate=number % 2) for number in range(count)]
+    state, _, feed = wide.stack(members, DEVICE)
+    assert all(leaf.shape[0] == 3 for leaf in jax.tree.leaves(state))
+    assert feed.steps == 4
+    apart = wide.unstack(state, count)
+    assert len(apart) == count
+    for found, (expected, _, _) in zip(apart, members, strict=True):
+        for one, other in zip(*map(jax.tree.leaves, (found, expected)), strict=True):
+            np.testing.assert_array_equal(one, other)
+
+
+def test_a_machine_of_width_one_takes_members_as_they_are(lane):
+    one = member()
+    assert lane.stack([one], DEVICE)[0] is one[0]
+    assert lane.unstack(one[0], 1)[0] is one[0]
+
+
+def test_a_step_is_guessed_until_it_has_been_measured():
+    lanes = machine()
+    assert lanes.step_seconds(SHAPE) == SHAPE.step_flops / GUESSED_FLOPS
+    lanes.note(SHAPE, 0.5)
+    assert lanes.step_seconds(SHAPE) == 0.5
+    lanes.note(SHAPE, 0.1)
+    assert 0.1 < lanes.step_seconds(SHAPE) < 0.5

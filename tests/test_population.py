@@ -1,0 +1,483 @@
+"""The laws of the fleet: serial truth, no matter how packed; survivors; divergence; compilations."""
+
+import dataclasses
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+import reference
+from digits_fleet import DRAWS, MIXED, curves, digits, machine, members, populate
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from strategies_settings import rates, trainable
+
+from fleetgrad import population as module
+from fleetgrad.errors import BudgetError, RunError, SettingsError
+from fleetgrad.machine import Machine
+from fleetgrad.material import SeededDraws
+from fleetgrad.population import Population
+from fleetgrad.settings import ACTIVATIONS, INITIALIZERS, LOSSES, OPTIMIZERS, SCHEDULES, Settings
+from fleetgrad.trainees import Member
+
+EPOCHS = 4
+ONE, COHORT = Member(0, 0), MIXED[:3]
+WILD = dataclasses.replace(MIXED[0], learning_rate=1e30)
+HIDDEN = ((), (8,), (6, 5))
+
+# Fleet against fleet: two roads to the same float32 sums.
+CLOSE = {"rtol": 1e-4, "atol": 1e-5}
+# Fleet (float32) against reference (float64) after two epochs: losses within 2e-3 of themselves,
+# weights within 5e-4, accuracies to half a row, so no row is counted differently.
+LOSSES_CLOSE = {"rtol": 2e-3, "atol": 1e-4}
+WEIGHTS_CLOSE = {"rtol": 2e-3, "atol": 5e-4}
+
+
+def zoo(number: int) -> Settings:
+    """One of a table in which every name, and most pairs of names, occur."""
+    optimizer, loss = OPTIMIZERS[number % 7], LOSSES[(number + number // 4) % 4]
+    calm = optimizer in {"adam", "adamw", "rmsprop"}
+    return Settings(
+        hidden=HIDDEN[(number + 1) % 3],
+        activation=ACTIVATIONS[number % 8],
+        bias=number % 5 != 0,
+        init=INITIALIZERS[number % 5],
+        init_scale=0.3 + 0.1 * (number % 4),
+        loss=loss,
+        optimizer=optimizer,
+        learning_rate=0.003 if calm else 0.002 if loss == "notebook" else 0.05,
+        momentum=0.5,
+        weight_decay=0.01 * (number % 3),
+        schedule=SCHEDULES[(number + number // 8) % 4],
+        warmup=0.25 * (number % 2),
+        batch_size=(16, 20, 32, 50)[(number + number // 2) % 4],
+        epochs=2 + number % 3,
+        dropout=0.2 * (number % 2),
+        input_dropout=0.1 * (number // 2 % 2),
+        input_noise=0.2 * (number // 4 % 2),
+        label_smoothing=0.1 * (number // 3 % 2),
+    )
+
+
+ZOO = tuple(zoo(number) for number in range(16))
+
+
+@pytest.fixture(scope="module")
+def lanes():
+    """Two lanes, on which this file's programs are compiled once."""
+    return machine(lanes=2)
+
+
+@pytest.fixture(scope="module")
+def expected(lanes):
+    """Everyone's curve, undisturbed."""
+    return trained(MIXED, lanes, replicates=2)
+
+
+def trained(fleet, lanes, until=EPOCHS, **changes):
+    population = populate(fleet, lanes, **changes)
+    assert population.advance(until)
+    return curves(population)
+
+
+def agree(found, expected):
+    assert found.keys() <= expected.keys()
+    for name, curve in found.items():
+        np.testing.assert_allclose(curve, expected[name], **CLOSE, err_msg=name)
+
+
+def check_against_reference(population, until):
+    for member in population.members:
+        one = population._training[member].settings
+        curve, weights = reference.train(
+            population.material, one, DRAWS, min(until, one.epochs), member.replicate
+        )
+        found, note = population.curve(member), f"{member} {one}"
+        assert population.diverged_at(member) is None
+        np.testing.assert_allclose(found[:, ::2], curve[:, ::2], **LOSSES_CLOSE, err_msg=note)
+        np.testing.assert_allclose(found[:, 1::2], curve[:, 1::2], atol=0.5 / 200, err_msg=note)
+        for layer, exact in zip(population.params(member), weights, strict=True):
+            for name, leaf in layer.items():
+                np.testing.assert_allclose(leaf, exact[name], **WEIGHTS_CLOSE, err_msg=note)
+
+
+# Law 1: fleet == serial.
+
+
+def test_the_table_of_settings_names_everything():
+    for name, known in (
+        ("hidden", HIDDEN), ("activation", ACTIVATIONS), ("init", INITIALIZERS), ("loss", LOSSES),
+        ("optimizer", OPTIMIZERS), ("schedule", SCHEDULES), ("bias", (True, False)),
+    ):  # fmt: skip
+        assert {getattr(one, name) for one in ZOO} == set(known)
+    noises = {(one.dropout > 0, one.input_dropout > 0, one.input_noise > 0) for one in ZOO}
+    assert len(noises) == 8
+    assert len({(one.loss, one.optimizer) for one in ZOO}) >= 14
+
+
+def test_every_candidate_of_a_mixed_fleet_is_trained_as_alone_and_by_hand(lanes):
+    population = populate(ZOO, lanes)
+    assert population.advance(2)
+    check_against_reference(population, 2)
+
+
+def test_replicates_of_a_cohort_are_trained_as_alone_and_by_hand(lanes):
+    population = populate(MIXED, lanes, replicates=2)
+    population.advance(EPOCHS)
+    check_against_reference(population, EPOCHS)
+
+
+@settings(max_examples=6)
+@given(trainable(), st.integers(0, 1))
+def test_whatever_the_settings_training_is_the_references(lanes, one, replicate):
+    population = Population(digits(), {Member(7, replicate): one}, DRAWS, lanes)
+    assert population.advance(2)
+    check_against_reference(population, 2)
+
+
+def test_the_learning_rate_matters():  # or else the comparisons above would show little
+    one = COHORT[0]
+    other = dataclasses.replace(one, learning_rate=one.learning_rate * 1.05)
+    ours, theirs = (reference.train(digits(), s, DRAWS, 2)[0] for s in (one, other))
+    assert (abs(ours - theirs)[:, ::2] > 3e-3 * ours[:, ::2]).all()
+
+
+# Law 2: the packing does not matter.
+
+
+@given(st.permutations(range(len(MIXED))))
+@settings(max_examples=5)
+def test_permuting_the_fleet_changes_nobodys_curve(lanes, expected, order):
+    order = order[:4]
+    fleet = {Member(number, r): MIXED[number] for number in order for r in (0, 1)}
+    population = Population(digits(), fleet, DRAWS, lanes)
+    assert population.advance(EPOCHS)
+    assert population.members == tuple(fleet)
+    agree(curves(population), expected)
+
+
+def test_a_candidate_alone_has_the_curve_it_has_in_the_fleet_and_under_any_id(lanes, expected):
+    for number, one in enumerate(MIXED):
+        population = Population(digits(), {Member(1000 - number, 1): one}, DRAWS, lanes)
+        population.advance(EPOCHS)
+        agree({f"{number}.1": population.curve(Member(1000 - number, 1))}, expected)
+
+
+@pytest.mark.parametrize("count", [1, 4])
+def test_the_number_of_lanes_changes_nobodys_curve(lanes, expected, count):
+    other = dataclasses.replace(lanes, lanes=lanes.lanes[:1] * count)
+    agree(trained(MIXED, other, replicates=2), expected)
+    assert other.compilations == lanes.compilations
+
+
+def test_chunks_of_three_change_nobodys_curve(expected):
+    agree(trained(MIXED, machine(lanes=2, width=3), replicates=2), expected)
+
+
+def test_chunks_that_are_mostly_padding_change_nobodys_curve(expected):
+    wide = machine(width=8)
+    for count in (3, 1):
+        agree(trained(COHORT[:count], wide, replicates=2), expected)
+    assert wide.compilations == 1
+
+
+def stopping_after(stretches):
+    left = iter(range(stretches))
+    return lambda: next(left, None) is not None
+
+
+@pytest.mark.parametrize("stretches", [1, 3, 8])
+def test_stopping_anywhere_changes_nobodys_curve(lanes, expected, monkeypatch, stretches):
+    monkeypatch.setattr(module, "STRETCH_SECONDS", 1e-4)  # a few steps, or one
+    population, calls = populate(MIXED, lanes, replicates=2), 0
+    while not population.advance(EPOCHS, stopping_after(stretches)):
+        calls += 1
+    assert calls > len(MIXED) * 2 / stretches
+    agree(curves(population), expected)
+
+
+@pytest.mark.parametrize("stops", [(1, 2, 3, 4), (3, 4), (1, 1, 9)])
+def test_going_on_from_rung_to_rung_changes_nobodys_curve(lanes, expected, stops):
+    population = populate(MIXED, lanes, replicates=2)
+    assert all(population.advance(until) for until in stops)
+    found = curves(population)
+    agree({name: curve[:EPOCHS] for name, curve in found.items()}, expected)
+
+
+@pytest.mark.parametrize("width", [1, 3])
+def test_nobody_trains_longer_than_asked_or_than_the_settings_say(lanes, width):
+    fleet = (COHORT[1], MIXED[0], dataclasses.replace(COHORT[0], epochs=2))
+    population = populate(fleet, lanes if width == 1 else machine(width=width))
+    for until, epochs in ((1, [1, 1, 1]), (3, [3, 3, 2]), (40, [5, 4, 2])):
+        assert population.advance(until)
+        assert [population.epochs(member) for member in population.members] == epochs
+    assert population.network_epochs == pytest.approx(11)
+
+
+def test_spreading_the_fleet_over_four_devices_changes_nobodys_curve(tmp_path, expected):
+    script, file = Path(__file__).with_name("digits_fleet.py"), tmp_path / "curves.npz"
+    environment = os.environ | {"JAX_NUM_CPU_DEVICES": "4", "JAX_PLATFORMS": "cpu"}
+    subprocess.run([sys.executable, script, file], env=environment, check=True, timeout=120)
+    found = dict(np.load(file))
+    assert found.pop("devices") == 4
+    assert len(found) == 2 * 5
+    agree({name.split(".", 1)[1]: curve for name, curve in found.items()}, expected)
+
+
+# Law 3: survivors and the resumed.
+
+
+@pytest.mark.parametrize("width", [1, 3])
+def test_a_survivor_continues_as_if_nobody_had_been_dropped(lanes, expected, width):
+    population = populate(MIXED, lanes if width == 1 else machine(width=width), replicates=2)
+    for until, kept in ((1, [4, 1, 2, 0]), (2, [2, 4]), (EPOCHS, [2])):
+        population.advance(until)
+        keep = [Member(number, replicate) for number in kept for replicate in (1, 0)]
+        population.keep(keep)
+        assert population.members == tuple(keep)
+    agree(curves(population), expected)
+
+
+@pytest.mark.parametrize("stretches", [1, 5, 1000])
+def test_a_restored_population_continues_bit_by_bit_as_the_other(lanes, monkeypatch, stretches):
+    monkeypatch.setattr(module, "STRETCH_SECONDS", 1e-4)
+    first = populate((*MIXED, WILD), lanes)
+    first.advance(2, stopping_after(stretches))
+    saved = first.state()
+    copies = {name: array.copy() for name, array in saved.items()}
+    second = populate((*MIXED, WILD), dataclasses.replace(lanes))
+    second.restore(saved)
+    for population in (first, second):
+        assert population.advance(EPOCHS)
+    for member in first.members:
+        np.testing.assert_array_equal(first.curve(member), second.curve(member))
+        assert first.diverged_at(member) == second.diverged_at(member)
+    ended = first.state(), second.state()
+    for name, array in ended[0].items():
+        np.testing.assert_array_equal(array, ended[1][name], err_msg=name)
+    for name, array in saved.items():  # training has not written into what was handed out
+        np.testing.assert_array_equal(array, copies[name], err_msg=name)
+
+
+def test_the_state_is_plain_named_arrays(lanes):
+    population = populate(COHORT, lanes)
+    population.advance(1)
+    state = population.state()
+    assert all(type(array) is np.ndarray for array in state.values())
+    assert {name.rsplit(".", 1)[0] for name in state} == {"0.0", "1.0", "2.0"}
+
+
+def test_weights_handed_out_stay_as_they_were(lanes):
+    population = populate(COHORT[:1], lanes)
+    before = population.params(ONE)
+    copies = jax.tree.map(np.copy, before)
+    population.advance(1)
+    jax.tree.map(np.testing.assert_array_equal, before, copies)
+    assert not np.array_equal(population.params(ONE)[0]["weight"], copies[0]["weight"])
+
+
+@pytest.mark.parametrize("damage", ["missing", "other width", "other type", "no curve"])
+def test_arrays_that_do_not_fit_are_refused(lanes, damage):
+    state = populate(COHORT[:1], lanes).state()
+    name = next(name for name, array in state.items() if array.shape == (64, 8))
+    if damage in {"missing", "no curve"}:
+        del state["0.0.curve" if damage == "no curve" else name]
+    else:
+        array = state[name]
+        state[name] = array[:, :7] if damage == "other width" else array.astype(np.float64)
+    with pytest.raises(RunError, match="candidate 0, replicate 0"):
+        populate(COHORT[:1], lanes).restore(state)
+
+
+# Law 4: divergence.
+
+
+@pytest.mark.parametrize("width", [1, 3])
+def test_a_diverged_member_is_frozen_and_touches_no_neighbor(lanes, expected, width):
+    fleet = (COHORT[0], WILD, COHORT[2])
+    population = populate(fleet, lanes if width == 1 else machine(width=width), replicates=2)
+    assert population.advance(1)
+    diverged = [Member(1, 0), Member(1, 1)]
+    frozen = [population.params(member) for member in diverged]
+    assert population.advance(EPOCHS)
+    for member, weights in zip(diverged, frozen, strict=True):
+        assert population.diverged_at(member) == 1  # the step after the one that spoiled it
+        assert population.epochs(member) == 0
+        assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(weights))
+        jax.tree.map(np.testing.assert_array_equal, weights, population.params(member))
+    healthy = [member for member in population.members if member not in diverged]
+    assert all(population.diverged_at(member) is None for member in healthy)
+    population.keep(healthy)
+    agree(curves(population), expected)
+
+
+def test_epochs_completed_before_divergence_are_kept(lanes):
+    # The learning rate of a one-cycle is lowest at first; a large peak is met on the way up.
+    late = dataclasses.replace(
+        MIXED[5], learning_rate=3e37, schedule="constant", warmup=0.99, epochs=40, init_scale=0.1
+    )
+    population = populate((late,), lanes)
+    population.advance(40)
+    step, steps = population.diverged_at(ONE), population._training[ONE].steps_per_epoch
+    assert step is not None
+    assert population.epochs(ONE) == step // steps
+    assert np.isfinite(population.curve(ONE)[:, ::2]).all()
+
+
+def test_the_step_of_divergence_does_not_depend_on_the_stretches(lanes, monkeypatch):
+    population = populate((WILD,), lanes)
+    population.advance(1)
+    monkeypatch.setattr(module, "STRETCH_SECONDS", 1e-9)
+    again = populate((WILD,), lanes)
+    again.advance(1)
+    assert population.diverged_at(ONE) == again.diverged_at(ONE) == 1
+
+
+def test_a_diverged_member_stays_so_after_a_restart(lanes):
+    population = populate((WILD,), lanes)
+    population.advance(1)
+    again = populate((WILD,), lanes)
+    again.restore(population.state())
+    assert again.diverged_at(ONE) == 1
+    assert again.advance(EPOCHS)
+    assert again.epochs(ONE) == 0
+
+
+# Law 5: compilations.
+
+
+def test_compilations_are_counted_by_shapes_alone():
+    fresh = machine(lanes=2)
+    population = populate(MIXED, fresh, replicates=2)
+    assert len(population.distinct()) == 3
+    population.advance(1)
+    assert fresh.compilations == 3
+    population.keep(population.members[2:])
+    population.advance(2)
+    again = populate(MIXED[::-1], fresh, replicates=3)
+    again.restore(again.state())
+    again.advance(EPOCHS)
+    assert fresh.compilations == 3
+
+
+@given(st.data())
+@settings(max_examples=10)
+def test_no_value_compiles_anything(lanes, expected, data):
+    before = lanes.compilations
+    one = data.draw(st.sampled_from(MIXED))
+    values = data.draw(rates(one.optimizer, one.loss))
+    if one.dropout:
+        values["dropout"] = data.draw(st.floats(0.01, 0.9))
+    population = populate((dataclasses.replace(one, **values),), lanes)
+    population.advance(1)
+    assert lanes.compilations == before
+
+
+@pytest.mark.parametrize("train", [120, 150, 160])
+def test_a_view_with_fewer_or_more_training_rows_needs_no_other_program(lanes, expected, train):
+    before = lanes.compilations
+    population = populate(COHORT, lanes, train=train)
+    population.advance(2)
+    assert lanes.compilations == before
+    check_against_reference(population, 2)
+
+
+# What a population says of itself, and what it refuses.
+
+
+def test_an_epoch_is_first_guessed_then_measured(lanes):
+    population = populate(COHORT, machine())
+    assert population.epoch_seconds(ONE) > 0
+    measured = populate(COHORT, lanes)
+    measured.advance(1)
+    assert 0 < measured.epoch_seconds(ONE) < 1
+
+
+def test_the_first_member_of_every_cohort_is_named(lanes):
+    population = populate(MIXED, lanes, replicates=2)
+    assert set(population.distinct()) == {Member(0, 0), Member(3, 0), Member(5, 0)}
+
+
+def test_nobody_to_train_is_no_work(lanes):
+    population = populate((), lanes)
+    assert population.advance(3)
+    assert population.members == ()
+
+
+def test_a_batch_larger_than_the_rows_is_refused_by_name(lanes):
+    assert populate((dataclasses.replace(MIXED[0], batch_size=160),), lanes).members
+    with pytest.raises(SettingsError, match="`batch_size` must not exceed the 160 .* got 161"):
+        populate((dataclasses.replace(MIXED[0], batch_size=161),), lanes)
+
+
+def test_a_population_too_large_for_memory_is_refused_before_anything_is_made(lanes):
+    giant = Settings(hidden=(10**7, 10**7), batch_size=20)
+    with pytest.raises(BudgetError, match="must fit into memory"):
+        populate((giant,), lanes)
+
+
+# Failures and interrupts.
+
+
+class Failing(SeededDraws):
+    """Draws that fail in the lane that asks for replicate 1."""
+
+    def order(self, rows, replicate, epoch):
+        if replicate == 1:
+            raise OSError("the disk is gone")
+        return super().order(rows, replicate, epoch)
+
+
+@pytest.mark.parametrize("count", [1, 2, 4])
+def test_what_fails_in_a_lane_ends_the_call_and_leaves_no_lane_running(lanes, count):
+    several = dataclasses.replace(lanes, lanes=lanes.lanes[:1] * count)
+    long = [dataclasses.replace(one, epochs=10**6) for one in MIXED]
+    population = Population(digits(), members(long, 2), Failing(0), several)
+    before, started = threading.active_count(), time.monotonic()
+    with pytest.raises(OSError, match="the disk is gone"):
+        population.advance(10**6)
+    assert threading.active_count() == before
+    assert time.monotonic() - started < 30
+
+
+def test_a_failing_question_whether_to_proceed_ends_the_call_too(lanes):
+    def proceed():
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        populate(MIXED, lanes).advance(1, proceed)
+
+
+def test_an_interrupt_stops_all_lanes_and_training_can_go_on(lanes, expected):
+    assert threading.current_thread() is threading.main_thread()
+    long = [dataclasses.replace(one, epochs=10**6, schedule="constant") for one in COHORT]
+    population = populate(long, lanes)
+    asked = iter(range(10**6))
+
+    def proceed():
+        if next(asked) == 6:
+            os.kill(os.getpid(), signal.SIGINT)
+        return True
+
+    before = threading.active_count()
+    with pytest.raises(KeyboardInterrupt):
+        population.advance(10**6, proceed)
+    assert threading.active_count() == before
+    epochs = [population.epochs(member) for member in population.members]
+    assert max(epochs) < 10**5
+    more = max(epochs) + 1
+    assert population.advance(more)
+    assert [population.epochs(member) for member in population.members] == [more] * 3
+
+
+def test_once_told_to_stop_all_lanes_stop(lanes):
+    population = populate(MIXED, lanes, replicates=2)
+    assert not population.advance(EPOCHS, lambda: False)
+    assert population.network_epochs == 0
+    assert isinstance(lanes, Machine)

@@ -1,0 +1,193 @@
+"""One candidate's training: what is compiled in, what a step does, what a curve says."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import reference
+from digits_fleet import DRAWS, MIXED, digits
+from hypothesis import given
+from hypothesis import strategies as st
+from strategies_settings import rates, trainable
+
+from fleetgrad import training
+from fleetgrad.feeds import Feeds
+from fleetgrad.settings import ACTIVATIONS, LOSSES, OPTIMIZERS, Settings
+
+MATERIAL = digits()
+ROWS = training.Rows(jnp.asarray(MATERIAL.x), jnp.asarray(MATERIAL.y))
+FEED = Feeds(MATERIAL, DRAWS).of(0, 0, 2, 10)
+KEY = jax.random.key(3)
+SMALL = Settings(hidden=(5,), batch_size=16)
+
+
+def shape_of(settings, validation_rows=40):
+    return training.shape_of(settings, 64, 10, validation_rows, epochs=2)
+
+
+def started(settings):
+    shape = shape_of(settings)
+    return shape, training.begin(shape, DRAWS.initial(settings, 0, 64, 10))
+
+
+def batches(size=16, count=2):
+    """Scaled rows and labels of the first steps."""
+    x, y = MATERIAL.x / np.float32(16), MATERIAL.y
+    return [(x[i * size : (i + 1) * size], y[i * size : (i + 1) * size]) for i in range(count)]
+
+
+STEP = jax.jit(training._step, static_argnums=0)
+
+
+@given(st.data(), trainable())
+def test_values_need_no_other_program(data, settings):
+    noise = {
+        name: data.draw(st.floats(0.01, 0.9)) if getattr(settings, name) else 0.0
+        for name in ("dropout", "input_dropout", "input_noise")
+    }
+    values = data.draw(rates(settings.optimizer, settings.loss))
+    assert shape_of(dataclasses.replace(settings, **values, **noise)) == shape_of(settings)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"hidden": (6,)},
+        {"activation": "tanh"},
+        {"bias": False},
+        {"loss": "squared_error"},
+        {"optimizer": "sgd"},
+        {"batch_size": 17},
+        {"dropout": 0.1},
+        {"input_dropout": 0.1},
+        {"input_noise": 0.1},
+    ],
+)
+def test_what_changes_the_arithmetic_needs_another_program(change):
+    assert shape_of(dataclasses.replace(SMALL, **change)) != shape_of(SMALL)
+
+
+@pytest.mark.parametrize(("hidden", "multiplications"), [((), 640), ((5,), 370), ((7, 3), 499)])
+def test_arithmetic_is_counted_as_done(hidden, multiplications):
+    shape = shape_of(Settings(hidden=hidden, batch_size=16))
+    assert shape.multiplications == multiplications
+    first = 64 * (hidden or (10,))[0]
+    assert shape.step_flops == 2 * 16 * (3 * multiplications - first)
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_a_beginning_is_what_the_optimizer_would_begin_with(optimizer):
+    settings = dataclasses.replace(SMALL, optimizer=optimizer)
+    _, state = started(settings)
+    rule = training.optimizers.OPTIMIZERS[optimizer](training.optimizers.Rates(0.1, 0.5, 0.0))
+    expected = rule.init(state.params)
+    assert jax.tree.structure(state.optimizer) == jax.tree.structure(expected)
+    for found, leaf in zip(*map(jax.tree.leaves, (state.optimizer, expected)), strict=True):
+        np.testing.assert_array_equal(found, leaf)
+        assert found.dtype == leaf.dtype
+    assert (state.step, state.diverged_at, state.loss, state.correct) == (0, -1, 0, 0)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_steps_are_the_references_whatever_activation_loss_and_optimizer(loss, optimizer):
+    for number, activation in enumerate(ACTIVATIONS):
+        settings = Settings(
+            hidden=(5,), batch_size=16, activation=activation, loss=loss, optimizer=optimizer,
+            learning_rate=0.001, momentum=0.5, weight_decay=0.01, init="lecun",
+            label_smoothing=0.1 * (number % 2),
+        )  # fmt: skip
+        shape, state = started(settings)
+        values = training.rates_of(settings, steps_per_epoch=2)
+        alone = reference.Network(state.params, settings, steps=20)
+        for x, y in batches():
+            state = training._step(shape, state, values, x, y, KEY)
+            alone.learn(x.astype(np.float64), y, KEY)
+        for found, layer in zip(state.params, alone.layers, strict=True):
+            for name, leaf in layer.items():
+                np.testing.assert_allclose(
+                    found[name], leaf, rtol=1e-4, atol=2e-5, err_msg=f"{activation} {name}"
+                )
+
+
+def test_loss_and_accuracy_are_those_before_the_update():
+    shape, state = started(SMALL)
+    [(x, y)] = batches(count=1)
+    alone = reference.Network(state.params, SMALL, steps=20)
+    logits = alone.logits(x.astype(np.float64))
+    after = STEP(shape, state, training.rates_of(SMALL, 10), x, y, KEY)
+    assert after.correct == (logits.argmax(1) == y).sum()
+    targets = reference.smooth(y, 10, 0.0)
+    assert after.loss == pytest.approx(reference.LOSSES["cross_entropy"][0](logits, targets))
+
+
+@pytest.mark.parametrize("spoiled", [np.nan, np.inf, 3e38])
+def test_a_member_whose_loss_is_not_finite_stands_still_from_that_step_on(spoiled):
+    shape, state = started(SMALL)
+    values, [first, second, third] = training.rates_of(SMALL, 10), batches(count=3)
+    state = STEP(shape, state, values, *first, KEY)
+    state.params[0]["weight"] = state.params[0]["weight"].at[:, 0].set(spoiled)
+    frozen = STEP(shape, state, values, *second, KEY)
+    later = STEP(shape, frozen, values, *third, KEY)
+    for found in (frozen, later):
+        assert (found.step, found.diverged_at) == (1, 1)
+        same = jax.tree.map(np.array_equal, found.optimizer, state.optimizer)
+        assert all(jax.tree.leaves(same))
+        for one, other in zip(*map(jax.tree.leaves, (found.params, state.params)), strict=True):
+            np.testing.assert_array_equal(one, other)
+
+
+def test_weights_that_the_last_step_of_an_epoch_spoils_are_noticed():
+    shape, state = started(SMALL)
+    state = state._replace(step=np.int32(10))
+    sound, _ = training._finish_epoch(shape, state, FEED, ROWS)
+    state.params[1]["bias"][3] = np.nan
+    spoiled, _ = training._finish_epoch(shape, state, FEED, ROWS)
+    earlier, _ = training._finish_epoch(
+        shape, state._replace(diverged_at=np.int32(4)), FEED, ROWS
+    )
+    assert [one.diverged_at for one in (sound, spoiled, earlier)] == [-1, 10, 4]
+
+
+@pytest.mark.parametrize("block", [1, 7, 39, 40, 1000])
+def test_validation_rows_are_scored_once_whatever_the_blocks(block, monkeypatch):
+    shape, state = started(SMALL)
+    monkeypatch.setattr(training, "EVALUATION_ROWS", block)
+    found = training._validate(shape, state, FEED, ROWS)
+    rows = MATERIAL.views[0].validation
+    logits = reference.Network(state.params, SMALL, 1).logits(MATERIAL.x[rows] / 16)
+    shares = reference.softmax(logits)[np.arange(len(rows)), MATERIAL.y[rows]]
+    expected = [-np.log(shares).mean(), (logits.argmax(1) == MATERIAL.y[rows]).mean()]
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+
+
+def test_without_validation_rows_the_scores_are_unknown():
+    shape, state = started(SMALL)
+    shape = dataclasses.replace(shape, validation_rows=0)
+    assert np.isnan(training._validate(shape, state, FEED, ROWS)).all()
+
+
+def test_a_curve_has_rows_for_the_epochs_completed_and_no_others():
+    settings = dataclasses.replace(MIXED[0], batch_size=16)
+    shape, state = started(settings)
+    values = training.rates_of(settings, 10)
+    program = jax.jit(training.advance, static_argnums=0)
+    whole, curve = program(shape, state, values, FEED, ROWS, 0, 20)
+    assert np.isfinite(curve).all()
+    half, first = program(shape, state, values, FEED, ROWS, 0, 13)
+    rest, second = program(shape, half, values, FEED, ROWS, 13, 20)
+    assert np.isfinite(first).all(1).tolist() == [True, False]
+    assert np.isnan(second).all(1).tolist() == [True, False]
+    np.testing.assert_allclose(np.where(np.isnan(first), second, first), curve, rtol=1e-5)
+    for one, other in zip(*map(jax.tree.leaves, (rest, whole)), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
+
+
+def test_uint8_rows_are_scaled_batch_by_batch():
+    feed = FEED._replace(shift=np.full(64, 2, np.float32), scale=np.full(64, 0.5, np.float32))
+    x, y = training._take(ROWS, jnp.array([3, 3, 1]), feed)
+    np.testing.assert_allclose(x, (MATERIAL.x[[3, 3, 1]].astype(float) - 2) / 2)
+    assert x.dtype == jnp.float32
+    assert y.tolist() == MATERIAL.y[[3, 3, 1]].tolist()
