@@ -1,6 +1,7 @@
 """The machine: lanes, one compiled program a shape, and rows that lie on it once."""
 
 import threading
+import time
 
 import jax
 import numpy as np
@@ -28,7 +29,7 @@ def arguments(lanes, *members):
     return (*lanes.stack(list(members), DEVICE), rows, np.int32(0), np.int32(4))
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def lane():
     return machine()
 
@@ -40,8 +41,15 @@ def test_here_is_a_lane_for_every_core():
     assert here.width == 1
 
 
-def test_lanes_that_ask_at_once_wait_for_one_compilation():
-    lanes, found = machine(lanes=4), []
+def test_lanes_that_ask_at_once_wait_for_one_compilation(monkeypatch):
+    lanes, found, compiled = machine(lanes=4), [], []
+
+    def slowly(*_):
+        time.sleep(0.1)
+        compiled.append(object())
+        return compiled[-1]
+
+    monkeypatch.setattr(lanes, "_compile", slowly)
 
     def ask():
         found.append(lanes.program(SHAPE, DEVICE, arguments(lanes, member())))
@@ -51,13 +59,23 @@ def test_lanes_that_ask_at_once_wait_for_one_compilation():
         thread.start()
     for thread in threads:
         thread.join()
+    assert found == compiled * 4
+    assert len(compiled) == 1
+
+
+def test_a_compilation_is_counted_and_timed_and_its_program_trains():
+    lanes = machine()
+    state, curve = lanes.program(SHAPE, DEVICE, arguments(lanes, member()))(
+        *arguments(lanes, member())
+    )
     assert lanes.compilations == 1
-    assert len(found) == 4
-    assert all(program is found[0] for program in found)
     assert lanes.compile_seconds > 0
+    assert state.step == 4
+    assert np.isfinite(curve).all()
 
 
-def test_a_dataset_of_another_size_or_type_is_another_program(lane):
+def test_a_dataset_of_another_size_or_type_is_another_program(lane, monkeypatch):
+    monkeypatch.setattr(lane, "_compile", lambda *_: object())
     program = lane.program(SHAPE, DEVICE, arguments(lane, member()))
     state, rates, feed = member()
     for x in (MATERIAL.x.astype(np.float32), MATERIAL.x[:190]):

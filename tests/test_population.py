@@ -20,7 +20,6 @@ from strategies_settings import rates, trainable
 
 from fleetgrad import population as module
 from fleetgrad.errors import BudgetError, RunError, SettingsError
-from fleetgrad.machine import Machine
 from fleetgrad.material import SeededDraws
 from fleetgrad.population import Population
 from fleetgrad.settings import ACTIVATIONS, INITIALIZERS, LOSSES, OPTIMIZERS, SCHEDULES, Settings
@@ -30,6 +29,7 @@ EPOCHS = 4
 ONE, COHORT = Member(0, 0), MIXED[:3]
 WILD = dataclasses.replace(MIXED[0], learning_rate=1e30)
 HIDDEN = ((), (8,), (6, 5))
+SHAPES = 3  # programs that `MIXED` needs
 
 # Fleet against fleet: two roads to the same float32 sums.
 CLOSE = {"rtol": 1e-4, "atol": 1e-5}
@@ -40,8 +40,8 @@ WEIGHTS_CLOSE = {"rtol": 2e-3, "atol": 5e-4}
 
 
 def zoo(number: int) -> Settings:
-    """One of a table in which every name, and most pairs of names, occur."""
-    optimizer, loss = OPTIMIZERS[number % 7], LOSSES[(number + number // 4) % 4]
+    """One of a table in which every name occurs, and every choice of noises."""
+    optimizer, loss = OPTIMIZERS[number % 7], LOSSES[(number + number // 7) % 4]
     calm = optimizer in {"adam", "adamw", "rmsprop"}
     return Settings(
         hidden=HIDDEN[(number + 1) % 3],
@@ -56,7 +56,7 @@ def zoo(number: int) -> Settings:
         weight_decay=0.01 * (number % 3),
         schedule=SCHEDULES[(number + number // 8) % 4],
         warmup=0.25 * (number % 2),
-        batch_size=(16, 20, 32, 50)[(number + number // 2) % 4],
+        batch_size=(20, 32)[number % 2],
         epochs=2 + number % 3,
         dropout=0.2 * (number % 2),
         input_dropout=0.1 * (number // 2 % 2),
@@ -65,13 +65,25 @@ def zoo(number: int) -> Settings:
     )
 
 
-ZOO = tuple(zoo(number) for number in range(16))
+ZOO = tuple(zoo(number) for number in range(8))
 
 
 @pytest.fixture(scope="module")
 def lanes():
-    """Two lanes, on which this file's programs are compiled once."""
+    """Two lanes, on which only `MIXED` and settings of its shapes are ever trained."""
     return machine(lanes=2)
+
+
+@pytest.fixture(scope="module")
+def wide():
+    """The same, three members at a time."""
+    return machine(lanes=2, width=3)
+
+
+@pytest.fixture(params=[1, 3])
+def either(request, lanes, wide):
+    """Each of them in turn."""
+    return lanes if request.param == 1 else wide
 
 
 @pytest.fixture(scope="module")
@@ -80,9 +92,9 @@ def expected(lanes):
     return trained(MIXED, lanes, replicates=2)
 
 
-def trained(fleet, lanes, until=EPOCHS, **changes):
+def trained(fleet, lanes, **changes):
     population = populate(fleet, lanes, **changes)
-    assert population.advance(until)
+    assert population.advance(EPOCHS)
     return curves(population)
 
 
@@ -118,34 +130,35 @@ def test_the_table_of_settings_names_everything():
         assert {getattr(one, name) for one in ZOO} == set(known)
     noises = {(one.dropout > 0, one.input_dropout > 0, one.input_noise > 0) for one in ZOO}
     assert len(noises) == 8
-    assert len({(one.loss, one.optimizer) for one in ZOO}) >= 14
 
 
-def test_every_candidate_of_a_mixed_fleet_is_trained_as_alone_and_by_hand(lanes):
-    population = populate(ZOO, lanes)
+def test_every_candidate_of_a_mixed_fleet_is_trained_as_by_hand():
+    population = populate(ZOO, machine(lanes=2))
     assert population.advance(2)
     check_against_reference(population, 2)
 
 
-def test_replicates_of_a_cohort_are_trained_as_alone_and_by_hand(lanes):
+def test_every_replicate_of_a_cohort_is_trained_as_by_hand(lanes):
     population = populate(MIXED, lanes, replicates=2)
     population.advance(EPOCHS)
     check_against_reference(population, EPOCHS)
 
 
-@settings(max_examples=6)
+@settings(max_examples=3)
 @given(trainable(), st.integers(0, 1))
-def test_whatever_the_settings_training_is_the_references(lanes, one, replicate):
-    population = Population(digits(), {Member(7, replicate): one}, DRAWS, lanes)
+def test_whatever_the_settings_training_is_the_references(one, replicate):
+    population = Population(digits(), {Member(7, replicate): one}, DRAWS, machine())
     assert population.advance(2)
     check_against_reference(population, 2)
 
 
-def test_the_learning_rate_matters():  # or else the comparisons above would show little
-    one = COHORT[0]
-    other = dataclasses.replace(one, learning_rate=one.learning_rate * 1.05)
-    ours, theirs = (reference.train(digits(), s, DRAWS, 2)[0] for s in (one, other))
-    assert (abs(ours - theirs)[:, ::2] > 3e-3 * ours[:, ::2]).all()
+def test_the_comparison_would_notice_a_learning_rate_one_percent_off(lanes):
+    population = populate(COHORT, lanes)
+    population.advance(2)
+    one = population._training[ONE]
+    one.settings = dataclasses.replace(one.settings, learning_rate=1.01 * COHORT[0].learning_rate)
+    with pytest.raises(AssertionError, match="0.0505"):
+        check_against_reference(population, 2)
 
 
 # Law 2: the packing does not matter.
@@ -173,18 +186,18 @@ def test_a_candidate_alone_has_the_curve_it_has_in_the_fleet_and_under_any_id(la
 def test_the_number_of_lanes_changes_nobodys_curve(lanes, expected, count):
     other = dataclasses.replace(lanes, lanes=lanes.lanes[:1] * count)
     agree(trained(MIXED, other, replicates=2), expected)
-    assert other.compilations == lanes.compilations
+    assert other.compilations == SHAPES
 
 
-def test_chunks_of_three_change_nobodys_curve(expected):
-    agree(trained(MIXED, machine(lanes=2, width=3), replicates=2), expected)
+def test_chunks_of_three_change_nobodys_curve(wide, expected):
+    agree(trained(MIXED, wide, replicates=2), expected)
 
 
 def test_chunks_that_are_mostly_padding_change_nobodys_curve(expected):
-    wide = machine(width=8)
+    widest = machine(width=8)
     for count in (3, 1):
-        agree(trained(COHORT[:count], wide, replicates=2), expected)
-    assert wide.compilations == 1
+        agree(trained(COHORT[:count], widest, replicates=2), expected)
+    assert widest.compilations == 1
 
 
 def stopping_after(stretches):
@@ -194,8 +207,8 @@ def stopping_after(stretches):
 
 @pytest.mark.parametrize("stretches", [1, 3, 8])
 def test_stopping_anywhere_changes_nobodys_curve(lanes, expected, monkeypatch, stretches):
-    monkeypatch.setattr(module, "STRETCH_SECONDS", 1e-4)  # a few steps, or one
     population, calls = populate(MIXED, lanes, replicates=2), 0
+    monkeypatch.setattr(module, "STRETCH_SECONDS", 1e-4)  # a few steps, or one
     while not population.advance(EPOCHS, stopping_after(stretches)):
         calls += 1
     assert calls > len(MIXED) * 2 / stretches
@@ -210,10 +223,9 @@ def test_going_on_from_rung_to_rung_changes_nobodys_curve(lanes, expected, stops
     agree({name: curve[:EPOCHS] for name, curve in found.items()}, expected)
 
 
-@pytest.mark.parametrize("width", [1, 3])
-def test_nobody_trains_longer_than_asked_or_than_the_settings_say(lanes, width):
-    fleet = (COHORT[1], MIXED[0], dataclasses.replace(COHORT[0], epochs=2))
-    population = populate(fleet, lanes if width == 1 else machine(width=width))
+def test_nobody_trains_longer_than_asked_or_than_the_settings_say(either):
+    fleet = (COHORT[1], COHORT[0], dataclasses.replace(COHORT[0], epochs=2))
+    population = populate(fleet, either)
     for until, epochs in ((1, [1, 1, 1]), (3, [3, 3, 2]), (40, [5, 4, 2])):
         assert population.advance(until)
         assert [population.epochs(member) for member in population.members] == epochs
@@ -226,16 +238,15 @@ def test_spreading_the_fleet_over_four_devices_changes_nobodys_curve(tmp_path, e
     subprocess.run([sys.executable, script, file], env=environment, check=True, timeout=120)
     found = dict(np.load(file))
     assert found.pop("devices") == 4
-    assert len(found) == 2 * 5
+    assert len(found) == 3 + 5
     agree({name.split(".", 1)[1]: curve for name, curve in found.items()}, expected)
 
 
 # Law 3: survivors and the resumed.
 
 
-@pytest.mark.parametrize("width", [1, 3])
-def test_a_survivor_continues_as_if_nobody_had_been_dropped(lanes, expected, width):
-    population = populate(MIXED, lanes if width == 1 else machine(width=width), replicates=2)
+def test_a_survivor_continues_as_if_nobody_had_been_dropped(either, expected):
+    population = populate(MIXED, either, replicates=2)
     for until, kept in ((1, [4, 1, 2, 0]), (2, [2, 4]), (EPOCHS, [2])):
         population.advance(until)
         keep = [Member(number, replicate) for number in kept for replicate in (1, 0)]
@@ -246,12 +257,11 @@ def test_a_survivor_continues_as_if_nobody_had_been_dropped(lanes, expected, wid
 
 @pytest.mark.parametrize("stretches", [1, 5, 1000])
 def test_a_restored_population_continues_bit_by_bit_as_the_other(lanes, monkeypatch, stretches):
+    first, second = (populate((*MIXED, WILD), lanes) for _ in range(2))
     monkeypatch.setattr(module, "STRETCH_SECONDS", 1e-4)
-    first = populate((*MIXED, WILD), lanes)
     first.advance(2, stopping_after(stretches))
     saved = first.state()
     copies = {name: array.copy() for name, array in saved.items()}
-    second = populate((*MIXED, WILD), dataclasses.replace(lanes))
     second.restore(saved)
     for population in (first, second):
         assert population.advance(EPOCHS)
@@ -298,10 +308,8 @@ def test_arrays_that_do_not_fit_are_refused(lanes, damage):
 # Law 4: divergence.
 
 
-@pytest.mark.parametrize("width", [1, 3])
-def test_a_diverged_member_is_frozen_and_touches_no_neighbor(lanes, expected, width):
-    fleet = (COHORT[0], WILD, COHORT[2])
-    population = populate(fleet, lanes if width == 1 else machine(width=width), replicates=2)
+def test_a_diverged_member_is_frozen_and_touches_no_neighbor(either, expected):
+    population = populate((COHORT[0], WILD, COHORT[2]), either, replicates=2)
     assert population.advance(1)
     diverged = [Member(1, 0), Member(1, 1)]
     frozen = [population.params(member) for member in diverged]
@@ -318,23 +326,20 @@ def test_a_diverged_member_is_frozen_and_touches_no_neighbor(lanes, expected, wi
 
 
 def test_epochs_completed_before_divergence_are_kept(lanes):
-    # The learning rate of a one-cycle is lowest at first; a large peak is met on the way up.
-    late = dataclasses.replace(
-        MIXED[5], learning_rate=3e37, schedule="constant", warmup=0.99, epochs=40, init_scale=0.1
-    )
+    # Decay at this rate multiplies the weights by about -10 a step, which takes them some epochs.
+    late = dataclasses.replace(COHORT[0], learning_rate=10.0, weight_decay=1.0, epochs=200)
     population = populate((late,), lanes)
-    population.advance(40)
-    step, steps = population.diverged_at(ONE), population._training[ONE].steps_per_epoch
+    population.advance(200)
+    step = population.diverged_at(ONE)
     assert step is not None
-    assert population.epochs(ONE) == step // steps
-    assert np.isfinite(population.curve(ONE)[:, ::2]).all()
+    assert population.epochs(ONE) == step // 8 > 1
+    assert np.isfinite(population.curve(ONE)[:-1]).all()
 
 
 def test_the_step_of_divergence_does_not_depend_on_the_stretches(lanes, monkeypatch):
-    population = populate((WILD,), lanes)
+    population, again = (populate((WILD,), lanes) for _ in range(2))
     population.advance(1)
     monkeypatch.setattr(module, "STRETCH_SECONDS", 1e-9)
-    again = populate((WILD,), lanes)
     again.advance(1)
     assert population.diverged_at(ONE) == again.diverged_at(ONE) == 1
 
@@ -352,39 +357,38 @@ def test_a_diverged_member_stays_so_after_a_restart(lanes):
 # Law 5: compilations.
 
 
-def test_compilations_are_counted_by_shapes_alone():
-    fresh = machine(lanes=2)
-    population = populate(MIXED, fresh, replicates=2)
-    assert len(population.distinct()) == 3
+def test_compilations_are_as_many_as_shapes(lanes, expected):
+    assert len(populate(MIXED, lanes, replicates=2).distinct()) == lanes.compilations == SHAPES
+
+
+def test_dropping_restoring_and_repeating_compile_nothing(lanes, expected):
+    population = populate(MIXED, lanes, replicates=2)
     population.advance(1)
-    assert fresh.compilations == 3
     population.keep(population.members[2:])
     population.advance(2)
-    again = populate(MIXED[::-1], fresh, replicates=3)
+    again = populate(MIXED[::-1], lanes, replicates=1)
     again.restore(again.state())
     again.advance(EPOCHS)
-    assert fresh.compilations == 3
+    assert lanes.compilations == SHAPES
 
 
 @given(st.data())
 @settings(max_examples=10)
 def test_no_value_compiles_anything(lanes, expected, data):
-    before = lanes.compilations
     one = data.draw(st.sampled_from(MIXED))
     values = data.draw(rates(one.optimizer, one.loss))
     if one.dropout:
         values["dropout"] = data.draw(st.floats(0.01, 0.9))
     population = populate((dataclasses.replace(one, **values),), lanes)
     population.advance(1)
-    assert lanes.compilations == before
+    assert lanes.compilations == SHAPES
 
 
 @pytest.mark.parametrize("train", [120, 150, 160])
 def test_a_view_with_fewer_or_more_training_rows_needs_no_other_program(lanes, expected, train):
-    before = lanes.compilations
     population = populate(COHORT, lanes, train=train)
     population.advance(2)
-    assert lanes.compilations == before
+    assert lanes.compilations == SHAPES
     check_against_reference(population, 2)
 
 
@@ -480,4 +484,3 @@ def test_once_told_to_stop_all_lanes_stop(lanes):
     population = populate(MIXED, lanes, replicates=2)
     assert not population.advance(EPOCHS, lambda: False)
     assert population.network_epochs == 0
-    assert isinstance(lanes, Machine)

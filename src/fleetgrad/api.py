@@ -5,7 +5,7 @@ the winner, and the one opening of the test part.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from os import PathLike
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,8 +16,8 @@ from jaxtyping import Float
 from fleetgrad import plan as plans
 from fleetgrad import samplers
 from fleetgrad.clock import Clock, Progress
-from fleetgrad.data import Dataset, load
-from fleetgrad.errors import RunError, SettingsError, UsageError, suggestion
+from fleetgrad.data import NAMES, Dataset, load
+from fleetgrad.errors import FleetgradError, RunError, SettingsError, UsageError, suggestion
 from fleetgrad.finals import wilson
 from fleetgrad.fleet import Fleet
 from fleetgrad.leaderboard import Leaderboard
@@ -27,7 +27,7 @@ from fleetgrad.result import Result, Test, Validation
 from fleetgrad.settings import Settings
 from fleetgrad.space import Space, default_space
 from fleetgrad.store import Run
-from fleetgrad.study import Outcome, Study, Winner
+from fleetgrad.study import Study, Winner
 from fleetgrad.trainees import Member
 
 FORMAT = 1
@@ -39,7 +39,7 @@ Source = Dataset | str | PathLike[str]
 Report = Callable[[Progress], None]
 
 
-def tune(
+def tune(  # noqa: PLR0913 - all that makes a run, each with a default but the data
     data: Source,
     space: Space | None = None,
     budget: str | float | Budget = "10m",
@@ -85,12 +85,17 @@ def tune(
         "source": source,
         "fingerprint": data.fingerprint,
         "space": space.to_dict(),
-        "budget": {"candidates": limit.candidates, "epochs": limit.epochs, "seconds": limit.seconds},
+        "budget": asdict(limit),
         "sampler": sampler,
         "seed": seed,
     }
     with Run.create(_directory(out, data.name), config) as run:
-        return _run(run, data, Clock(limit.seconds, clock.elapsed), report)
+        try:
+            return _run(run, data, Clock(limit.seconds, clock.elapsed), report)
+        except FleetgradError:
+            if not any(name.startswith("search/") for name in run.segments()):
+                run.discard()  # what was asked for cannot even begin
+            raise
 
 
 def resume(
@@ -292,7 +297,7 @@ def _described(
     """Where the data came from, so that `resume` finds them; None for arrays in memory."""
     if isinstance(data, Dataset):
         return None
-    name = str(Path(data).resolve()) if Path(data).exists() else str(data)
+    name = str(data) if str(data) in NAMES else str(Path(data).resolve())
     return {
         "name": name,
         "target": target,
@@ -324,6 +329,6 @@ def _directory(out: str | PathLike[str] | None, name: str) -> Path:
     return Path("runs", f"{safe}-{number}")
 
 
-def _check_seed(seed: int) -> None:
+def _check_seed(seed: object) -> None:
     if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
         raise SettingsError(f"`seed` must be a whole number of at least 0, got {seed!r}; use 0.")

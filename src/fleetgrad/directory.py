@@ -6,7 +6,7 @@ was cut short is none and may be done again.
 
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +93,13 @@ def writing(directory: Path) -> Iterator[None]:
             f"`{directory}` must be a directory that can be written, got: {error}; free disk "
             "space, mend its permissions, or choose another directory."
         ) from error
+
+
+def remove(directory: Path) -> None:
+    """Remove a run's entries, and the directory too if nothing else is in it."""
+    _remove(directory, set())
+    with suppress(OSError):
+        directory.rmdir()
 
 
 def _check_own(directory: Path) -> None:

@@ -63,9 +63,7 @@ def leaderboard(run: Run) -> Leaderboard:
     if plan is None:
         return Leaderboard(())
     settings = {
-        candidate: one
-        for generation in run.generations().values()
-        for candidate, one in generation
+        candidate: one for generation in run.generations().values() for candidate, one in generation
     }
     rows: dict[int, Row] = {}
     for name, done in _segments(run, "search").items():
@@ -150,8 +148,10 @@ def _searching(plan: Plan, rungs: Mapping[str, Mapping[str, Any]]) -> str:
     """Which rung of which generation is next."""
     generation, rung = 0, 0
     for name, done in rungs.items():
+        if done["cut"]:  # the time for searching is up
+            return "finals"
         generation, rung = map(int, name.split("/")[1].split("_"))
-        over = done["cut"] or not done["survivors"] or rung + 1 == len(plan.rungs(generation))
+        over = not done["survivors"] or rung + 1 == len(plan.rungs(generation))
         generation, rung = (generation + 1, 0) if over else (generation, rung + 1)
     if generation == len(plan.generations):
         return "finals"

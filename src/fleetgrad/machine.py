@@ -52,7 +52,7 @@ class Machine:
     compile_seconds: float = 0.0
     _programs: dict[Place, Program] = field(default_factory=dict)
     _locks: dict[Place, threading.Lock] = field(default_factory=dict)
-    _pace: dict[training.Shape, float] = field(default_factory=dict)
+    _spent: dict[training.Shape, tuple[float, int]] = field(default_factory=dict)
     _rows: dict[jax.Device, tuple[Any, training.Rows]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -92,13 +92,15 @@ class Machine:
             return rows
 
     def step_seconds(self, shape: training.Shape) -> float:
-        """What a step takes a lane, as last measured, or guessed from its arithmetic."""
-        return self._pace.get(shape, shape.step_flops / GUESSED_FLOPS)
+        """What a step takes a lane, on the average so far, or guessed from its arithmetic."""
+        seconds, steps = self._spent.get(shape, (0.0, 0))
+        return seconds / steps if steps else shape.step_flops / GUESSED_FLOPS
 
-    def note(self, shape: training.Shape, seconds: float) -> None:
-        """Remember what a step just took."""
+    def note(self, shape: training.Shape, seconds: float, steps: int) -> None:
+        """Remember that steps took so long."""
         with self._lock:
-            self._pace[shape] = (self._pace.get(shape, seconds) + seconds) / 2
+            before, done = self._spent.get(shape, (0.0, 0))
+            self._spent[shape] = (before + seconds, done + steps)
 
     def _compile(self, shape: training.Shape, device: jax.Device, arguments: Any) -> Program:
         started = time.perf_counter()

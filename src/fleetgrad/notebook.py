@@ -28,7 +28,7 @@ from fleetgrad.population import Population
 from fleetgrad.settings import Settings
 from fleetgrad.trainees import Member
 
-BATCH = 50
+BATCH, TEN = 50, 10
 WHITE = 255
 
 
@@ -77,7 +77,7 @@ class NotebookDraws:
 
     def initial(self, settings: Settings, replicate: int, features: int, classes: int) -> Any:
         """W1, W2, W3 in that order from one legacy generator, as float32."""
-        draw = np.random.RandomState(replicate)  # noqa: NPY002 - the reference's own generator
+        draw = np.random.RandomState(replicate)
         sizes = network.layer_sizes(settings.hidden, features, classes)
         return tuple({"weight": draw.randn(*size).astype(np.float32)} for size in sizes)
 
@@ -128,14 +128,8 @@ def run(
     """
     _check(replicates, epochs_scale)
     data = data if isinstance(data, Dataset) else load(data or "mnist")
-    if data.x.dtype != np.uint8 or len(data.classes) != 10:  # noqa: PLR2004 - ten digits
-        raise DataError(
-            f"the notebook's experiments need byte images of ten classes, got {data.x.dtype} of "
-            f"{len(data.classes)}; give the folder of MNIST's four files."
-        )
-    everyone = [
-        settings(one.rate, max(1, round(one.epochs * epochs_scale))) for one in EXPERIMENTS
-    ]
+    _check_data(data)
+    everyone = [settings(one.rate, max(1, round(one.epochs * epochs_scale))) for one in EXPERIMENTS]
     members = {
         Member(number, replicate): one
         for number, one in enumerate(everyone)
@@ -191,9 +185,7 @@ def table(result: Mapping[str, Any]) -> list[dict[str, Any]]:
     return rows
 
 
-def _experiment(
-    population: Population, number: int, replicates: int, test: Any
-) -> dict[str, Any]:
+def _experiment(population: Population, number: int, replicates: int, test: Any) -> dict[str, Any]:
     published = EXPERIMENTS[number]
     members = [Member(number, replicate) for replicate in range(replicates)]
     curves = [population.curve(member) for member in members]
@@ -227,9 +219,7 @@ def _accuracy(
     return float((np.asarray(_labels(params, scaled, "rounded_sigmoid")) == y).mean())
 
 
-def _reporting(
-    population: Population, report: Callable[[Progress], None]
-) -> Callable[[], bool]:
+def _reporting(population: Population, report: Callable[[Progress], None]) -> Callable[[], bool]:
     clock, throttle = Clock(None), Throttle()
 
     def tell() -> None:
@@ -251,4 +241,14 @@ def _check(replicates: int, epochs_scale: float) -> None:
         raise UsageError(
             "`replicates` must be at least 1 and `epochs_scale` above 0, got "
             f"{replicates} and {epochs_scale:g}; use 16 and 1."
+        )
+
+
+def _check_data(data: Dataset) -> None:
+    fits = data.x.dtype == np.uint8 and len(data.classes) == TEN and data.rows >= BATCH
+    if not fits:
+        raise DataError(
+            f"the notebook's experiments need at least {BATCH} byte images of ten classes, got "
+            f"{data.rows} rows of {data.x.dtype} in {len(data.classes)}; give the folder of "
+            "MNIST's four files."
         )

@@ -10,7 +10,9 @@ from fleetgrad.standing import accuracy
 from fleetgrad.trainees import Trainees
 
 END_SECONDS = 1.0  # kept back for saving the model and opening the test part
+SLACK = 1.05  # on the repeats: the search may end a stretch late, and costs are estimates
 REFIT = 1.25  # of a full training: a fifth more rows, on one lane
+MOST_HELD = 0.75  # of the budget: where estimates leave the search nothing, repeats get fewer
 GRACE = 0.05  # of the budget: a refit cut short is worth little, so it may run over by this
 
 
@@ -67,8 +69,9 @@ class Pace:
 
     def affords(self, population: Trainees) -> bool:
         """Whether training all of these from start to end, and the refit, would end in time."""
-        waves = math.ceil(len(population.members) / self._lanes)
-        needed = (waves + REFIT) * self._full(population) + END_SECONDS
+        costs = [population.epoch_seconds(member) for member in population.members]
+        lane = max(sum(costs) / self._lanes, max(costs))
+        needed = (lane + REFIT * max(costs)) * self._plan.epochs + END_SECONDS
         return self._clock.left >= needed
 
     def _kept_back(self, phase: str, population: Trainees) -> float:
@@ -77,9 +80,21 @@ class Pace:
             return 0.0
         if phase == "refit":
             return END_SECONDS - GRACE * self._clock.seconds
-        fewest = min(REPLICATES, self._plan.replicates) if phase == "search" else 0
+        end = REFIT * self._full(population) + END_SECONDS
+        if phase == "finals":
+            return end
+        fewest = min(REPLICATES, self._plan.replicates)
         waves = math.ceil(self._plan.finalists * fewest / self._lanes)
-        return (waves + REFIT) * self._full(population) + END_SECONDS
+        held = SLACK * waves * self._expected(population) + end
+        return min(held, MOST_HELD * self._clock.seconds)
+
+    def _expected(self, population: Trainees) -> float:
+        """Seconds a lane will need for a full training of a finalist, whoever that will be.
+
+        The plan reckons dearer, so that what is held back here seldom cuts a search short.
+        """
+        costs = [population.epoch_seconds(member) for member in population.members] or [0.0]
+        return self._plan.epochs * sum(costs) / len(costs)
 
     def _full(self, population: Trainees) -> float:
         """Seconds a lane needs to train the most expensive of these from start to end."""

@@ -55,13 +55,13 @@ class Budget:
                 "a budget must be a time, or candidates and epochs together, got "
                 f"{self}; use 10m, or Budget(candidates=32, epochs=9)."
             )
-        if timed and not (0 < float(self.seconds or 0) < math.inf):
-            raise BudgetError(f"a budget must be above 0 s, got {self.seconds}; use 60s or 10m.")
+        if timed and not _is_time(self.seconds):
+            raise BudgetError(f"a budget must be above 0 s, got {self.seconds!r}; use 60s or 10m.")
         for name in ("candidates", "epochs"):
-            value = getattr(self, name)
-            if value is not None and (isinstance(value, bool) or int(value) != value or value < 1):
+            if not timed and not _is_count(getattr(self, name)):
                 raise BudgetError(
-                    f"`{name}` must be a whole number of at least 1, got {value!r}; use 9."
+                    f"`{name}` must be a whole number of at least 1, got {getattr(self, name)!r}; "
+                    "use 9."
                 )
 
     @classmethod
@@ -76,8 +76,10 @@ class Budget:
         """
         if isinstance(budget, Budget):
             return budget
+        if isinstance(budget, int | float) and not isinstance(budget, bool):
+            return cls(seconds=float(budget))
         found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([smhd]?)\s*", str(budget))
-        if isinstance(budget, bool) or not found:
+        if not found:
             raise BudgetError(
                 f"a budget must be a time such as 90s, 10m or 2h, got {budget!r}; use 10m."
             )
@@ -92,7 +94,7 @@ class Plan:
         generations: Candidates in each, asked for one generation after the other.
         epochs: The full training.
         finalists: How many settings are repeated.
-        replicates: How often each finalist is repeated, at most.
+        replicates: How often each finalist is repeated; more often where a clock has time left.
         seconds: The time to keep to, or None.
     """
 
@@ -158,9 +160,10 @@ def timed(
     """
     assert budget.seconds is not None
     left = budget.seconds - spent - END_SECONDS
-    cost = _Cost(sum(epoch_seconds) / len(epoch_seconds), max(epoch_seconds), lanes)
+    typical = sum(epoch_seconds) / len(epoch_seconds)
+    cost = _Cost(typical, max(epoch_seconds), lanes, adaptive=adaptive)
     if cost.longest(left, FEWEST_CANDIDATES) < 1:
-        needed = spent + END_SECONDS + cost.epoch(FEWEST_CANDIDATES)
+        needed = spent + END_SECONDS + cost.whole(FEWEST_CANDIDATES, 1)
         raise BudgetError(
             f"the budget must be enough for one rung and the final, got {budget.seconds:g} s; "
             f"use at least {math.ceil(1.2 * needed)}s here."
@@ -169,9 +172,9 @@ def timed(
     candidates = 2 * FEWEST_CANDIDATES
     if cost.longest(left, candidates) < FEW_EPOCHS:
         candidates = FEWEST_CANDIDATES
-    epochs = min(most, max(1, cost.longest(left, candidates)))
+    epochs = min(most, cost.longest(left, candidates))
     while epochs == most and candidates < MOST_CANDIDATES:
-        if cost.longest(left, candidates + 1) < epochs:
+        if cost.whole(candidates + 1, epochs) > left:
             break
         candidates += 1
     return Plan(
@@ -184,48 +187,56 @@ def timed(
 
 @dataclass(frozen=True, slots=True)
 class _Cost:
-    """Seconds of a search: of a typical network-epoch and of the dearest, on one lane."""
+    """Seconds that training takes: an epoch of a typical network and of the dearest, on a lane."""
 
     typical: float
     dearest: float
     lanes: int
+    adaptive: bool
 
-    def epoch(self, candidates: int) -> float:
-        """Of everything, for each epoch of the full training."""
-        return self.search(candidates) + REPLICATES * self.repeat + self.refit
+    def whole(self, candidates: int, epochs: int, replicates: int = REPLICATES) -> float:
+        """Of everything: search, repeats and refit."""
+        ending = replicates * self.repeat + self.refit
+        return self.search(candidates, epochs) + epochs * ending
 
-    def search(self, candidates: int) -> float:
-        """Of halving, for each epoch of the full training."""
-        return _halving_share(candidates) * candidates * self.typical / self.lanes
+    def search(self, candidates: int, epochs: int) -> float:
+        """Of halving, generation by generation."""
+        sizes = _generations(candidates, adaptive=self.adaptive)
+        schedules = [rungs.successive_halving(n, epochs, finalists=FINALISTS) for n in sizes]
+        total = sum(one.cost(size) for one, size in zip(schedules, sizes, strict=True))
+        return total * self.typical / self.lanes
 
     @property
     def repeat(self) -> float:
-        """Of one replicate of all finalists; who wins is often one of the larger networks."""
+        """Of an epoch of all finalists; who wins is often one of the larger networks."""
         return FINALISTS * (self.typical + self.dearest) / 2 / self.lanes
 
     @property
     def refit(self) -> float:
-        """Of the refit, on a fifth more rows and one lane."""
+        """Of an epoch of the refit, on a fifth more rows and one lane."""
         return 1.2 * self.dearest
 
     def longest(self, seconds: float, candidates: int) -> int:
-        """Epochs that so many candidates can be given."""
-        return int(seconds / self.epoch(candidates))
+        """Epochs that so many candidates can be given; 0 where not even one."""
+        few = range(1, MOST_EPOCHS + 1)
+        return max((n for n in few if self.whole(candidates, n) <= seconds), default=0)
 
     def replicates(self, seconds: float, candidates: int, epochs: int) -> int:
         """What is left after search and refit, in replicates."""
-        left = seconds - (self.search(candidates) + self.refit) * epochs
-        return int(min(MOST_REPLICATES, max(REPLICATES, left / (self.repeat * epochs))))
-
-
-def _halving_share(candidates: int) -> float:
-    """Cost of halving so many candidates over training each to the end."""
-    epochs = 9 * 9
-    schedule = rungs.successive_halving(candidates, epochs, finalists=FINALISTS)
-    return schedule.cost(candidates) / (candidates * epochs)
+        more = range(REPLICATES, MOST_REPLICATES + 1)
+        fits = (n for n in more if self.whole(candidates, epochs, n) <= seconds)
+        return max(fits, default=REPLICATES)
 
 
 def _generations(candidates: int, *, adaptive: bool) -> tuple[int, ...]:
     count = min(ADAPTIVE_GENERATIONS, candidates // FEWEST_CANDIDATES) if adaptive else 1
     size, more = divmod(candidates, max(1, count))
     return tuple(size + (number < more) for number in range(max(1, count)))
+
+
+def _is_time(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < math.inf
+
+
+def _is_count(value: Any) -> bool:
+    return hasattr(value, "__index__") and not isinstance(value, bool) and value >= 1

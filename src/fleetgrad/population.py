@@ -2,7 +2,7 @@
 
 A member is one network: a candidate's settings at one replicate. Members whose settings need the
 same program (`training.Shape`) form a cohort and share one compilation, whatever their rates and
-however many they are. Work is a queue of short stretches of steps, fewest epochs first; each lane
+however many they are. Work is a queue of short stretches of steps, who is least far first; each lane
 (a core, or a card) takes the next stretch as soon as it is free, so mixed shapes pack without
 holes and a clock can stop the fleet between two stretches. On a CPU a lane runs one member at a
 time, whose weights then stay in that core's cache; on a card it runs many at once.
@@ -49,6 +49,11 @@ class Training:
     position: int = 0  # steps taken
     diverged_at: int | None = None
     curve: list[np.ndarray] = field(default_factory=list)
+
+    @property
+    def done(self) -> float:
+        """Epochs done, and the share of the one in progress."""
+        return self.position / self.steps_per_epoch
 
     @property
     def epochs(self) -> int:
@@ -107,7 +112,7 @@ class Population:
             Whether everyone arrived. Diverged members count as arrived.
         """
         chunks = self._chunks([one for one in self._training.values() if one.needs(until)])
-        queue = [(chunk[0].epochs, number, chunk) for number, chunk in enumerate(chunks)]
+        queue = [(chunk[0].done, number, chunk) for number, chunk in enumerate(chunks)]
         heapq.heapify(queue)
         stop = threading.Event()
 
@@ -124,7 +129,7 @@ class Population:
                     self._stretch(device, chunk, until)
                     if chunk := [one for one in chunk if one.needs(until)]:
                         with self._lock:
-                            heapq.heappush(queue, (chunk[0].epochs, number, chunk))
+                            heapq.heappush(queue, (chunk[0].done, number, chunk))
             except BaseException:
                 stop.set()
                 raise
@@ -241,7 +246,7 @@ class Population:
         began = time.perf_counter()
         state, found = program(*arguments)
         curves = np.asarray(found)
-        self.machine.note(first.shape, (time.perf_counter() - began) / (stop - start))
+        self.machine.note(first.shape, time.perf_counter() - began, stop - start)
         states = self.machine.unstack(state, len(chunk))
         rows = [curves] if self.machine.width == 1 else curves
         for one, state_, curve in zip(chunk, states, rows, strict=False):

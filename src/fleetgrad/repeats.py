@@ -13,7 +13,7 @@ from jaxtyping import Float
 
 from fleetgrad.candidates import Candidates
 from fleetgrad.pace import Pace, Stage
-from fleetgrad.plan import REPLICATES, Plan
+from fleetgrad.plan import MOST_REPLICATES, REPLICATES, Plan
 from fleetgrad.standing import accuracy, number, points, trained
 from fleetgrad.store import Run
 from fleetgrad.trainees import Member, Trainer
@@ -40,7 +40,7 @@ class Repeats:
         """
         columns: list[list[float]] = []
         block = 0
-        while len(columns) < self._plan.replicates:
+        while len(columns) < self._most:
             done = self._run.segment(f"finals/{block}")
             if done is None:
                 done = self._train(block, finalists, first=1 + len(columns))
@@ -53,7 +53,7 @@ class Repeats:
         return np.array(columns).reshape(-1, len(finalists)).T
 
     def _train(self, block: int, finalists: Candidates, first: int) -> dict[str, Any]:
-        last = min(first + self._size(), 1 + self._plan.replicates)
+        last = min(first + self._size(), 1 + self._most)
         population = self._trainer.populate(
             {
                 Member(candidate, replicate): settings
@@ -77,6 +77,11 @@ class Repeats:
         curves = [] if stopped else [p for m in members for p in points("finals", population, m)]
         self._run.commit(f"finals/{block}", payload=done, curves=curves)
         return done
+
+    @property
+    def _most(self) -> int:
+        """Replicates as planned; where a clock has time left over, more."""
+        return self._plan.replicates if self._plan.seconds is None else MOST_REPLICATES
 
     def _size(self) -> int:
         """Replicates a block: all at once, or few where a clock may end it."""

@@ -22,7 +22,6 @@ from fleetgrad.standing import number, points, score, standing, trained
 from fleetgrad.store import Run
 from fleetgrad.trainees import Member, Trainees, Trainer
 
-
 Weights = Callable[[], Any]  # fetches them
 
 
@@ -123,8 +122,11 @@ class Search:
         schedule, alive, cut = self._plan.rungs(generation), candidates, False
         for position, (until, keep) in enumerate(schedule):
             rung = Rung(generation, position, len(schedule), until, keep)
-            done = self._run.segment(rung.name) or self._train(rung, alive)
-            self._note(done, last=rung.last)
+            done = self._run.segment(rung.name)
+            if done is None:
+                done = self._train(rung, alive)
+            else:
+                self._note(done, last=rung.last)
             alive, cut = candidates.only(done["survivors"]), done["cut"]
             if cut or not alive:
                 break
@@ -150,6 +152,7 @@ class Search:
             "network_epochs": population.network_epochs - began,
             "elapsed": self._pace.elapsed,
         }
+        self._note(done, last=rung.last)  # now: an interrupt may come when the losers are gone
         curves = [
             point
             for member in members

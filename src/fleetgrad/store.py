@@ -96,6 +96,12 @@ class Run(Record):
         if self._lock is not None:
             self._lock.release()
 
+    def discard(self) -> None:
+        """Close the record and remove what `create` made, leaving whatever else is there."""
+        self._connection.close()
+        directory.remove(self.directory)
+        self.close()
+
     def __enter__(self) -> Self:
         return self
 

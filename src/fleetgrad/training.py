@@ -278,13 +278,15 @@ def _step(shape: Shape, state: State, rates: Rates, x: Array, y: Array, key: jax
 def _finish_epoch(shape: Shape, state: State, feed: Feed, rows: Rows) -> tuple[State, Array]:
     steps = feed.steps.astype(jnp.float32)
     trained = jnp.stack([state.loss / steps, state.correct / (steps * shape.batch_size)])
-    scores = jnp.concatenate([trained, _validate(shape, state, feed, rows)])
+    scored = _validate(shape, state, feed, rows)
     # The epoch's last update may have spoiled the weights, and no later loss would show it.
-    whole = jnp.stack([jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(state.params)]).all()
-    newly = (state.diverged_at < 0) & ~whole
+    sound = jnp.stack([jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(state.params)]).all()
+    if shape.validation_rows:
+        sound &= jnp.isfinite(scored[0])
+    newly = (state.diverged_at < 0) & ~sound
     diverged_at = jnp.where(newly, state.step, state.diverged_at)
     ended = state._replace(diverged_at=diverged_at, loss=jnp.float32(0), correct=jnp.int32(0))
-    return ended, scores
+    return ended, jnp.concatenate([trained, scored])
 
 
 def _validate(shape: Shape, state: State, feed: Feed, rows: Rows) -> Float[Array, "2"]:

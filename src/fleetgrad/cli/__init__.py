@@ -21,7 +21,6 @@ from fleetgrad import __version__
 from fleetgrad.cli import ending, measure, search, sets, use
 from fleetgrad.cli.commands import Commands
 
-
 app = typer.Typer(
     name="fleetgrad",
     cls=Commands,
@@ -42,6 +41,7 @@ def _version(wanted: bool) -> None:  # noqa: FBT001 - Typer's callback
 @app.callback(invoke_without_command=True)
 def _fleetgrad(
     context: typer.Context,
+    *,
     version: Annotated[  # noqa: ARG001 - its callback answers
         bool, typer.Option("--version", help="Print the version.", callback=_version, is_eager=True)
     ] = False,

@@ -29,7 +29,7 @@ MOST_LETTERS = 500  # of an unexpected error's message: some carry a whole progr
 
 
 class Interrupted(Exception):  # noqa: N818 - no error: the user wished it
-    """The command stopped early, in order, and has given its answer; the message says how to go on."""
+    """The command stopped early and has given its answer; the message says how to go on."""
 
 
 class _Failure(NamedTuple):
@@ -123,7 +123,7 @@ def _misused(error: typer.TyperException) -> str:
     possible = getattr(error, "possibilities", None)
     option = getattr(error, "option_name", None)
     if possible:
-        return f"`{option}` is no option of `{command}`; did you mean `{sorted(possible)[0]}`?"
+        return f"`{option}` is no option of `{command}`; did you mean `{min(possible)}`?"
     message = " ".join(error.format_message().split()).rstrip(".")
     return f"{message[:1].lower()}{message[1:]}; see `{command} --help`."
 

@@ -20,7 +20,7 @@ def register(app: typer.Typer) -> None:
     app.command()(show)
 
 
-def tune(
+def tune(  # noqa: PLR0913 - one for each option
     data: Annotated[str, typer.Argument(metavar="DATA", help=DATA_HELP, show_default=False)],
     *,
     target: Annotated[
@@ -52,8 +52,8 @@ def tune(
 ) -> None:
     """Search for the best network.
 
-    Leaves a model, and a record of the run. Give a time, or candidates and epochs together. Ctrl-C ends in order; `fleetgrad resume DIR`
-    goes on from the last rung.
+    Leaves a model, and a record of the run. Give a time, or candidates and epochs together.
+    Ctrl-C ends in order; `fleetgrad resume DIR` goes on from the last rung.
     """
     from fleetgrad.display import live  # noqa: PLC0415 - not for `--help`
 
@@ -125,10 +125,10 @@ def _budget(budget: str | None, candidates: int | None, epochs: int | None) -> A
             "or `--candidates` and `--epochs`."
         )
     if candidates is None or epochs is None:
-        given, missing = ("epochs", "candidates") if candidates is None else ("candidates", "epochs")
+        missing = "--candidates" if candidates is None else "--epochs"
         raise BudgetError(
-            f"`--candidates` and `--epochs` must be given together, got `--{given}` alone; add "
-            f"`--{missing} 9`."
+            "`--candidates` and `--epochs` must be given together, got only one of them; add "
+            f"`{missing} 9`."
         )
     return fg.Budget(candidates=candidates, epochs=epochs)
 

@@ -5,6 +5,7 @@ is drawn by one thread of Rich's, a few times a second.
 """
 
 import math
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -19,11 +20,12 @@ from rich.text import Text
 
 from fleetgrad.clock import Progress
 from fleetgrad.display.consoles import err
-from fleetgrad.display.words import count, duration, percent
+from fleetgrad.display.words import duration, percent, rate
 
 WINDOW_SECONDS = 5.0  # over which the speed is taken
 LINE_SECONDS = 2.0  # between two plain lines
 FRAMES_A_SECOND = 8
+BAR_WIDTH = 24
 
 Report = Callable[[Progress], None]
 
@@ -61,9 +63,14 @@ class Speed:
     def __init__(self) -> None:
         self._points: deque[tuple[float, float]] = deque()
         self._place: tuple[str, int] | None = None
+        self._lock = threading.Lock()
 
     def note(self, progress: Progress) -> float | None:
         """Take in the latest figures; the speed, or None where too little is known."""
+        with self._lock:
+            return self._noted(progress)
+
+    def _noted(self, progress: Progress) -> float | None:
         place = (progress.phase, progress.rung)
         if place != self._place:  # another population: its first figures say nothing of speed
             self._points.clear()
@@ -75,15 +82,21 @@ class Speed:
         return (after - before) / (now - began) if now > began and after > before else None
 
 
-def sentence(progress: Progress, speed: float | None) -> list[str]:
-    """Where a run stands, in a few short parts."""
+def sentence(progress: Progress, speed: float | None) -> str:
+    """Where a run stands, in one line."""
+    return " · ".join([*_standing(progress), *_timing(progress, speed, progress.elapsed, 0.0)])
+
+
+def _standing(progress: Progress) -> list[str]:
     parts = [place(progress), f"{progress.alive} alive"]
-    if not math.isnan(progress.best):
-        parts.append(f"best {percent(progress.best)}")
-    if speed is not None:
-        parts.append(f"{speed:.1f} network-epochs/s" if speed < 100 else  # noqa: PLR2004 - digits
-                     f"{speed:,.0f} network-epochs/s")
-    return parts
+    return parts if math.isnan(progress.best) else [*parts, f"best {percent(progress.best)}"]
+
+
+def _timing(progress: Progress, speed: float | None, elapsed: float, since: float) -> list[str]:
+    parts = [f"{duration(elapsed)} gone"]
+    if progress.left is not None:
+        parts.append(f"at most {duration(max(0.0, progress.left - since))} left")
+    return parts if speed is None else [*parts, f"{rate(speed)} network-epochs/s"]
 
 
 def place(progress: Progress) -> str:
@@ -112,10 +125,7 @@ class _Lines:
         if place(progress) == self._place and now - self._last < LINE_SECONDS:
             return
         self._last, self._place = now, place(progress)
-        parts = [*sentence(progress, speed), f"{duration(progress.elapsed)} gone"]
-        if progress.left is not None:
-            parts.append(f"{duration(progress.left)} left")
-        self._console.print(" · ".join(parts), soft_wrap=True)
+        self._console.print(sentence(progress, speed), soft_wrap=True)
 
 
 class _View:
@@ -139,8 +149,8 @@ class _View:
             return _line(self._spinner, self._title, words)
         progress, speed, at = self._latest
         since = time.monotonic() - at
-        first = _line(self._spinner, self._title, sentence(progress, speed))
-        return Group(first, _clock(progress, since))
+        first = _line(self._spinner, self._title, _standing(progress))
+        return Group(first, _clock(progress, speed, since))
 
 
 def _line(spinner: Spinner, title: str, parts: list[str]) -> RenderableType:
@@ -152,17 +162,14 @@ def _line(spinner: Spinner, title: str, parts: list[str]) -> RenderableType:
     return grid
 
 
-def _clock(progress: Progress, since: float) -> RenderableType:
+def _clock(progress: Progress, speed: float | None, since: float) -> RenderableType:
     """The bar, with the time gone and left; it pulses where the end is not a matter of time."""
     elapsed = progress.elapsed + since
-    text = Text(f"{duration(elapsed)} gone", "dim")
-    if progress.left is None:
-        bar = ProgressBar(width=30, pulse=True)
-    else:
-        left = max(0.0, progress.left - since)
-        bar = ProgressBar(total=elapsed + left, completed=elapsed, width=30)
-        text.append(f" · at most {duration(left)} left")
-    text.append(f" · {count(progress.network_epochs, 'network-epoch')}")
+    bar = ProgressBar(width=BAR_WIDTH, pulse=True)
+    if progress.left is not None:
+        total = max(progress.elapsed + progress.left, elapsed)
+        bar = ProgressBar(total=total, completed=elapsed, width=BAR_WIDTH)
+    text = Text(" · ".join(_timing(progress, speed, elapsed, since)), "dim", no_wrap=True)
     grid = Table.grid(padding=(0, 1))
     grid.add_row(" ", bar, text)
     return grid

@@ -26,7 +26,7 @@ def bench(console: Console, found: Mapping[str, Any]) -> None:
     console.print()
     rows = found["rows"]
     columns = [
-        Column("population", [str(row["population"]) for row in rows], "right"),
+        Column("fleet", [str(row["population"]) for row in rows], "right"),
         Column("hidden", [value(row["hidden"]) for row in rows]),
         Column("batch", [str(row["batch_size"]) for row in rows], "right"),
         Column("optimizer", [row["optimizer"] for row in rows]),
@@ -76,7 +76,8 @@ def sets(console: Console, known: Sequence[Mapping[str, Any]]) -> None:
 
 def _print(console: Console, columns: Sequence[Column]) -> None:
     made = table(fitting(columns, console.width))
-    console.print(Padding(made, (0, 0, 1, INDENT), expand=False))
+    console.print(Padding(made, (0, 0, 0, INDENT), expand=False))
+    console.print()
 
 
 def _beside(

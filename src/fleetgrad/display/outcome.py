@@ -65,7 +65,8 @@ def show(
 
 
 def _print(console: Console, part: RenderableType) -> None:
-    console.print(Padding(part, (0, 0, 1, INDENT), expand=False))
+    console.print(Padding(part, (0, 0, 0, INDENT), expand=False))
+    console.print()
 
 
 def _headline(result: Result) -> Text:

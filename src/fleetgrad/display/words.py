@@ -7,7 +7,7 @@ from typing import Any
 from fleetgrad.finals import Interval
 
 BARS = "▁▂▃▄▅▆▇█"
-UNKNOWN = "–"
+UNKNOWN = "-"
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 
 
@@ -29,18 +29,30 @@ def stretch(interval: Interval | Sequence[float] | None) -> str:
     return "" if interval is None else " to ".join(f"{100 * end:.2f}" for end in interval)
 
 
+def rate(number: float) -> str:
+    """A count a second, to three digits or so.
+
+    >>> rate(5.6789), rate(1234.5)
+    ('5.7', '1,234')
+    """
+    return f"{number:.1f}" if number < 100 else f"{number:,.0f}"  # noqa: PLR2004 - digits
+
+
 def duration(seconds: float) -> str:
     """A time in two units at most.
 
     >>> duration(9.64), duration(83), duration(7260)
     ('9.6 s', '1 min 23 s', '2 h 1 min')
     """
+    if seconds < 9.95:  # noqa: PLR2004 - two digits are enough
+        return f"{seconds:.1f} s"
+    seconds = round(seconds)
     if seconds < _MINUTE:
-        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"  # noqa: PLR2004 - digits
+        return f"{seconds} s"
     for large, unit, small, lesser in ((_DAY, "d", _HOUR, "h"), (_HOUR, "h", _MINUTE, "min")):
         if seconds >= large:
-            return f"{seconds // large:.0f} {unit} {seconds % large // small:.0f} {lesser}"
-    return f"{seconds // _MINUTE:.0f} min {seconds % _MINUTE:.0f} s"
+            return f"{seconds // large} {unit} {seconds % large // small} {lesser}"
+    return f"{seconds // _MINUTE} min {seconds % _MINUTE} s"
 
 
 def count(number: float, one: str, many: str = "") -> str:
@@ -84,7 +96,8 @@ def sparkline(values: Sequence[float], low: float, high: float, width: int) -> s
 
     Args:
         values: The curve; if it is longer than `width`, points at even distances are shown.
-        low, high: The values of the lowest and the highest bar.
+        low: The value of the lowest bar.
+        high: The value of the highest bar.
         width: Most characters, >= 2.
 
     >>> sparkline([0.1, 0.5, 0.9], 0.1, 0.9, 10)

@@ -1,0 +1,349 @@
+import io
+import math
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.cells import cell_len
+from rich.console import Console
+
+from fleetgrad.clock import Progress
+from fleetgrad.display import consoles, downloads, live, measures, outcome, words
+from fleetgrad.display.columns import Column, fitting, table
+from fleetgrad.finals import Interval
+from fleetgrad.leaderboard import Leaderboard, Row
+from fleetgrad.result import Result, Validation
+from fleetgrad.result import Test as Opened
+from fleetgrad.settings import Settings
+from fleetgrad.space import default_space
+
+RANGES = default_space(1000, 64, image=True).to_dict()
+SEALED, OPENED = None, Opened("accuracy", 0.975, Interval(0.95, 0.99), 360, 1)
+
+
+def row(number, **known):
+    known = {"status": "stopped", "epochs": 3, "score": 0.9 - number / 100, **known}
+    return Row(id=number, settings=Settings(), **known)
+
+
+def finalist(number, mean, *, tied=False):
+    interval = Interval(mean - 0.01, mean + 0.01)
+    known = {"mean": mean, "interval": interval, "replicates": 5, "tied": tied}
+    return row(number, status="finalist", epochs=9, score=mean, **known)
+
+
+def result(rows=(), **known):
+    board = Leaderboard(rows)
+    best = board.rows[0] if board.rows else None
+    values = {
+        "run": Path("runs/digits-1"),
+        "dataset": {"name": "digits", "rows": 1437, "features": 64},
+        "budget_s": None,
+        "elapsed_s": 83.0,
+        "candidates": len(board),
+        "network_epochs": 120.0,
+        "compile_s": 2.0,
+        "leaderboard": board,
+        "settings": best.settings if best else None,
+        "validation": Validation("accuracy", best.mean, best.interval, 5)
+        if best and best.mean
+        else None,
+        "test": OPENED,
+        "ties": board.ties,
+        "model": None,
+        "model_path": Path("runs/digits-1/model"),
+    }
+    return Result(**{**values, **known})
+
+
+FINISHED = result([finalist(4, 0.98), finalist(2, 0.975, tied=True), row(1), row(3)])
+
+
+def console(width=80):
+    return Console(file=io.StringIO(), width=width, highlight=False, emoji=False, markup=False)
+
+
+def shown(found, *, width=80, **known):
+    screen = console(width)
+    outcome.show(screen, found, RANGES, **known)
+    return screen.file.getvalue()
+
+
+LOW, HIGH = words.BARS[0], words.BARS[-1]
+
+
+@given(st.lists(st.floats(0, 1), min_size=1), st.integers(2, 40))
+def test_a_sparkline_never_grows_wider_than_asked(values, width):
+    drawn = words.sparkline(values, 0.0, 1.0, width)
+    assert len(drawn) == min(len(values), width)
+    assert set(drawn) <= set(words.BARS)
+
+
+@given(st.lists(st.floats(0, 1), min_size=50, max_size=80))
+def test_a_shortened_sparkline_keeps_its_ends(values):
+    ends = words.sparkline([values[0], values[-1]], 0.0, 1.0, 2)
+    drawn = words.sparkline(values, 0.0, 1.0, 20)
+    assert (drawn[0], drawn[-1]) == tuple(ends)
+
+
+def test_a_curve_that_breaks_off_leaves_a_gap():
+    assert words.sparkline([0.0, math.nan, 1.0], 0.0, 1.0, 9) == f"{LOW} {HIGH}"
+
+
+def test_a_flat_curve_is_drawn_at_the_top():
+    assert words.sparkline([0.5, 0.5], 0.5, 0.5, 9) == HIGH * 2
+
+
+def test_an_unknown_share_is_said_to_be_unknown():
+    assert words.percent(None) == words.percent(math.nan) == words.UNKNOWN
+
+
+@given(st.floats(0, 1e7))
+def test_a_time_never_shows_sixty_of_a_unit(seconds):
+    assert not words.duration(seconds).startswith("60 ")
+    assert " 60 " not in words.duration(seconds)
+
+
+@given(
+    st.lists(st.lists(st.text("ab", max_size=12), min_size=2, max_size=2), min_size=1),
+    st.integers(10, 100),
+)
+def test_as_many_columns_as_fit_are_printed_whole(cells, width):
+    chosen = fitting([Column("t", one) for one in cells], width)
+    assert [list(one.cells) for one in chosen] == cells[: len(chosen)]
+    screen = console(width)
+    screen.print(table(chosen))
+    lines = screen.file.getvalue().splitlines()
+    assert len(lines) == 3 or len(chosen) == 1
+
+
+def test_the_first_column_is_never_dropped():
+    assert len(fitting([Column("long" * 40, []), Column("b", [])], 20)) == 1
+
+
+def test_a_finished_run_names_the_winner_its_accuracies_and_how_to_go_on():
+    text = shown(FINISHED)
+    assert "#4  the winner" in text
+    assert "97.50 %   95.00 to 99.00   360 rows, opened once" in text
+    assert "98.00 %   97.00 to 99.00   mean of 5 repeats on fresh splits" in text
+    assert "#2: the data cannot tell it from the winner" in text
+    assert "fleetgrad predict runs/digits-1 FILE" in text
+    assert "fleetgrad resume" not in text
+
+
+@pytest.mark.parametrize("width", [80, 100, 200])
+def test_nothing_is_wider_than_the_terminal(width):
+    lines = shown(FINISHED, width=width, curves={4: [0.1, 0.9]}).splitlines()
+    assert max(map(cell_len, lines)) <= width
+
+
+def test_no_color_reaches_what_is_no_terminal():
+    assert "\x1b" not in shown(FINISHED)
+
+
+def test_only_what_was_searched_is_listed_with_its_range():
+    lines = [line.split() for line in shown(FINISHED).splitlines()]
+    assert ["learning_rate", "0.001", "0.0005", "to", "0.02,", "log"] in lines
+    assert not [line for line in lines if line[:1] == ["optimizer"]]
+
+
+def test_a_second_opening_of_the_test_part_says_so():
+    again = Opened("accuracy", 0.975, Interval(0.95, 0.99), 360, 2)
+    text = shown(result([finalist(4, 0.98)], test=again), width=120)
+    assert "opening 2: this test part was looked at before" in text
+
+
+def test_an_interrupted_run_keeps_its_test_part_sealed_and_can_be_resumed():
+    text = shown(result([row(1)], test=SEALED, interrupted=True), state="interrupted")
+    assert "still sealed" in text
+    assert "leads so far" in text
+    assert "fleetgrad resume runs/digits-1" in text
+
+
+def test_a_run_without_a_rung_says_so():
+    known = {"test": SEALED, "interrupted": True, "model_path": None}
+    text = shown(result(**known), state="planning")
+    assert "no candidate has come through a rung yet" in text
+    assert "fleetgrad predict" not in text
+
+
+def test_the_diverged_are_counted_and_named_with_their_step():
+    broken = row(9, status="diverged", score=math.nan, diverged_step=12)
+    text = shown(result([finalist(4, 0.98), broken]))
+    assert "1 of 2" in text
+    assert "diverged, step 12" in text
+
+
+def test_ten_rows_are_shown_and_the_others_counted():
+    text = shown(result([finalist(99, 0.98), *map(row, range(14))]))
+    assert "and 5 more" in text
+
+
+def test_a_directory_with_a_space_is_quoted_in_commands():
+    text = shown(result([finalist(4, 0.98)], run=Path("my runs/a")))
+    assert "fleetgrad show 'my runs/a'" in text
+
+
+HERE = Progress("search", 2, 3, 9, 0.98, 40.0, 3.0, 27.0)
+STEPS = [(0.0, 0.0), (1.0, 10.0), (2.0, 20.0)]
+
+
+def test_the_speed_is_that_of_the_last_seconds():
+    speed = live.Speed()
+    for elapsed, done in [*STEPS, (10.0, 500.0), (11.0, 600.0)]:
+        found = speed.note(HERE._replace(elapsed=elapsed, network_epochs=done))
+    assert found == pytest.approx(100.0)
+
+
+def test_another_rung_begins_another_measurement():
+    speed = live.Speed()
+    for elapsed, done in STEPS:
+        speed.note(HERE._replace(elapsed=elapsed, network_epochs=done))
+    assert speed.note(HERE._replace(rung=3, elapsed=2.5, network_epochs=900.0)) is None
+
+
+def test_a_sentence_holds_the_rung_the_best_and_the_time_left():
+    assert live.sentence(HERE, 5.43) == (
+        "search, rung 2 of 3 · 9 alive · best 98.00 % · 3.0 s gone · at most 27 s left · "
+        "5.4 network-epochs/s"
+    )
+
+
+def test_what_is_not_known_is_left_out():
+    early = HERE._replace(best=math.nan, left=None)
+    assert live.sentence(early, None) == "search, rung 2 of 3 · 9 alive · 3.0 s gone"
+
+
+def test_nothing_is_shown_without_a_terminal(capsys):
+    with live.watching("tune") as report:
+        report(HERE)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_nothing_is_shown_when_quiet_is_asked_for(capsys):
+    with live.watching("tune", quiet=True, verbose=True) as report:
+        report(HERE)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_plain_lines_go_to_standard_error_at_every_rung(capsys):
+    with live.watching("tune", verbose=True) as report:
+        report(HERE)
+        report(HERE)
+        report(HERE._replace(rung=3))
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert [line[:19] for line in printed.err.splitlines()] == [
+        "search, rung 2 of 3",
+        "search, rung 3 of 3",
+    ]
+
+
+@pytest.mark.parametrize("left", [27.0, None])
+def test_a_terminal_gets_two_lines_that_fit(monkeypatch, left):
+    screen = Console(file=io.StringIO(), width=80, force_terminal=True, color_system=None)
+    monkeypatch.setattr(live, "err", lambda: screen)
+    with live.watching("tune digits") as report:
+        screen.file.truncate(0)
+        report(HERE._replace(left=left))
+    text = screen.file.getvalue()
+    assert "tune digits · search, rung 2 of 3 · 9 alive · best 98.00 %" in text
+    assert ("left" in text) == (left is not None)
+
+
+PIECE = downloads.download.Progress("labels.gz", "https://example.org/labels.gz", 10, 100)
+
+
+def test_a_log_gets_one_line_a_file(capsys):
+    with downloads.watching() as watch:
+        watch(PIECE)
+        watch(PIECE)
+    assert capsys.readouterr().err == "fetching https://example.org/labels.gz ...\n"
+
+
+def test_a_quiet_download_shows_nothing(capsys):
+    with downloads.watching(quiet=True) as watch:
+        watch(PIECE)
+    assert capsys.readouterr().err == ""
+
+
+def test_a_terminal_gets_a_bar_a_file(monkeypatch):
+    screen = Console(file=io.StringIO(), width=80, force_terminal=True, color_system=None)
+    monkeypatch.setattr(downloads, "err", lambda: screen)
+    with downloads.watching() as watch:
+        watch(PIECE)
+        watch(PIECE)
+    assert "labels.gz" in screen.file.getvalue()
+
+
+def test_the_bench_shows_each_population_beside_the_peak():
+    found = {
+        "machine": {"processor": "Some CPU", "cores": 2, "devices": ["cpu"], "jax": "0.10"},
+        "peak_gflops": {"float32": 210.4, "bfloat16": 400.0},
+        "rows": [
+            {
+                "hidden": [100, 100],
+                "batch_size": 50,
+                "optimizer": "sgd",
+                "precision": "float32",
+                "population": 16,
+                "network_epochs_per_s": 5.75,
+                "gflops": 131.0,
+                "fraction_of_peak": 0.62,
+                "compile_s": 0.9,
+            }
+        ],
+    }
+    screen = console()
+    measures.bench(screen, found)
+    text = screen.file.getvalue()
+    assert "Some CPU  2 cores" in text
+    assert "float32 210, bfloat16 400" in text
+    row = ["16", "100-100", "50", "sgd", "5.75", "174", "131", "62", "%", "0.9", "s"]
+    assert row in [line.split() for line in text.splitlines()]
+
+
+def test_the_notebook_shows_ours_beside_what_was_published():
+    rows = [
+        {
+            "experiment": 1,
+            "eta": 0.01,
+            "epochs": 100,
+            "alive": 9,
+            "replicates": 16,
+            "loss": 20.4,
+            "loss_published": 22.39,
+            "train_accuracy": 0.951,
+            "train_accuracy_published": 0.95,
+            "test_accuracy_raw": 0.9401,
+            "test_accuracy_published": 0.9424,
+            "test_accuracy_scaled": 0.9536,
+            "lowest_raw": 0.655,
+            "highest_raw": 0.943,
+        }
+    ]
+    screen = console(120)
+    measures.notebook(screen, rows, 700.0)
+    text = screen.file.getvalue()
+    for words_ in ("9 of 16", "20.40 (22.39)", "0.9401 (0.9424)", "0.9536", "0.655 to 0.943"):
+        assert words_ in text
+
+
+def test_sets_say_whether_they_are_here():
+    known = [
+        {"name": "digits", "title": "small", "bytes": 0, "folder": None},
+        {"name": "mnist", "title": "digits", "bytes": 12e6, "folder": None},
+        {"name": "kmnist", "title": "letters", "bytes": 21e6, "folder": "/cache/kmnist"},
+    ]
+    screen = console()
+    measures.sets(screen, known)
+    text = screen.file.getvalue()
+    for words_ in ("always here", "12 MB to fetch", "in the cache, 21 MB"):
+        assert words_ in text
+
+
+def test_errors_and_notes_go_to_standard_error(capsys):
+    consoles.complain("this is wrong; do that.")
+    consoles.note("by the way.")
+    assert capsys.readouterr() == ("", "Error: this is wrong; do that.\nby the way.\n")

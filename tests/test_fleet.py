@@ -1,0 +1,120 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from fleetgrad.data import load
+from fleetgrad.errors import SettingsError
+from fleetgrad.fleet import Fleet
+from fleetgrad.settings import Settings
+from fleetgrad.trainees import Member
+
+import digits_fleet
+
+SMALL = Settings(hidden=(8,), batch_size=100, epochs=2)
+OTHER = Settings(hidden=(), batch_size=100, epochs=2)
+
+
+class Unopened:
+    """A test part that nobody may look at."""
+
+    def __getattr__(self, name):
+        raise AssertionError(f"a fleet asked the test part for its {name}")
+
+
+@pytest.fixture(scope="module")
+def machine():
+    return digits_fleet.machine(lanes=2)
+
+
+@pytest.fixture(scope="module")
+def data():
+    """Digits whose test part raises when it is touched."""
+    return replace(load("digits"), test=Unopened())
+
+
+@pytest.fixture
+def fleet(data, machine):
+    return Fleet(data, seed=0, machine=machine)
+
+
+def members(*replicates, settings=SMALL):
+    return {Member(0, replicate): settings for replicate in replicates}
+
+
+def test_each_replicate_learns_from_a_split_of_its_own(fleet, data):
+    views = [fleet.view(replicate) for replicate in range(3)]
+    for view in views:
+        rows = np.concatenate([view.train, view.validation])
+        assert np.array_equal(np.sort(rows), np.arange(data.rows))
+    assert len({view.validation.tobytes() for view in views}) == 3
+    assert len({len(view.validation) for view in views}) == 1
+
+
+def test_views_depend_on_the_seed_and_on_nothing_else(data, machine, fleet):
+    again, other = Fleet(data, 0, machine), Fleet(data, 1, machine)
+    again.view(5)
+    assert np.array_equal(again.view(0).train, fleet.view(0).train)
+    assert not np.array_equal(other.view(0).train, fleet.view(0).train)
+
+
+def test_scaling_is_fitted_on_a_replicates_training_rows_alone(machine):
+    data = load("digits")
+    x = data.x.astype(np.float32)
+    held_out = data.split(0, 0).validation
+    x[held_out] *= 1000
+    view = Fleet(replace(data, x=x, test=Unopened()), 0, machine).view(0)
+    kept = x[view.train]
+    np.testing.assert_allclose(view.shift, kept.mean(axis=0), rtol=1e-4, atol=1e-4)
+    scaled = (kept - view.shift) * view.scale
+    np.testing.assert_allclose(scaled.std(axis=0)[kept.std(axis=0) > 0], 1, rtol=1e-3)
+
+
+def test_the_refit_learns_from_every_row_by_a_program_that_is_compiled_already(fleet, data):
+    population = fleet.populate(members(0))
+    population.advance(1)
+    compiled = fleet.machine.compilations
+    refitted, view = fleet.refit(SMALL)
+    assert np.array_equal(view.train, np.arange(data.rows))
+    assert refitted.advance(1)
+    assert fleet.machine.compilations == compiled
+    assert len(refitted.curve(refitted.members[0])) == 1
+
+
+def test_the_view_of_the_refit_scales_by_every_row(machine):
+    data = load("digits")
+    x = data.x.astype(np.float32) + 1
+    _, view = Fleet(replace(data, x=x, test=Unopened()), 0, machine).refit(SMALL)
+    np.testing.assert_allclose(view.shift, x.mean(axis=0), rtol=1e-4)
+
+
+def test_replicates_of_one_candidate_differ_and_repeat_exactly(fleet):
+    first, second = fleet.populate(members(0, 1)), fleet.populate(members(1))
+    assert first.advance(2)
+    assert second.advance(2)
+    assert not np.array_equal(first.curve(Member(0, 0)), first.curve(Member(0, 1)))
+    assert np.array_equal(first.curve(Member(0, 1)), second.curve(Member(0, 1)))
+
+
+def test_steps_are_whole_batches_of_a_replicates_training_rows(fleet):
+    assert fleet.steps(SMALL) == len(fleet.view(0).train) // 100
+
+
+def test_what_an_epoch_takes_is_measured_for_each_settings(fleet):
+    twice = replace(SMALL, learning_rate=0.1)
+    seconds = fleet.epoch_seconds([SMALL, OTHER, twice])
+    assert all(0 < one < 10 for one in seconds)
+    assert seconds[0] == seconds[2], "they share a program"
+    compiled = fleet.machine.compilations
+    assert fleet.populate(members(0)).advance(1)
+    assert fleet.machine.compilations == compiled, "what was measured stays compiled"
+    assert fleet.compile_seconds > 0
+
+
+def test_as_many_train_at_once_as_the_machine_has_lanes(fleet):
+    assert fleet.lanes == 2
+
+
+def test_a_batch_larger_than_the_training_rows_is_refused(fleet):
+    with pytest.raises(SettingsError, match="`batch_size` must not exceed the .* training rows"):
+        fleet.populate(members(0, settings=Settings(batch_size=5000)))

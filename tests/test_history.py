@@ -1,0 +1,157 @@
+import os
+from contextlib import suppress
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fleetgrad import history
+from fleetgrad.plan import Plan
+from fleetgrad.store import Run
+from runs import script
+from simulated import SOUND, SPACE, Crash, World, counted, search
+from test_study import somewhere
+
+CONFIG = {
+    "seed": 0,
+    "dataset": {"name": "digits", "rows": 1437, "features": 64},
+    "budget": {"candidates": 9, "epochs": 9, "seconds": None},
+}
+PLAN = counted(9, 9)
+TWICE = counted(12, 4, generations=2, finalists=2, replicates=2)
+
+
+def planned(place, plan):
+    with Run.create(place, CONFIG) as run:
+        run.commit("plan", payload={"plan": plan.to_dict(), "elapsed": 1.0})
+
+
+def ended(place, test=True):
+    with Run.open(place) as run:
+        if test:
+            opening = run.open_test("a test")
+            run.commit("test", payload={"correct": 350, "n": 360, "opening": opening})
+        run.commit("end", payload={"elapsed": 133.0, "compile_s": 2.5})
+
+
+def looked_at(place, what):
+    with Run.open(place, write=False) as run:
+        return what(run)
+
+
+@pytest.fixture
+def place(tmp_path):
+    return tmp_path / "run"
+
+
+@pytest.mark.parametrize("plan", [PLAN, TWICE, Plan((1,), 1)])
+@pytest.mark.parametrize("space", [SPACE, SOUND])
+def test_a_finished_search_is_ranked_as_it_was_handed_back(place, plan, space):
+    planned(place, plan)
+    outcome = search(place, World(), plan, space=space)
+    assert looked_at(place, history.leaderboard) == outcome.leaderboard
+
+
+def test_a_search_that_its_clock_cut_is_ranked_as_it_was_handed_back(place):
+    plan = Plan((9, 9), 9, seconds=40.0)
+    planned(place, plan)
+    outcome = search(place, World(), plan, space=SOUND)
+    assert any(row.status == "unfinished" for row in outcome.leaderboard)
+    assert looked_at(place, history.leaderboard) == outcome.leaderboard
+
+
+def test_the_whole_result_of_a_finished_run_is_on_record(place):
+    planned(place, PLAN)
+    outcome = search(place, World(), PLAN, space=SOUND)
+    ended(place)
+    found = looked_at(place, history.result)
+    assert not found.interrupted
+    assert found.settings == outcome.winner.settings
+    assert found.ties == outcome.leaderboard.ties
+    assert found.validation.mean == outcome.leaderboard.best.mean
+    assert (found.test.value, found.test.n, found.test.opening) == (350 / 360, 360, 1)
+    assert (found.elapsed_s, found.compile_s) == (133.0, 2.5)
+    assert found.to_dict()["candidates"] == 9
+
+
+@settings(max_examples=40)
+@given(st.integers(1, 130))
+def test_a_run_that_broke_off_anywhere_shows_what_its_rungs_say(at):
+    with somewhere() as place:
+        planned(place, TWICE)
+        with pytest.raises(Crash):
+            search(place, World().breaks(at, Crash), TWICE, space=SPACE)
+            raise Crash
+        found = looked_at(place, history.result)
+        judged = looked_at(place, lambda run: run.generations())
+        assert found.interrupted
+        assert found.test is None
+        assert found.candidates <= sum(map(len, judged.values()))
+        assert (found.settings is None) == (found.candidates == 0)
+        assert found.network_epochs >= found.candidates
+
+
+def test_the_phase_follows_the_run_from_its_plan_to_its_end():
+    phases = []
+    for at in range(1, 200):
+        with somewhere() as place, suppress(Crash):
+            planned(place, TWICE)
+            phases.append(looked_at(place, history.phase))
+            world = World().breaks(at, Crash)
+            try:
+                search(place, world, TWICE, space=SOUND)
+            finally:
+                phases.append(looked_at(place, history.phase))
+            ended(place)
+            phases.append(looked_at(place, history.phase))
+            break
+    assert list(dict.fromkeys(phases)) == [
+        "search, rung 1 of 2, generation 1 of 2",
+        "search, rung 2 of 2, generation 1 of 2",
+        "search, rung 1 of 2, generation 2 of 2",
+        "search, rung 2 of 2, generation 2 of 2",
+        "finals",
+        "refit",
+        "opening the test part",
+        "done",
+    ]
+
+
+def test_a_run_without_a_plan_is_planning(place):
+    Run.create(place, CONFIG).close()
+    assert looked_at(place, history.phase) == "planning"
+    assert len(looked_at(place, history.leaderboard)) == 0
+
+
+def test_a_curve_holds_an_accuracy_for_every_epoch_of_the_search(place):
+    planned(place, PLAN)
+    outcome = search(place, World(), PLAN, space=SOUND)
+    curves = looked_at(place, history.curves)
+    assert {row.id: row.epochs for row in outcome.leaderboard} == {
+        candidate: len(curve) for candidate, curve in curves.items()
+    }
+
+
+def test_the_writer_is_named_while_it_writes_and_only_then(place):
+    Run.create(place, CONFIG).close()
+    assert history.writer(place) is None
+    text = "import sys; from fleetgrad.store import Run; run = Run.open(sys.argv[1]); print(flush=True)"
+    with script(f"{text}; input()", place) as other:
+        other.stdout.readline()
+        assert history.writer(place).startswith(f"process {other.pid} on ")
+        other.stdin.write("\n")
+    assert history.writer(place) is None
+
+
+def test_asking_for_the_writer_leaves_the_lock_free(place):
+    Run.create(place, CONFIG).close()
+    with Run.open(place):
+        assert history.writer(place).startswith(f"process {os.getpid()} on ")
+    assert history.writer(place) is None
+    Run.open(place).close()
+
+
+def test_a_lock_file_that_says_nothing_names_nobody(place):
+    Run.create(place, CONFIG).close()
+    (place / "lock").write_text("nonsense")
+    assert history.writer(place) is None

@@ -1,0 +1,190 @@
+import json
+import math
+import re
+
+import numpy as np
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from fleetgrad import plan as plans
+from fleetgrad import rungs
+from fleetgrad.errors import BudgetError
+from fleetgrad.plan import FINALISTS, REPLICATES, Budget, Plan
+
+costs = st.lists(st.floats(1e-3, 10), min_size=1, max_size=8)
+
+
+@st.composite
+def circumstances(draw):
+    """What a plan in time depends on, besides the time."""
+    return {
+        "epoch_seconds": draw(costs),
+        "steps": draw(st.integers(1, 2000)),
+        "lanes": draw(st.integers(1, 16)),
+        "spent": draw(st.floats(0, 10)),
+        "adaptive": draw(st.booleans()),
+    }
+
+
+def planned(seconds, around):
+    return plans.timed(Budget(seconds=seconds), **around)
+
+
+def expected_seconds(plan, around):
+    """By the same figures, from the definitions: search, repeats, refit, what is spent, the end."""
+    costs, lanes = around["epoch_seconds"], around["lanes"]
+    typical, dearest = sum(costs) / len(costs), max(costs)
+    search = 0.0
+    for size in plan.generations:
+        schedule = rungs.successive_halving(size, plan.epochs, finalists=FINALISTS)
+        search += schedule.cost(size) * typical / lanes
+    repeat = plan.finalists * (typical + dearest) / 2 / lanes
+    refit = 1.2 * dearest
+    ending = plan.epochs * (plan.replicates * repeat + refit)
+    return around["spent"] + search + ending + plans.END_SECONDS
+
+
+@pytest.mark.parametrize(
+    ("written", "seconds"),
+    [
+        ("90s", 90),
+        ("10m", 600),
+        ("2h", 7200),
+        ("1d", 86400),
+        ("45", 45),
+        (" 1.5 m ", 90),
+        (30, 30),
+        (0.25, 0.25),
+        (1e-5, 1e-5),
+        (np.int64(7), 7),
+    ],
+)
+def test_a_time_is_read_as_it_is_written(written, seconds):
+    assert Budget.of(written) == Budget(seconds=seconds)
+
+
+def test_a_budget_is_taken_as_it_is():
+    budget = Budget(candidates=32, epochs=9)
+    assert Budget.of(budget) is budget
+
+
+@pytest.mark.parametrize(
+    "written", ["", "ten minutes", "10 weeks", "-5s", "1e3s", "s", None, True, [10], "10m10s", "nan"]
+)
+def test_what_is_no_time_is_refused_with_an_example(written):
+    with pytest.raises(BudgetError, match=r"must be a time such as 90s, 10m or 2h, got .*; use"):
+        Budget.of(written)
+
+
+@pytest.mark.parametrize("written", [0, "0s", "0", 0.0, -1, math.nan, math.inf])
+def test_a_budget_of_nothing_or_forever_is_refused(written):
+    with pytest.raises(BudgetError, match=r"must be above 0 s, got .*; use 60s or 10m\."):
+        Budget.of(written)
+
+
+@pytest.mark.parametrize("value", [0, -3, 1.5, math.nan, True, "9", 9.0])
+@pytest.mark.parametrize("name", ["candidates", "epochs"])
+def test_a_count_must_be_a_whole_number_of_at_least_one(name, value):
+    with pytest.raises(BudgetError, match=f"`{name}` must be a whole number of at least 1, got"):
+        Budget(**{"candidates": 3, "epochs": 3, name: value})
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        {},
+        {"candidates": 3},
+        {"epochs": 3},
+        {"seconds": 10.0, "candidates": 3},
+        {"seconds": 10.0, "candidates": 3, "epochs": 3},
+    ],
+)
+def test_a_budget_is_a_time_or_two_counts_and_nothing_between(parts):
+    with pytest.raises(BudgetError, match="a time, or candidates and epochs together"):
+        Budget(**parts)
+
+
+def test_counts_of_numpy_are_counts():
+    assert Budget(candidates=np.int64(3), epochs=np.int32(2)).candidates == 3
+
+
+@given(candidates=st.integers(1, 500), epochs=st.integers(1, 100), adaptive=st.booleans())
+def test_a_budget_in_counts_is_spent_on_just_these(candidates, epochs, adaptive):
+    plan = plans.counted(Budget(candidates=candidates, epochs=epochs), adaptive=adaptive)
+    assert (plan.candidates, plan.epochs, plan.seconds) == (candidates, epochs, None)
+    assert plan.replicates >= 5
+    assert plan.finalists >= 3
+    assert max(plan.generations) - min(plan.generations) <= 1
+    assert len(plan.generations) == 1 or adaptive
+
+
+def test_only_samplers_that_learn_are_asked_in_generations():
+    budget = Budget(candidates=36, epochs=9)
+    assert plans.counted(budget, adaptive=True).generations == (9, 9, 9, 9)
+    assert plans.counted(budget, adaptive=False).generations == (36,)
+
+
+@given(around=circumstances(), seconds=st.floats(1, 1e5))
+def test_a_plan_takes_no_longer_than_its_time_by_what_was_measured(around, seconds):
+    try:
+        plan = planned(seconds, around)
+    except BudgetError:
+        assume(False)
+    assert expected_seconds(plan, around) <= seconds * (1 + 1e-9)
+    assert plan.replicates >= REPLICATES
+    assert plan.candidates >= plans.FEWEST_CANDIDATES
+    assert plan.seconds == seconds
+
+
+@given(around=circumstances(), seconds=st.floats(0.01, 1e5))
+def test_a_budget_that_is_too_small_names_one_that_would_do(around, seconds):
+    try:
+        planned(seconds, around)
+    except BudgetError as error:
+        named = re.search(r"use at least (\d+)s here\.", str(error))
+        assert named, error
+        assert int(named[1]) > seconds
+        planned(float(named[1]), around)
+
+
+@given(around=circumstances(), seconds=st.floats(1, 1e4), more=st.floats(1, 10))
+def test_more_time_never_means_fewer_candidates_or_less_training(around, seconds, more):
+    try:
+        less = planned(seconds, around)
+    except BudgetError:
+        assume(False)
+    longer = planned(seconds * more, around)
+    assert longer.candidates >= less.candidates
+    if longer.candidates == less.candidates:
+        assert longer.epochs >= less.epochs
+    if longer.candidates == less.candidates and longer.epochs == less.epochs:
+        assert longer.replicates >= less.replicates
+
+
+@given(around=circumstances())
+def test_training_ends_where_more_of_it_would_teach_little(around):
+    plan = planned(1e9, around)
+    assert plan.epochs <= plans.MOST_EPOCHS
+    assert plan.epochs * around["steps"] <= max(plans.MOST_STEPS, 10 * around["steps"])
+    assert plan.candidates == plans.MOST_CANDIDATES
+    assert plan.replicates == plans.MOST_REPLICATES
+
+
+def test_two_minutes_of_mnist_on_two_cores_are_a_search_worth_its_name():
+    around = {"epoch_seconds": [0.35, 0.6, 1.4], "steps": 390, "lanes": 2, "spent": 6.0}
+    plan = planned(120.0, around | {"adaptive": False})
+    assert plan.candidates >= 9
+    assert plan.epochs >= 4
+
+
+@given(around=circumstances())
+def test_a_plan_survives_the_record(around):
+    plan = planned(1e6, around)
+    assert Plan.from_dict(json.loads(json.dumps(plan.to_dict()))) == plan
+
+
+def test_each_generation_has_a_schedule_for_its_size():
+    plan = Plan((9, 27), 9)
+    assert plan.rungs(0) == rungs.successive_halving(9, 9, finalists=3)
+    assert plan.rungs(1) == rungs.successive_halving(27, 9, finalists=3)

@@ -1,0 +1,77 @@
+import json
+import math
+from pathlib import Path
+
+from fleetgrad.finals import Interval
+from fleetgrad.leaderboard import Leaderboard, Row
+from fleetgrad import result as results
+from fleetgrad.result import Result, Validation
+from fleetgrad.settings import Settings
+
+CONTRACT = {  # what DESIGN.md promises to benchmarks and other programs
+    *("run", "dataset", "budget_s", "elapsed_s", "candidates", "network_epochs", "compile_s"),
+    *("settings", "validation", "test", "ties", "diverged", "model"),
+}
+FIRST, SECOND, LOST = (Settings(learning_rate=rate) for rate in (0.1, 0.2, 3.0))
+
+
+def result(**changes):
+    rows = [
+        Row(0, LOST, "diverged", 0, math.nan, diverged_step=9),
+        Row(1, SECOND, "finalist", 9, 0.91, 9, 0.9, Interval(0.88, 0.92), 5, tied=True),
+        Row(2, FIRST, "finalist", 9, 0.9, 8, 0.95, Interval(0.94, 0.96), 5),
+    ]
+    values = {
+        "run": Path("runs", "digits-1"),
+        "dataset": {"name": "digits", "rows": 1438},
+        "budget_s": 60.0,
+        "elapsed_s": 41.23456,
+        "candidates": 3,
+        "network_epochs": 100.00000001,
+        "compile_s": 2.0,
+        "leaderboard": Leaderboard(rows),
+        "settings": FIRST,
+        "validation": Validation("accuracy", 0.95, Interval(0.94, 0.96), 5),
+        "test": results.Test("accuracy", 0.97, Interval(0.95, 0.98), 360, 1),
+        "ties": (1,),
+        "model": None,
+        "model_path": Path("runs", "digits-1", "model"),
+    }
+    return Result(**(values | changes))
+
+
+def strict(values):
+    """Through JSON as any program reads it: no NaN, no infinity."""
+    return json.loads(json.dumps(values, allow_nan=False))
+
+
+def test_the_object_has_the_keys_of_the_contract_and_is_strict_json():
+    found = strict(result().to_dict())
+    assert set(found) >= CONTRACT
+    assert set(found["validation"]) == {"metric", "mean", "interval", "replicates"}
+    assert set(found["test"]) >= {"metric", "value", "interval", "n"}
+    assert found["test"]["interval"] == [0.95, 0.98]
+    assert found["settings"] == strict(FIRST.to_dict())
+    assert found["ties"] == [1]
+    assert found["model"] == str(Path("runs", "digits-1", "model"))
+
+
+def test_the_winner_is_who_has_the_settings_even_where_another_leads():
+    assert result().to_dict()["winner"] == 2
+    assert result(settings=SECOND).to_dict()["winner"] == 1
+
+
+def test_those_that_diverged_are_counted():
+    assert result().diverged == result().to_dict()["diverged"] == 1
+
+
+def test_what_an_interrupted_run_does_not_know_is_none():
+    unknown = dict.fromkeys(["settings", "validation", "test", "model_path"])
+    found = strict(result(**unknown, interrupted=True, leaderboard=Leaderboard([])).to_dict())
+    assert found["interrupted"]
+    for name in ("winner", "settings", "validation", "test", "model"):
+        assert found[name] is None
+
+
+def test_a_validation_of_one_replicate_has_no_interval():
+    assert Validation("accuracy", 0.9, None, 1).to_dict()["interval"] is None
