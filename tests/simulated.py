@@ -7,6 +7,7 @@ the last, so a crash or an interrupt can be tried everywhere.
 
 import heapq
 import math
+from itertools import pairwise
 
 import numpy as np
 
@@ -165,7 +166,7 @@ class Simulated:
         value = np.float32(self.memory[member])
         return tuple(
             {"weight": np.full(size, value), "bias": np.zeros(size[1], np.float32)}
-            for size in zip(sizes, sizes[1:], strict=False)
+            for size in pairwise(sizes)
         )
 
     def state(self):

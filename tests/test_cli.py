@@ -1,6 +1,7 @@
 import json
 import os
 import pty
+import re
 import resource
 import signal
 import subprocess
@@ -34,6 +35,16 @@ def spoken(capsys, *arguments):
     status = cli.main([*map(str, arguments)])
     printed = capsys.readouterr()
     return status, printed.out, printed.err
+
+
+def read_until(stream, words):
+    """What a stream holds up to the line with these words."""
+    text = ""
+    for line in stream:
+        text += line
+        if words in line:
+            break
+    return text
 
 
 class Terminal:
@@ -80,7 +91,7 @@ def finished(folder):
         check=True,
     )
     terminal.close()
-    return json.loads(found.stdout), terminal.text, place
+    return json.loads(found.stdout), re.sub(r"\x1b\[[0-9;?]*\w", "", terminal.text), place
 
 
 @pytest.fixture(scope="module")
@@ -94,12 +105,8 @@ def unfinished(folder):
         stderr=subprocess.PIPE,
         text=True,
     )
-    said = ""
-    for line in process.stderr:  # until somebody has learned something
-        said += line
-        if "best" in line:
-            process.send_signal(signal.SIGTERM)
-            break
+    said = read_until(process.stderr, "best")  # somebody has learned something
+    process.send_signal(signal.SIGTERM)
     answer, rest = process.communicate(timeout=60)
     return process.returncode, json.loads(answer), said + rest, place
 
@@ -240,10 +247,8 @@ def test_ctrl_c_while_resuming_ends_in_order_too(unfinished):
     process = subprocess.Popen(
         command("resume", place, "-v"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
-    for line in process.stderr:
-        if "best" in line:
-            process.send_signal(signal.SIGINT)
-            break
+    read_until(process.stderr, "best")
+    process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "leads so far" in out
@@ -300,12 +305,11 @@ def test_an_interrupt_before_anything_was_learned_says_so(monkeypatch, capsys):
 
 
 def test_a_reader_that_goes_away_gets_no_traceback(finished):
-    writer = subprocess.Popen(
-        command("show", finished[2]), stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
-    writer.stdout.close()
-    assert writer.stderr.read() == b""
-    assert writer.wait() == 1
+    show = command("show", finished[2])
+    with subprocess.Popen(show, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as writer:
+        writer.stdout.close()
+        assert writer.stderr.read() == b""
+    assert writer.returncode == 1
 
 
 WRONG = {
@@ -337,7 +341,7 @@ WRONG = {
     "no model": (["predict", "nowhere", "x.npy"], "nowhere"),
     "no such set": (["data", "fetch", "minst"], "did you mean `mnist`?"),
     "no folder": (["notebook", "--data", "nowhere"], "nowhere"),
-    "no replicate": (["notebook", "--replicates", "0", "--data", "."], "."),
+    "no replicate": (["notebook", "--replicates", "0", "--data", "."], "`replicates`"),
 }
 
 

@@ -1,4 +1,5 @@
 import math
+from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -54,6 +55,6 @@ def test_a_throttle_acts_at_most_once_in_its_time_and_at_once_at_first(steps):
         hand.at += step
         throttle(lambda: acted.append(hand.at))
     assert acted[0] == 1000
-    gaps = [after - before for before, after in zip(acted, acted[1:], strict=False)]
+    gaps = [after - before for before, after in pairwise(acted)]
     assert all(gap >= REPORT_SECONDS for gap in gaps)
     assert hand.at - acted[-1] < REPORT_SECONDS or not steps

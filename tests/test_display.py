@@ -215,6 +215,19 @@ def test_what_is_not_known_is_left_out():
     assert live.sentence(early, None) == "search, rung 2 of 3 · 9 alive · 3.0 s gone"
 
 
+@pytest.mark.parametrize(
+    ("phase", "rung", "rungs", "words_"),
+    [
+        ("finals", 1, 0, "finals"),
+        ("finals", 3, 0, "finals, block 3"),
+        ("refit", 1, 1, "refit"),
+        ("bench", 2, 6, "bench, 2 of 6"),
+    ],
+)
+def test_a_place_is_said_as_exactly_as_it_is_known(phase, rung, rungs, words_):
+    assert live.place(HERE._replace(phase=phase, rung=rung, rungs=rungs)) == words_
+
+
 def test_nothing_is_shown_without_a_terminal(capsys):
     with live.watching("tune") as report:
         report(HERE)

@@ -3,8 +3,8 @@
 import jax
 import numpy as np
 import pytest
-from digits_fleet import DRAWS, digits
 
+from digits_fleet import DRAWS, digits
 from fleetgrad import feeds
 from fleetgrad.feeds import Feeds
 

@@ -3,13 +3,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+import digits_fleet
 from fleetgrad.data import load
 from fleetgrad.errors import SettingsError
 from fleetgrad.fleet import Fleet
 from fleetgrad.settings import Settings
 from fleetgrad.trainees import Member
-
-import digits_fleet
 
 SMALL = Settings(hidden=(8,), batch_size=100, epochs=2)
 OTHER = Settings(hidden=(), batch_size=100, epochs=2)

@@ -6,8 +6,8 @@ import time
 import jax
 import numpy as np
 import pytest
-from digits_fleet import DRAWS, VALIDATION, digits, machine
 
+from digits_fleet import DRAWS, VALIDATION, digits, machine
 from fleetgrad import training
 from fleetgrad.feeds import Feeds
 from fleetgrad.machine import GUESSED_FLOPS, Machine, cores
@@ -124,7 +124,7 @@ def test_a_machine_of_width_one_takes_members_as_they_are(lane):
 def test_a_step_is_guessed_until_it_has_been_measured():
     lanes = machine()
     assert lanes.step_seconds(SHAPE) == SHAPE.step_flops / GUESSED_FLOPS
-    lanes.note(SHAPE, 0.5)
+    lanes.note(SHAPE, seconds=2.0, steps=4)
     assert lanes.step_seconds(SHAPE) == 0.5
-    lanes.note(SHAPE, 0.1)
-    assert 0.1 < lanes.step_seconds(SHAPE) < 0.5
+    lanes.note(SHAPE, seconds=1.0, steps=8)
+    assert lanes.step_seconds(SHAPE) == 0.25

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from digits_fleet import digits, views
 from hypothesis import given
 from hypothesis import strategies as st
 
+from digits_fleet import digits, views
 from fleetgrad import keys, network
 from fleetgrad.material import SeededDraws
 from fleetgrad.settings import Settings

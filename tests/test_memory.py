@@ -2,8 +2,8 @@
 
 import jax
 import pytest
-from digits_fleet import DRAWS
 
+from digits_fleet import DRAWS
 from fleetgrad import memory, training
 from fleetgrad.errors import BudgetError
 from fleetgrad.settings import OPTIMIZERS, Settings

@@ -88,12 +88,11 @@ def test_predicting_a_file_starts_without_jax(tmp_path):
     made().save(tmp_path / "model")
     np.save(tmp_path / "x.npy", ROWS)
     script = (
-        "import sys; from fleetgrad.model import Model; model = Model.load('model'); "
-        "print(*model.predict_file('x.npy')); print('jax' in sys.modules)"
+        "import sys; from fleetgrad.model import Model; model = Model.load(sys.argv[1]); "
+        "print(*model.predict_file(sys.argv[2])); print('jax' in sys.modules)"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True
-    )
+    command = [sys.executable, "-c", script, tmp_path / "model", tmp_path / "x.npy"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout.splitlines() == [" ".join(map(str, made().predict(ROWS))), "False"]
 
 
@@ -281,13 +280,9 @@ def test_a_save_killed_at_any_step_leaves_the_old_model_or_the_new(tmp_path):
     """Each save is killed one step later than the last, over whatever the last one left."""
     for seed in (1, 2):
         made(seed=seed, information={"seed": seed}).save(tmp_path / str(seed))
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", KILLED, "1", "2", "place"],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    paths = [tmp_path / name for name in ("1", "2", "place")]
+    command = [sys.executable, "-W", "ignore", "-c", KILLED, *paths]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
     ends = done.stdout.splitlines()
     assert len(ends) > 10
     assert set(ends[:-1]) == {"9 old", "9 new"}

@@ -1,5 +1,7 @@
 """The dense network: its activations, its first weights, its noise."""
 
+from itertools import pairwise
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -144,7 +146,7 @@ def test_units_stay_with_the_probability_asked_for(rate):
 
 def test_a_higher_rate_drops_the_same_units_and_more():
     masks = [MASK(KEY, np.float32(rate), SHAPE) for rate in (0.2, 0.5, 0.7)]
-    assert all((more <= less).all() for less, more in zip(masks[:-1], masks[1:], strict=True))
+    assert all((more <= less).all() for less, more in pairwise(masks))
 
 
 def test_what_stays_is_scaled_so_that_the_mean_stays():

@@ -1,4 +1,4 @@
-"""The laws of the fleet: serial truth, no matter how packed; survivors; divergence; compilations."""
+"""The laws of the fleet: serial truth however packed; survivors; divergence; compilations."""
 
 import dataclasses
 import os
@@ -12,23 +12,22 @@ from pathlib import Path
 import jax
 import numpy as np
 import pytest
-import reference
-from digits_fleet import DRAWS, MIXED, curves, digits, machine, members, populate
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from strategies_settings import rates, trainable
 
+import reference
+from digits_fleet import DRAWS, MIXED, curves, digits, machine, members, populate
 from fleetgrad import population as module
 from fleetgrad.errors import BudgetError, RunError, SettingsError
 from fleetgrad.material import SeededDraws
 from fleetgrad.population import Population
 from fleetgrad.settings import ACTIVATIONS, INITIALIZERS, LOSSES, OPTIMIZERS, SCHEDULES, Settings
 from fleetgrad.trainees import Member
+from strategies_settings import rates, trainable
 
 EPOCHS = 4
 ONE, COHORT = Member(0, 0), MIXED[:3]
 WILD = dataclasses.replace(MIXED[0], learning_rate=1e30)
-HIDDEN = ((), (8,), (6, 5))
 SHAPES = 3  # programs that `MIXED` needs
 
 # Fleet against fleet: two roads to the same float32 sums.
@@ -44,7 +43,7 @@ def zoo(number: int) -> Settings:
     optimizer, loss = OPTIMIZERS[number % 7], LOSSES[(number + number // 7) % 4]
     calm = optimizer in {"adam", "adamw", "rmsprop"}
     return Settings(
-        hidden=HIDDEN[(number + 1) % 3],
+        hidden={0: (6, 5), 6: ()}.get(number, (8,)),  # noise takes long to compile
         activation=ACTIVATIONS[number % 8],
         bias=number % 5 != 0,
         init=INITIALIZERS[number % 5],
@@ -123,10 +122,16 @@ def check_against_reference(population, until):
 
 
 def test_the_table_of_settings_names_everything():
-    for name, known in (
-        ("hidden", HIDDEN), ("activation", ACTIVATIONS), ("init", INITIALIZERS), ("loss", LOSSES),
-        ("optimizer", OPTIMIZERS), ("schedule", SCHEDULES), ("bias", (True, False)),
-    ):  # fmt: skip
+    table = {
+        "hidden": ((), (8,), (6, 5)),
+        "activation": ACTIVATIONS,
+        "init": INITIALIZERS,
+        "loss": LOSSES,
+        "optimizer": OPTIMIZERS,
+        "schedule": SCHEDULES,
+        "bias": (True, False),
+    }
+    for name, known in table.items():
         assert {getattr(one, name) for one in ZOO} == set(known)
     noises = {(one.dropout > 0, one.input_dropout > 0, one.input_noise > 0) for one in ZOO}
     assert len(noises) == 8
@@ -144,7 +149,7 @@ def test_every_replicate_of_a_cohort_is_trained_as_by_hand(lanes):
     check_against_reference(population, EPOCHS)
 
 
-@settings(max_examples=3)
+@settings(max_examples=2)
 @given(trainable(), st.integers(0, 1))
 def test_whatever_the_settings_training_is_the_references(one, replicate):
     population = Population(digits(), {Member(7, replicate): one}, DRAWS, machine())

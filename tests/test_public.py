@@ -57,7 +57,7 @@ def test_dir_shows_the_public_names_and_the_version():
 
 def test_a_star_brings_them_all():
     space = {}
-    exec("from fleetgrad import *", space)  # noqa: S102 - the only way to say it in a function
+    exec("from fleetgrad import *", space)
     assert set(space) - {"__builtins__"} == set(fleetgrad.__all__)
 
 
@@ -65,7 +65,7 @@ def test_a_name_that_is_not_there_is_an_attribute_error_that_names_it():
     with pytest.raises(AttributeError, match="`fleetgrad` has no attribute `tunes`"):
         fleetgrad.tunes  # noqa: B018
     with pytest.raises(ImportError, match="tunes"):
-        exec("from fleetgrad import tunes")  # noqa: S102
+        exec("from fleetgrad import tunes")
 
 
 def test_errors_can_be_caught_by_one_public_name():

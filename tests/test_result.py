@@ -2,9 +2,9 @@ import json
 import math
 from pathlib import Path
 
+from fleetgrad import result as results
 from fleetgrad.finals import Interval
 from fleetgrad.leaderboard import Leaderboard, Row
-from fleetgrad import result as results
 from fleetgrad.result import Result, Validation
 from fleetgrad.settings import Settings
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from fleetgrad import rungs
 from fleetgrad.errors import BudgetError, RunError, TrainingError
-from fleetgrad.pace import GRACE
-from fleetgrad.plan import Plan
+from fleetgrad.pace import GRACE, MOST_HELD, REFIT
+from fleetgrad.plan import MOST_REPLICATES, Plan
 from fleetgrad.space import Choice, Float, Int, Space
 from fleetgrad.store import Run
 from simulated import (
@@ -227,7 +227,7 @@ def test_a_single_candidate_wins(place):
 def test_samplers_are_told_how_each_candidate_ended(place):
     sampler = Listed(rates(BEST_RATE, 2.0, 0.1, 1e-3))
     outcome = search(place, World(), TWICE, sampler)
-    (first, scores), = sampler.told  # the second generation found nothing more
+    ((first, scores),) = sampler.told  # the second generation found nothing more
     assert first == (0, 1, 2, 3)
     for candidate, score in zip(first, scores, strict=True):
         np.testing.assert_equal(score, outcome.leaderboard[candidate].score)
@@ -349,9 +349,9 @@ def test_a_finished_run_is_walked_through_without_training(place):
 
 
 def test_a_run_goes_on_where_fewer_networks_train_at_once(place):
-    plan = Plan((6,), 3, replicates=8, seconds=1000.0)
+    plan = Plan((6,), 3, seconds=1000.0)
     whole = search(place, World(lanes=4), plan)
-    assert whole.scores.shape == (3, 8)
+    assert whole.scores.shape == (3, MOST_REPLICATES)
     here = place.with_name("here")
     with pytest.raises(Crash):
         search(here, World(lanes=4).breaks(65, Crash), plan)
@@ -360,7 +360,7 @@ def test_a_run_goes_on_where_fewer_networks_train_at_once(place):
 
 
 def test_a_second_study_on_the_same_record_is_refused(place):
-    one, run = study(place, World(), SMALL)
+    _, run = study(place, World(), SMALL)
     with run, pytest.raises(RunError, match=f"process {os.getpid()}"):
         study(place, World(), SMALL)
 
@@ -375,21 +375,20 @@ def test_other_candidates_than_those_on_record_are_refused(place):
 # Budgets in time
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(
-    seconds=st.floats(5, 400),
-    candidates=st.integers(1, 30),
-    epochs=st.integers(1, 30),
+    seconds=st.floats(5, 200),
+    candidates=st.integers(1, 20),
+    epochs=st.integers(1, 20),
     lanes=st.integers(1, 16),
-    dear=st.floats(0.05, 5),
-    generations=st.integers(1, 3),
-    slowdown=st.floats(0.5, 2),
+    dear=st.floats(0.1, 5),
+    generations=st.integers(1, 2),
 )
 def test_a_time_budget_is_exceeded_by_no_more_than_a_stretch(
-    seconds, candidates, epochs, lanes, dear, generations, slowdown
+    seconds, candidates, epochs, lanes, dear, generations
 ):
-    plan = Plan((candidates,) * generations, epochs, replicates=20, seconds=seconds)
-    world = World(lanes, lambda settings: dear if settings.learning_rate > 0.01 else 0.05)
+    plan = Plan((candidates,) * generations, epochs, seconds=seconds)
+    world = World(lanes, lambda settings: dear if settings.learning_rate > 0.01 else 0.1)
     with somewhere() as place:
         one, run = study(place, world, plan, space=SOUND)
         with run:
@@ -400,28 +399,37 @@ def test_a_time_budget_is_exceeded_by_no_more_than_a_stretch(
     assert world.now - 100 <= seconds * (1 + GRACE) + world.longest_stretch
 
 
-def test_a_generous_budget_changes_nothing(place):
+def test_a_generous_budget_brings_more_repeats_and_changes_nothing_else(place):
     plain = search(place, World(), Plan((9,), 3))
     timed = search(place.with_name("timed"), World(), Plan((9,), 3, seconds=1e6))
-    assert told(timed) == told(plain)
+    assert timed.scores.shape == (3, MOST_REPLICATES)
+    assert np.array_equal(timed.scores[:, :5], plain.scores)
+    for row in plain.leaderboard:
+        other = timed.leaderboard[row.id]
+        assert (other.status, other.epochs, other.best_epoch) == (
+            (row.status, row.epochs, row.best_epoch)
+        )
+        np.testing.assert_equal(other.score, row.score)
 
 
-def test_time_is_kept_back_for_five_repeats_and_the_refit(place):
-    world = World(lanes=2, noise=0)
-    plan = Plan((30,), 9, replicates=5, seconds=100.0)
+@pytest.mark.parametrize("lanes", [1, 2, 3, 4, 8, 16])
+def test_time_is_kept_back_for_five_repeats_and_the_refit(place, lanes):
+    world = World(lanes, noise=0)
+    ending = math.ceil(15 / lanes) * 9 + REFIT * 9
+    plan = Plan((200,), 9, seconds=ending / (0.9 * MOST_HELD))
     outcome = search(place, world, plan, space=SOUND)
     assert segments(place, "search")[-1]["cut"], "the search alone would have taken it all"
-    assert outcome.scores.shape == (3, 5)
+    assert outcome.scores.shape[1] >= 5
     (refit,) = segments(place, "refit")
     assert refit["epochs"] == 9
-    assert world.now - 100 <= 100
+    assert world.now - 100 <= plan.seconds
 
 
 def test_more_replicates_are_made_while_there_is_time(place):
-    plan = Plan((3,), 4, replicates=20, seconds=120.0)
+    plan = Plan((3,), 4, seconds=120.0)
     world = World(lanes=2)
     outcome = search(place, world, plan, space=SOUND)
-    assert 5 < outcome.scores.shape[1] < 20
+    assert 5 < outcome.scores.shape[1] < MOST_REPLICATES
     assert segments(place, "finals")[-1]["stopped"]
     assert world.now - 100 <= 120
 
@@ -437,7 +445,7 @@ def test_a_cut_search_begins_no_other_generation(place):
 
 def test_where_time_is_up_before_the_finals_the_search_decides(place):
     world = World(lanes=1)
-    plan = Plan((4,), 5, replicates=5, seconds=130.0)
+    plan = Plan((4,), 5, seconds=130.0)
 
     def slower(settings):  # the machine turns out to be busy: what was kept back is not enough
         return 1.0 if world.now < 115 else 20.0

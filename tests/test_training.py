@@ -6,15 +6,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-import reference
-from digits_fleet import DRAWS, MIXED, digits
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies_settings import rates, trainable
 
+import reference
+from digits_fleet import DRAWS, MIXED, digits
 from fleetgrad import training
 from fleetgrad.feeds import Feeds
 from fleetgrad.settings import ACTIVATIONS, LOSSES, OPTIMIZERS, Settings
+from strategies_settings import rates, trainable
 
 MATERIAL = digits()
 ROWS = training.Rows(jnp.asarray(MATERIAL.x), jnp.asarray(MATERIAL.y))

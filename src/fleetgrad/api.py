@@ -17,7 +17,14 @@ from fleetgrad import plan as plans
 from fleetgrad import samplers
 from fleetgrad.clock import Clock, Progress
 from fleetgrad.data import NAMES, Dataset, load
-from fleetgrad.errors import FleetgradError, RunError, SettingsError, UsageError, suggestion
+from fleetgrad.errors import (
+    BudgetError,
+    FleetgradError,
+    RunError,
+    SettingsError,
+    UsageError,
+    suggestion,
+)
 from fleetgrad.finals import wilson
 from fleetgrad.fleet import Fleet
 from fleetgrad.leaderboard import Leaderboard
@@ -228,6 +235,11 @@ def _planned(run: Run, fleet: Fleet, space: Space, clock: Clock) -> Plan:
     if budget.seconds is None:
         plan = plans.counted(budget, adaptive=adaptive)
     else:
+        if clock.left < plans.END_SECONDS:
+            raise BudgetError(
+                f"the budget must leave time to train, got {budget.seconds:g} s, of which "
+                f"{clock.elapsed:.1f} s went into loading the data; use 60s."
+            )
         seed = int(run.config["seed"])
         asked = samplers.make("random", space, seed=seed, epochs=1).ask(TYPICAL)
         typical = list(asked.settings)

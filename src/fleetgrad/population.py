@@ -2,8 +2,8 @@
 
 A member is one network: a candidate's settings at one replicate. Members whose settings need the
 same program (`training.Shape`) form a cohort and share one compilation, whatever their rates and
-however many they are. Work is a queue of short stretches of steps, who is least far first; each lane
-(a core, or a card) takes the next stretch as soon as it is free, so mixed shapes pack without
+however many they are. Work is a queue of short stretches of steps, who is least far first; each
+lane (a core, or a card) takes the next stretch as soon as it is free, so mixed shapes pack without
 holes and a clock can stop the fleet between two stretches. On a CPU a lane runs one member at a
 time, whose weights then stay in that core's cache; on a card it runs many at once.
 

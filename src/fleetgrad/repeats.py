@@ -53,7 +53,7 @@ class Repeats:
         return np.array(columns).reshape(-1, len(finalists)).T
 
     def _train(self, block: int, finalists: Candidates, first: int) -> dict[str, Any]:
-        last = min(first + self._size(), 1 + self._most)
+        last = min(first + self._size(first), 1 + self._most)
         population = self._trainer.populate(
             {
                 Member(candidate, replicate): settings
@@ -83,8 +83,14 @@ class Repeats:
         """Replicates as planned; where a clock has time left over, more."""
         return self._plan.replicates if self._plan.seconds is None else MOST_REPLICATES
 
-    def _size(self) -> int:
-        """Replicates a block: all at once, or few where a clock may end it."""
+    def _size(self, first: int) -> int:
+        """Replicates of the block that begins with this one.
+
+        All at once, or few where a clock may end it; then a block ends with the fewest that are
+        wanted, for which time is held back.
+        """
         if self._plan.seconds is None:
             return self._plan.replicates
-        return min(self._trainer.lanes, REPLICATES)
+        wanted = 1 + REPLICATES - first
+        size = min(self._trainer.lanes, REPLICATES)
+        return min(size, wanted) if wanted > 0 else size

@@ -152,7 +152,7 @@ def _number(name: str, value: Any, low: float, high: float, *, open_low: bool) -
     interval = f"{'(' if open_low else '['}{low:g}, {high:g})"
     try:
         number = math.nan if isinstance(value, bool | str) else float(value)
-    except (TypeError, ValueError):
+    except (OverflowError, TypeError, ValueError):
         number = math.nan
     above = number > low if open_low else number >= low
     if not (above and number < high):

@@ -231,8 +231,8 @@ def _steps(
         # and work them out for every weight.
         return state, learning_rate(state)
 
-    ended, _ = lax.fori_loop(first, last, step, (state, learning_rate(state)))
-    return ended
+    ended: tuple[State, Array] = lax.fori_loop(first, last, step, (state, learning_rate(state)))
+    return ended[0]
 
 
 def _take(rows: Rows, chosen: Array, feed: Feed) -> tuple[Array, Array]:

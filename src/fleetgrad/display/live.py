@@ -105,11 +105,12 @@ def place(progress: Progress) -> str:
     >>> place(Progress("search", 2, 3, 9, 0.9, 40.0, 3.0, None))
     'search, rung 2 of 3'
     """
-    if progress.phase == "search":
-        return f"search, rung {progress.rung} of {progress.rungs}"
-    if progress.phase == "finals" and progress.rung > 1:
-        return f"finals, block {progress.rung}"
-    return progress.phase
+    phase, rung, rungs = progress[:3]
+    if phase == "search":
+        return f"search, rung {rung} of {rungs}"
+    if rungs > 1:
+        return f"{phase}, {rung} of {rungs}"
+    return f"finals, block {rung}" if phase == "finals" and rung > 1 else phase
 
 
 class _Lines:
@@ -155,7 +156,7 @@ class _View:
 
 def _line(spinner: Spinner, title: str, parts: list[str]) -> RenderableType:
     text = Text(no_wrap=True, overflow="ellipsis").append(title, "bold")
-    for number, part in enumerate(parts):
+    for number, part in enumerate(part for part in parts if part != title):
         text.append(" · ", "dim").append(part, "cyan" if number == 0 else "")
     grid = Table.grid(padding=(0, 1))
     grid.add_row(spinner, text)
