@@ -172,16 +172,30 @@ def kill_when(process, place, done, pause):
     return process.wait(30)
 
 
+def killed(place, moments):
+    """A run begun, and gone on with, and killed each time so long after so many segments."""
+    for number, (done, pause) in enumerate(moments):
+        with script(RUN, place, "resume" if number else "tune") as process:
+            end = kill_when(process, place, done, pause)
+            assert number or end == -signal.SIGKILL
+
+
 def test_a_run_killed_at_random_moments_ends_like_one_that_was_not(whole, tmp_path, machine):
-    draw = np.random.default_rng(0)
-    place, ends = tmp_path / "run", []
-    for verb, done in [("tune", 1), ("resume", 2), ("resume", 3)]:
-        pause = draw.uniform(0, 0.3)
-        with script(RUN, place, verb) as process:
-            ends.append(kill_when(process, place, done, pause))
-    assert ends[0] == -signal.SIGKILL
     result, _ = whole
-    assert same(fg.resume(place), result)
+    pauses = np.random.default_rng(0).uniform(0, 0.3, 3)
+    killed(tmp_path / "run", zip((1, 2, 3), pauses, strict=True))
+    assert same(fg.resume(tmp_path / "run"), result)
+
+
+@pytest.mark.reliability
+def test_runs_killed_at_ten_random_moments_end_like_one_that_was_not(whole, tmp_path, machine):
+    result, _ = whole
+    draw = np.random.default_rng(0)
+    for number in range(10):
+        place = tmp_path / f"run-{number}"
+        done = sorted(draw.integers(1, len(segments(result.run)), 3))
+        killed(place, zip(done, draw.uniform(0, 0.5, 3), strict=True))
+        assert same(fg.resume(place), result)
 
 
 # The rest on simulated curves

@@ -40,6 +40,7 @@ from fleetgrad.trainees import Member
 FORMAT = 1
 METRIC = "accuracy"
 SAMPLER = "sobol"
+FEWEST_SECONDS = 5
 TYPICAL = 32  # candidates whose cost stands for all when a time is planned
 
 Source = Dataset | str | PathLike[str]
@@ -80,6 +81,7 @@ def tune(  # noqa: PLR0913 - all that makes a run, each with a default but the d
     """
     clock = Clock(None)
     limit = Budget.of(budget)
+    _check_long_enough(limit)
     _check_seed(seed)
     if sampler not in samplers.NAMES:
         raise UsageError(f"`{sampler}` is no sampler; {suggestion(sampler, samplers.NAMES)}")
@@ -339,6 +341,15 @@ def _directory(out: str | PathLike[str] | None, name: str) -> Path:
     while Path("runs", f"{safe}-{number}").exists():
         number += 1
     return Path("runs", f"{safe}-{number}")
+
+
+def _check_long_enough(budget: Budget) -> None:
+    """Refuse at once what could not even compile; the plan refuses what it then measures."""
+    if budget.seconds is not None and budget.seconds < FEWEST_SECONDS:
+        raise BudgetError(
+            f"a budget in time must be at least {FEWEST_SECONDS} s, for the programs must be "
+            f"compiled in it, got {budget.seconds:g} s; use 60s, or candidates and epochs."
+        )
 
 
 def _check_seed(seed: object) -> None:

@@ -12,7 +12,7 @@ from fleetgrad.trainees import Trainees
 END_SECONDS = 1.0  # kept back for saving the model and opening the test part
 SLACK = 1.05  # on the repeats: the search may end a stretch late, and costs are estimates
 REFIT = 1.25  # of a full training: a fifth more rows, on one lane
-MOST_HELD = 0.75  # of the budget: where estimates leave the search nothing, repeats get fewer
+MOST_HELD = 0.75  # of the time left when the search begins: where estimates leave the search nothing, repeats get fewer
 GRACE = 0.05  # of the budget: a refit cut short is worth little, so it may run over by this
 
 
@@ -44,6 +44,7 @@ class Pace:
         self, plan: Plan, clock: Clock, lanes: int, report: Callable[[Progress], None]
     ) -> None:
         self._plan, self._clock, self._lanes, self._report = plan, clock, lanes, report
+        self._most_held = MOST_HELD * clock.left
 
     @property
     def elapsed(self) -> float:
@@ -86,7 +87,7 @@ class Pace:
         fewest = min(REPLICATES, self._plan.replicates)
         waves = math.ceil(self._plan.finalists * fewest / self._lanes)
         held = SLACK * waves * self._expected(population) + end
-        return min(held, MOST_HELD * self._clock.seconds)
+        return min(held, self._most_held)
 
     def _expected(self, population: Trainees) -> float:
         """Seconds a lane will need for a full training of a finalist, whoever that will be.
