@@ -71,8 +71,9 @@ class Pace:
     def affords(self, population: Trainees) -> bool:
         """Whether training all of these from start to end, and the refit, would end in time."""
         costs = [population.epoch_seconds(member) for member in population.members]
-        lane = max(sum(costs) / self._lanes, max(costs))
-        needed = (lane + REFIT * max(costs)) * self._plan.epochs + END_SECONDS
+        dearest = max(costs)
+        busiest = max(sum(costs) / self._lanes, dearest)
+        needed = (busiest + REFIT * dearest) * self._plan.epochs + END_SECONDS
         return self._clock.left >= needed
 
     def _kept_back(self, phase: str, population: Trainees) -> float:
