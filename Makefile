@@ -1,12 +1,12 @@
 # make run                      find a network for scikit-learn's digits, in a minute
 # make test                     lint, types, tests, coverage
 # make test PYTHON=python3.13   the same with another Python, in a virtual environment of its own
-# make test WORKERS=2           tests in two processes
+# make test WORKERS=0           tests in one process, for a debugger
 # make test-reliability         the long tests: killed, full, damaged
 # make bench                    how fast this machine trains
 
 PYTHON ?= python3
-WORKERS ?= 0
+WORKERS ?= 2
 VENV := $(if $(filter python3,$(PYTHON)),.venv,.venv-$(notdir $(PYTHON)))
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet

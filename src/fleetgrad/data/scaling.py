@@ -47,7 +47,7 @@ def _by_largest(x: Features, rows: Int[np.ndarray, " rows"]) -> Scaling:
 
 def _standard(x: Features, rows: Int[np.ndarray, " rows"]) -> Scaling:
     total = sum(chunk.sum(axis=0, dtype=np.float64) for chunk in _chunks(x, rows))
-    mean = (total / len(rows)).astype(np.float32)
+    mean = np.asarray(total / len(rows), np.float32)
     squares = sum(_squares(chunk, mean) for chunk in _chunks(x, rows))
     deviation = np.sqrt(squares / len(rows))
     first = x[rows[0]]
