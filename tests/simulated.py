@@ -141,7 +141,7 @@ class Simulated:
         self.world.longest_stretch = max(self.world.longest_stretch, taken)
         epoch = self.position[member]
         self.position[member] += 1
-        self.memory[member] = self.memory[member] * 1.5 + epoch + member.replicate
+        self.memory[member] = remembering(self.memory[member], epoch, member.replicate)
         self.network_epochs += 1
         return taken
 
@@ -181,6 +181,18 @@ class Simulated:
         for member in self.members:
             position, memory = arrays[f"{member.candidate}.{member.replicate}"]
             self.position[member], self.memory[member] = int(position), float(memory)
+
+
+def remembering(memory, epoch, replicate):
+    return memory * 1.5 + epoch + replicate
+
+
+def memory_after(epochs, replicate=0):
+    """What is in the weights of a network that went through just these epochs."""
+    memory = 0.0
+    for epoch in range(epochs):
+        memory = remembering(memory, epoch, replicate)
+    return np.float32(memory)
 
 
 class Listed:

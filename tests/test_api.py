@@ -141,6 +141,24 @@ def test_a_finished_run_resumed_says_the_same_and_opens_nothing(whole, machine, 
     assert openings(result.run) == [1]
 
 
+@pytest.mark.parametrize(("phase", "rung"), [("search", 2), ("finals", 1), ("refit", 1)])
+def test_a_real_run_interrupted_has_a_model_and_goes_on(
+    whole, machine, tmp_path, digits, phase, rung
+):
+    def interrupt(progress):
+        if (progress.phase, progress.rung) == (phase, rung):
+            raise KeyboardInterrupt
+
+    result = fg.tune("digits", SPACE, FEW, out=tmp_path / "run", report=interrupt)
+    assert result.interrupted
+    assert result.test is None
+    assert openings(result.run) == []
+    assert result.settings == result.leaderboard.best.settings
+    right = (result.model.predict(digits.x) == digits.classes[digits.y]).mean()
+    assert right > (0.5 if phase == "search" else 0.85)
+    assert same(fg.resume(result.run), whole[0])
+
+
 RUN = """
 import sys
 import fleetgrad as fg

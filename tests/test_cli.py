@@ -2,12 +2,10 @@ import json
 import os
 import pty
 import re
-import resource
 import signal
 import subprocess
 import sys
 import threading
-import time
 
 import numpy as np
 import pytest
@@ -408,17 +406,6 @@ def test_help_loads_nothing_heavy(arguments):
     )
     loaded = {line.rpartition("|")[2].strip().split(".")[0] for line in found.stderr.splitlines()}
     assert not loaded & set(SLOW)
-
-
-def test_help_takes_less_than_a_third_of_a_second():
-    spent = []
-    for _ in range(5):
-        before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-        subprocess.run(command("tune", "--help"), stdout=subprocess.DEVNULL, check=True)
-        wall, after = time.perf_counter() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
-        work = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-        spent.append(min(wall, work))  # work alone, where others are using the machine
-    assert min(spent) < 0.3
 
 
 def test_named_sets_are_listed(capsys, monkeypatch, tmp_path):

@@ -32,6 +32,14 @@ def planned(seconds, around):
     return plans.timed(Budget(seconds=seconds), **around)
 
 
+@pytest.mark.parametrize("adaptive", [True, False])
+def test_generations_are_paid_for_one_by_one(adaptive):
+    around = {"epoch_seconds": [1.0], "steps": 900, "lanes": 1, "spent": 0.0, "adaptive": adaptive}
+    for seconds in range(50, 1500, 7):
+        plan = planned(seconds, around)
+        assert expected_seconds(plan, around) <= seconds
+
+
 def planned_or_skipped(seconds, around):
     try:
         return planned(seconds, around)

@@ -2,6 +2,7 @@ import math
 import os
 import tempfile
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import count, pairwise
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from simulated import (
     Listed,
     World,
     counted,
+    memory_after,
     rates,
     search,
     study,
@@ -208,6 +210,14 @@ def test_a_winner_that_diverges_in_the_finals_is_none(place):
         search(place.with_name("other"), world, counted(3, 3), Listed(rates(BEST_RATE, 0.1)))
 
 
+def test_a_winner_that_diverges_on_all_rows_is_no_result(place):
+    world = World()
+    plain = world.refit
+    world.refit = lambda settings: plain(replace(settings, learning_rate=2.0))
+    with pytest.raises(TrainingError, match="on all rows too, got candidate 0, which diverged"):
+        search(place, world, counted(2, 3), Listed(rates(BEST_RATE, 0.1)))
+
+
 @pytest.mark.parametrize("sampler", ["grid", "tpe"])
 def test_a_space_of_two_points_is_used_up_and_that_is_fine(place, sampler):
     space = Space(activation=Choice("relu", "tanh"), learning_rate=BEST_RATE)
@@ -255,6 +265,13 @@ def test_one_that_is_done_early_can_win(place):
     assert refit["epochs"] == 3
 
 
+def test_one_that_is_done_early_stands_beside_those_that_took_longer(place):
+    first, second = rates(BEST_RATE, epochs=3), rates(0.5, epochs=9)
+    plan = counted(2, 9, generations=2, finalists=1)
+    outcome = search(place, World(), plan, Listed(first + second))
+    assert outcome.winner.candidate == 0
+
+
 def test_one_that_asks_for_more_epochs_than_the_budget_gets_those_of_the_budget(place):
     search(place, World(), counted(2, 5), Listed(rates(BEST_RATE, 0.1, epochs=500)))
     (refit,) = segments(place, "refit")
@@ -296,21 +313,52 @@ def test_a_run_that_crashes_anywhere_ends_like_one_that_does_not(place, plan):
     assert points > 30
 
 
-def test_a_run_interrupted_anywhere_hands_back_the_best_so_far_and_can_go_on(place):
-    search(place, World(), SMALL, "tpe")
+@pytest.mark.parametrize("plan", [SMALL, TWICE], ids=["one generation", "two generations"])
+def test_a_run_interrupted_anywhere_hands_back_the_best_so_far_and_can_go_on(place, plan):
+    search(place, World(), plan, "tpe")
     scored = 0
-    for here, outcome in stopped_everywhere(place, SMALL, KeyboardInterrupt):
+    for here, outcome in stopped_everywhere(place, plan, KeyboardInterrupt):
         assert outcome.interrupted
         known = [row for row in outcome.leaderboard if not math.isnan(row.score)]
         if known:
             assert outcome.winner.candidate == known[0].id
             assert outcome.winner.settings == known[0].settings
+            assert outcome.winner.params[0]["weight"][0, 0] == memory_after(known[0].epochs)
             assert not outcome.winner.refitted
             scored += 1
         else:
             assert outcome.winner is None
-        same_as_uninterrupted(here, place, SMALL)
+        same_as_uninterrupted(here, place, plan)
     assert scored > 30
+
+
+def test_an_interrupt_in_the_refit_hands_back_whoever_won_the_finals(place):
+    world = World(lanes=1, noise=0)
+    plain = world.row
+
+    def fading(settings, replicate, epoch):
+        """The leader of the search is not that good on other splits."""
+        if replicate and settings.learning_rate == BEST_RATE:
+            return plain(replace(settings, learning_rate=0.5), replicate, epoch)
+        return plain(settings, replicate, epoch)
+
+    world.row = fading
+
+    def interrupted(settings):
+        raise KeyboardInterrupt
+
+    world.refit = interrupted
+    outcome = search(place, world, counted(3, 3), Listed(rates(BEST_RATE, 0.02, 0.1)))
+    assert outcome.interrupted
+    assert outcome.winner.candidate == outcome.leaderboard.best.id == 1
+    assert outcome.leaderboard.best.mean is not None
+
+
+def test_an_interrupt_in_the_first_rung_tells_how_far_each_has_come(place):
+    outcome = search(place, World(lanes=1).breaks(6, KeyboardInterrupt), SMALL, space=SOUND)
+    assert sorted(row.epochs for row in outcome.leaderboard) == [0, 0, 1, 1, 1]
+    assert {row.status for row in outcome.leaderboard} == {"unfinished"}
+    assert outcome.winner.candidate == outcome.leaderboard.rows[0].id
 
 
 def test_a_run_crashed_again_and_again_ends_like_one_that_was_not(place):
@@ -334,7 +382,9 @@ def test_a_resumed_run_interrupted_at_once_has_the_best_of_the_record(place):
     assert recorded(here)[0] == ("search/0_0", "search/0_1")
     outcome = search(here, World().breaks(1, KeyboardInterrupt), SMALL, "tpe")
     assert outcome.interrupted
-    assert outcome.winner.candidate == outcome.leaderboard.rows[0].id
+    leader = outcome.leaderboard.rows[0]
+    assert outcome.winner.candidate == leader.id
+    assert outcome.winner.params[0]["weight"][0, 0] == memory_after(leader.epochs)
     assert {row.id for row in outcome.leaderboard} == {row.id for row in whole.leaderboard}
 
 
@@ -430,8 +480,17 @@ def test_more_replicates_are_made_while_there_is_time(place):
     world = World(lanes=2)
     outcome = search(place, world, plan, space=SOUND)
     assert 5 < outcome.scores.shape[1] < MOST_REPLICATES
-    assert segments(place, "finals")[-1]["stopped"]
+    last = segments(place, "finals")[-1]
+    assert (last["stopped"], last["network_epochs"]) == (True, 0), "what cannot end is not begun"
     assert world.now - 100 <= 120
+
+
+def test_a_machine_that_slows_down_gets_more_time_for_the_end(place):
+    world = World(lanes=2, noise=0)
+    world.costs = lambda settings: 0.5 if world.now < 103 else 1.0
+    outcome = search(place, world, Plan((200,), 9, seconds=121.0), space=SOUND)
+    assert segments(place, "search")[-1]["cut"]
+    assert outcome.scores.shape[1] >= 5
 
 
 def test_a_cut_search_begins_no_other_generation(place):

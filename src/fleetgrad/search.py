@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from fleetgrad.candidates import Candidates
 from fleetgrad.errors import BudgetError, TrainingError
-from fleetgrad.leaderboard import Leaderboard, Row, Status
+from fleetgrad.leaderboard import Row, Status
 from fleetgrad.pace import Pace, Stage
 from fleetgrad.plan import Plan
 from fleetgrad.rungs import survivors
@@ -99,15 +99,11 @@ class Search:
         sound.sort(key=lambda row: (-self._reach[row.id], -row.score, row.id))
         return self._candidates.only(row.id for row in sound[:count])
 
-    def stopped(self) -> tuple[int, Any] | None:
-        """After an interrupt: who leads of those whose weights are at hand, and the weights."""
+    def stopped(self) -> dict[int, Weights]:
+        """After an interrupt: bring `rows` up to date; whose weights are at hand, by id."""
         if self._population is not None:
             self._note_unfinished(self._population)
-        at_hand = self._held | _weights(self._recorded()) | _weights(self._population)
-        for row in Leaderboard(self.rows):
-            if row.id in at_hand and not math.isnan(row.score):
-                return row.id, at_hand[row.id]()
-        return None
+        return self._held | _weights(self._recorded()) | _weights(self._population)
 
     def _generation(self, generation: int) -> bool:
         """One generation; whether there is time, and a point of the space, for another."""

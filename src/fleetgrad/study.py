@@ -170,10 +170,10 @@ class Study:
         self._run.commit("refit", payload=done, curves=curves, weights=population.state())
 
     def _so_far(self) -> Winner | None:
-        """After an interrupt: the best network at hand, as far as it was trained."""
-        found = self._search.stopped()
-        if found is None:
-            return None
-        candidate, params = found
-        row = next(row for row in self._search.rows if row.id == candidate)
-        return Winner(candidate, row.settings, params, self._trainer.view(0), refitted=False)
+        """After an interrupt: whoever leads of those whose weights are at hand."""
+        weights = self._search.stopped()
+        for row in self._leaderboard():
+            if row.id in weights and not math.isnan(row.score):
+                view = self._trainer.view(0)
+                return Winner(row.id, row.settings, weights[row.id](), view, refitted=False)
+        return None
