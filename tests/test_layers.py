@@ -20,7 +20,7 @@ FLOORS = (
     "feeds finals leaderboard machine material memory plan population rungs samplers",
     (
         "database directory fleet lock model record result store weights"
-        " pace repeats search standing study"
+        " pace repeats rows search standing study"
     ),
     "__main__ api bench cli display history notebook",
 )

@@ -44,7 +44,7 @@ class Fleet:
 
     def populate(self, settings: Mapping[Member, Settings]) -> Population:
         """A population in which each replicate has its own split, held-out rows validating."""
-        views = {member.replicate: self._view(member.replicate) for member in settings}
+        views = {member.replicate: self.view(member.replicate) for member in settings}
         return self._population(views, settings)
 
     def refit(self, settings: Settings) -> tuple[Population, View]:
@@ -52,17 +52,13 @@ class Fleet:
         rows = np.arange(self._data.rows, dtype=np.int32)
         scaling = self._data.scaling(rows)
         # Scored on rows it has learned from, only to be the program that is compiled already.
-        held_out = self._view(0).validation
+        held_out = self.view(0).validation
         view = View(rows, held_out, scaling.shift, scaling.scale)
         return self._population({0: view}, {Member(0, 0): settings}), view
 
-    def view(self, replicate: int) -> View:
-        """The split of a replicate and the scaling fitted on its training rows."""
-        return self._view(replicate)
-
     def steps(self, settings: Settings) -> int:
         """Steps an epoch."""
-        return len(self._view(0).train) // settings.batch_size
+        return len(self.view(0).train) // settings.batch_size
 
     def epoch_seconds(self, settings: Iterable[Settings]) -> list[float]:
         """What an epoch of each takes on one lane, measured; programs compiled for it stay."""
@@ -75,7 +71,8 @@ class Fleet:
             probe.advance(1, limit)
         return [population.epoch_seconds(member) for member in population.members]
 
-    def _view(self, replicate: int) -> View:
+    def view(self, replicate: int) -> View:
+        """The split of a replicate and the scaling fitted on its training rows."""
         if replicate not in self._views:
             split = self._data.split(replicate, self._seed)
             scaling = self._data.scaling(split.train)

@@ -11,18 +11,17 @@ import math
 import os
 import socket
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from fleetgrad import directory, finals
+from fleetgrad import directory
 from fleetgrad.finals import Interval, wilson
-from fleetgrad.leaderboard import Leaderboard, Row, Status
+from fleetgrad.leaderboard import Leaderboard, Row
 from fleetgrad.plan import Plan
 from fleetgrad.result import Result, Test, Validation
-from fleetgrad.settings import Settings
+from fleetgrad.rows import repeated_rows, rung_rows
 from fleetgrad.store import Run
 
 METRIC = "accuracy"
@@ -71,30 +70,6 @@ def leaderboard(run: Run) -> Leaderboard:
         last = rung + 1 == len(plan.rungs(generation))
         rows |= rung_rows(done, settings, last=last)
     return Leaderboard((rows | _finalists(run, rows)).values())
-
-
-def rung_rows(
-    done: Mapping[str, Any], settings: Mapping[int, Settings], *, last: bool
-) -> dict[int, Row]:
-    """Where a rung left each of its candidates.
-
-    Args:
-        done: The payload of the rung's segment.
-        settings: Of each candidate.
-        last: Whether the schedule ends with this rung.
-    """
-    return {
-        found["candidate"]: Row(
-            id=found["candidate"],
-            settings=settings[found["candidate"]],
-            status=_status(found, done, last=last),
-            epochs=found["epochs"],
-            score=math.nan if found["score"] is None else float(found["score"]),
-            best_epoch=found["best_epoch"],
-            diverged_step=found["diverged_step"],
-        )
-        for found in done["rung"]
-    }
 
 
 def phase(run: Run) -> str:
@@ -160,14 +135,6 @@ def _searching(plan: Plan, rungs: Mapping[str, Mapping[str, Any]]) -> str:
     return f"{words}, generation {generation + 1} of {len(plan.generations)}" if several else words
 
 
-def _status(found: Mapping[str, Any], done: Mapping[str, Any], *, last: bool) -> Status:
-    if found["diverged_step"] is not None:
-        return "diverged"
-    if done["cut"] and found["epochs"] < done["until"]:
-        return "unfinished"
-    return "unfinished" if found["candidate"] in done["survivors"] and not last else "stopped"
-
-
 def _finalists(run: Run, rows: Mapping[int, Row]) -> dict[int, Row]:
     """The rows of those repeated so far, with their means, intervals and ties."""
     scores: dict[int, list[float]] = {}
@@ -178,18 +145,7 @@ def _finalists(run: Run, rows: Mapping[int, Row]) -> dict[int, Row]:
     if not scores:
         return {}
     table = np.array(list(scores.values()))
-    tied = finals.ties(table, seed=int(run.config["seed"]))
-    return {
-        candidate: replace(
-            rows[candidate],
-            status="finalist",
-            mean=float(found.mean()) if np.isfinite(found).all() else math.nan,
-            interval=finals.mean_interval(found),
-            replicates=len(found),
-            tied=place in tied,
-        )
-        for place, (candidate, found) in enumerate(zip(scores, table, strict=True))
-    }
+    return repeated_rows(rows, list(scores), table, seed=int(run.config["seed"]))
 
 
 def _plan(run: Run) -> Plan | None:

@@ -12,13 +12,14 @@ from typing import Any, NamedTuple
 
 from fleetgrad.candidates import Candidates
 from fleetgrad.errors import BudgetError, TrainingError
-from fleetgrad.leaderboard import Row, Status
+from fleetgrad.leaderboard import Row
 from fleetgrad.pace import Pace, Stage
 from fleetgrad.plan import Plan
+from fleetgrad.rows import rung_rows
 from fleetgrad.rungs import survivors
 from fleetgrad.samplers import Sampler
 from fleetgrad.settings import Settings
-from fleetgrad.standing import number, points, score, standing, trained
+from fleetgrad.standing import points, score, standing, trained
 from fleetgrad.store import Run
 from fleetgrad.trainees import Member, Trainees, Trainer
 
@@ -182,33 +183,16 @@ class Search:
         self._population = None
 
     def _note(self, done: dict[str, Any], *, last: bool) -> None:
-        for found in done["rung"]:
-            candidate = found["candidate"]
-            settings = self._candidates[candidate]
-            goal = min(done["until"], settings.epochs)
-            self._reach[candidate] = done["until"] if found["epochs"] >= goal else found["epochs"]
-            self._rows[candidate] = Row(
-                id=candidate,
-                settings=settings,
-                status=_status(found, done, last=last),
-                epochs=found["epochs"],
-                score=number(found["score"]),
-                best_epoch=found["best_epoch"],
-                diverged_step=found["diverged_step"],
-            )
+        rows = rung_rows(done, dict(self._candidates), last=last)
+        self._rows |= rows
+        for candidate, row in rows.items():
+            goal = min(done["until"], row.settings.epochs)
+            self._reach[candidate] = done["until"] if row.epochs >= goal else row.epochs
 
     def _note_unfinished(self, population: Trainees) -> None:
         found = [standing(population, member) for member in population.members]
         everyone = [one["candidate"] for one in found]
         self._note({"rung": found, "survivors": everyone, "until": 0, "cut": True}, last=False)
-
-
-def _status(found: dict[str, Any], done: dict[str, Any], *, last: bool) -> Status:
-    if found["diverged_step"] is not None:
-        return "diverged"
-    if done["cut"] and found["epochs"] < done["until"]:
-        return "unfinished"
-    return "unfinished" if found["candidate"] in done["survivors"] and not last else "stopped"
 
 
 def _members(candidates: Candidates) -> dict[Member, Settings]:

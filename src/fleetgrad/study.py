@@ -11,7 +11,7 @@ is missing, from the weights of the last rung. A study never sees a test row.
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,7 @@ from fleetgrad.leaderboard import Leaderboard, Row
 from fleetgrad.pace import Pace, Stage
 from fleetgrad.plan import Plan
 from fleetgrad.repeats import Repeats
+from fleetgrad.rows import repeated_rows
 from fleetgrad.samplers import Sampler
 from fleetgrad.search import Search
 from fleetgrad.settings import Settings
@@ -122,17 +123,7 @@ class Study:
         if table.size == 0:
             return chosen.ids[0], chosen.settings[0]
         rows = {row.id: row for row in self._search.rows}
-        tied = finals.ties(table, seed=self._seed)
-        for position, candidate in enumerate(chosen.ids):
-            scores = table[position]
-            self._finalists[candidate] = replace(
-                rows[candidate],
-                status="finalist",
-                mean=float(scores.mean()) if np.isfinite(scores).all() else math.nan,
-                interval=finals.mean_interval(scores),
-                replicates=len(scores),
-                tied=position in tied,
-            )
+        self._finalists = repeated_rows(rows, chosen.ids, table, seed=self._seed)
         best = finals.rank(table)[0]
         if not np.isfinite(table[best]).all():
             raise TrainingError(

@@ -1,0 +1,77 @@
+"""Rows of the leaderboard, from what segments recorded: while a run goes on, and long after.
+
+The study and the history of a run both read their rows here, so they cannot disagree.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from fleetgrad import finals
+from fleetgrad.leaderboard import Row, Status
+from fleetgrad.settings import Settings
+
+
+def rung_rows(
+    done: Mapping[str, Any], settings: Mapping[int, Settings], *, last: bool
+) -> dict[int, Row]:
+    """Where a rung left each of its candidates.
+
+    Args:
+        done: The payload of the rung's segment.
+        settings: Of each candidate.
+        last: Whether the schedule ends with this rung.
+    """
+    return {
+        found["candidate"]: Row(
+            id=found["candidate"],
+            settings=settings[found["candidate"]],
+            status=_status(found, done, last=last),
+            epochs=found["epochs"],
+            score=math.nan if found["score"] is None else float(found["score"]),
+            best_epoch=found["best_epoch"],
+            diverged_step=found["diverged_step"],
+        )
+        for found in done["rung"]
+    }
+
+
+def repeated_rows(
+    rows: Mapping[int, Row],
+    finalists: Sequence[int],
+    table: Float[np.ndarray, "finalists replicates"],
+    *,
+    seed: int,
+) -> dict[int, Row]:
+    """The finalists' rows with their means, intervals and ties.
+
+    Args:
+        rows: The search's row of each.
+        finalists: Ids, in the order of the table.
+        table: Validation accuracies.
+        seed: Of the bootstrap.
+    """
+    tied = finals.ties(table, seed=seed)
+    return {
+        candidate: replace(
+            rows[candidate],
+            status="finalist",
+            mean=float(scores.mean()) if np.isfinite(scores).all() else math.nan,
+            interval=finals.mean_interval(scores),
+            replicates=len(scores),
+            tied=place in tied,
+        )
+        for place, (candidate, scores) in enumerate(zip(finalists, table, strict=True))
+    }
+
+
+def _status(found: Mapping[str, Any], done: Mapping[str, Any], *, last: bool) -> Status:
+    if found["diverged_step"] is not None:
+        return "diverged"
+    if done["cut"] and found["epochs"] < done["until"]:
+        return "unfinished"
+    return "unfinished" if found["candidate"] in done["survivors"] and not last else "stopped"
