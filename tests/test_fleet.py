@@ -110,6 +110,14 @@ def test_what_an_epoch_takes_is_measured_for_each_settings(fleet):
     assert fleet.compile_seconds > 0
 
 
+def test_measuring_makes_one_network_a_shape(fleet, monkeypatch):
+    made = []
+    populate = fleet.populate
+    monkeypatch.setattr(fleet, "populate", lambda who: made.append(len(who)) or populate(who))
+    fleet.epoch_seconds([SMALL, OTHER, replace(SMALL, learning_rate=0.1)] * 10)
+    assert made == [2]
+
+
 def test_as_many_train_at_once_as_the_machine_has_lanes(fleet):
     assert fleet.lanes == 2
 

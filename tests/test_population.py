@@ -363,7 +363,8 @@ def test_a_diverged_member_stays_so_after_a_restart(lanes):
 
 
 def test_compilations_are_as_many_as_shapes(lanes, expected):
-    assert len(populate(MIXED, lanes, replicates=2).distinct()) == lanes.compilations == SHAPES
+    populate(MIXED, lanes, replicates=2).advance(1)
+    assert lanes.compilations == SHAPES
 
 
 def test_dropping_restoring_and_repeating_compile_nothing(lanes, expected):
@@ -406,11 +407,6 @@ def test_an_epoch_is_first_guessed_then_measured(lanes):
     measured = populate(COHORT, lanes)
     measured.advance(1)
     assert 0 < measured.epoch_seconds(ONE) < 1
-
-
-def test_the_first_member_of_every_cohort_is_named(lanes):
-    population = populate(MIXED, lanes, replicates=2)
-    assert set(population.distinct()) == {Member(0, 0), Member(3, 0), Member(5, 0)}
 
 
 def test_nobody_to_train_is_no_work(lanes):

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
+from fleetgrad import training
 from fleetgrad.data import Dataset
 from fleetgrad.machine import Machine
 from fleetgrad.material import Material, SeededDraws, View
@@ -63,13 +64,12 @@ class Fleet:
     def epoch_seconds(self, settings: Iterable[Settings]) -> list[float]:
         """What an epoch of each takes on one lane, measured; programs compiled for it stay."""
         settings = list(settings)
-        population = self.populate({Member(n, 0): one for n, one in enumerate(settings)})
-        first = population.distinct()
-        probe = self.populate({member: settings[member.candidate] for member in first})
+        shapes = [self._shape(one) for one in settings]
+        members = {shape: Member(number, 0) for number, shape in enumerate(shapes)}
+        probe = self.populate({member: settings[member.candidate] for member in members.values()})
         for _ in range(2):  # the first stretch is short, and may run on cold caches
-            limit = _Once(len(first))
-            probe.advance(1, limit)
-        return [population.epoch_seconds(member) for member in population.members]
+            probe.advance(1, _Once(len(members)))
+        return [probe.epoch_seconds(members[shape]) for shape in shapes]
 
     def view(self, replicate: int) -> View:
         """The split of a replicate and the scaling fitted on its training rows."""
@@ -80,6 +80,10 @@ class Fleet:
                 split.train, split.validation, scaling.shift, scaling.scale
             )
         return self._views[replicate]
+
+    def _shape(self, settings: Settings) -> training.Shape:
+        features, validation = self._data.x.shape[1], len(self.view(0).validation)
+        return training.shape_of(settings, features, self._classes, validation, epochs=1)
 
     def _population(
         self, views: Mapping[int, View], settings: Mapping[Member, Settings]

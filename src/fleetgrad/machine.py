@@ -5,6 +5,7 @@ compiled to run on the calling thread alone: a program compiles once, and each c
 another network (measured against a mesh of CPU devices in docs/decisions.md).
 """
 
+import ctypes
 import os
 import threading
 import time
@@ -110,6 +111,7 @@ class Machine:
         options = CPU_OPTIONS if device.platform == "cpu" else None
         jitted = jax.jit(run, donate_argnums=0, compiler_options=options)
         program: Program = jitted.lower(*arguments).compile()
+        _return_memory()
         with self._lock:
             self.compilations += 1
             self.compile_seconds += time.perf_counter() - started
@@ -143,3 +145,10 @@ def _moved(member: Any, device: jax.Device) -> Any:
     if isinstance(state.step, jax.Array) and state.step.devices() != {device}:
         state = jax.device_put(state, device)
     return state, rates, feed
+
+
+def _return_memory() -> None:
+    """Give the system back what a compilation has freed: 100 to 200 MB, which glibc keeps."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)

@@ -168,10 +168,6 @@ class Population:
         one = self._training[member]
         return self.machine.step_seconds(one.shape) * one.steps_per_epoch
 
-    def distinct(self) -> tuple[Member, ...]:
-        """The first member of every cohort."""
-        return tuple({one.shape: one.member for one in reversed(self._training.values())}.values())
-
     def state(self) -> dict[str, np.ndarray]:
         """Everything `restore` needs to go on, as named arrays."""
         return {
