@@ -147,7 +147,7 @@ def test_steps_with_everything_on_are_the_references(activation, kind):
 
 
 def test_a_gradient_that_is_not_finite_diverges_though_it_would_be_clipped():
-    # The slope of a huge weight's input: the loss is finite, the gradient of the first layer is not.
+    # Hidden units are 0, so the huge weights do not show in the loss, only in the slopes behind.
     settings = Settings(
         hidden=(5,), batch_size=16, activation="tanh", gradient_clipping=1.0, optimizer="sgd",
         loss="cross_entropy", ema=0.5,
