@@ -238,6 +238,14 @@ def test_weights_that_the_last_step_of_an_epoch_spoils_are_noticed():
             assert FINISH(one, earlier, FEED, ROWS)[0].diverged_at == 4
 
 
+def test_an_average_that_is_not_finite_is_noticed_with_nothing_to_score():
+    shape, state = started(dataclasses.replace(SMALL, ema=0.5))
+    blind = dataclasses.replace(shape, validation_rows=0)
+    assert FINISH(blind, state, FEED, ROWS)[0].diverged_at == -1
+    state.average[0]["weight"][0, 0] = np.inf
+    assert FINISH(blind, state, FEED, ROWS)[0].diverged_at == 0
+
+
 @pytest.mark.parametrize("block", [1, 7, 39, 40, 1000])
 def test_validation_rows_are_scored_once_whatever_the_blocks(block, monkeypatch):
     shape, state = started(SMALL)

@@ -30,7 +30,7 @@ Hidden = Float32[np.ndarray, "batch units"]
 class Network(NamedTuple):
     """A trained network: its settings, and its arrays in float32.
 
-    `params` are layers as in `network.init`; an input is scaled as (x - shift) * scale.
+    `params` are layers as in `network.predicting`; an input is scaled as (x - shift) * scale.
     """
 
     settings: Settings
