@@ -19,7 +19,7 @@ from fleetgrad.trainees import Member
 ROWS, VALIDATION = 200, 40
 DRAWS = SeededDraws(seed=0)
 
-# Three programs; within each, members that differ in every way that needs no other program.
+# Five programs; within each, members that differ in every way that needs no other program.
 MIXED = (
     Settings(hidden=(8,), batch_size=20, epochs=4, optimizer="momentum", learning_rate=0.05),
     Settings(hidden=(8,), batch_size=20, epochs=5, optimizer="momentum", learning_rate=0.2,
@@ -31,6 +31,12 @@ MIXED = (
              learning_rate=0.01, schedule="cosine", label_smoothing=0.1),
     Settings(hidden=(), batch_size=50, epochs=4, input_dropout=0.1, optimizer="sgd",
              learning_rate=0.1, schedule="linear"),
+    Settings(hidden=(7, 5), batch_size=25, epochs=4, normalization="batch", ema=0.8,
+             gradient_clipping=0.5, learning_rate=0.02),
+    Settings(hidden=(7, 5), batch_size=25, epochs=5, normalization="batch", ema=0.3,
+             gradient_clipping=2.0, learning_rate=0.01, schedule="step", weight_decay=1e-2),
+    Settings(hidden=(9,), batch_size=32, epochs=4, normalization="layer", ema=0.95,
+             activation="gelu", optimizer="nesterov", learning_rate=0.05, schedule="step"),
 )  # fmt: skip
 
 

@@ -5,6 +5,7 @@ that it can find the engine wrong. Only what must be the same draw is shared wit
 initial weights, the order of rows, and the masks and noise, which are asked for by the same keys.
 """
 
+import itertools
 from dataclasses import dataclass
 
 import jax
@@ -150,6 +151,42 @@ OPTIMIZERS = {
 }
 
 
+EPSILON = 1e-5  # of both normalizations, as in PyTorch
+AXES = {"batch": 0, "layer": 1}  # over the rows of a unit; over the units of a row
+
+
+class Normalization:
+    """One layer's, by the moments of a batch; its backward pass by hand.
+
+    With m values along the axis, d = z - mean, v the mean of d**2 and y = d / sqrt(v + eps), a
+    change of z[j] moves y[i] by ((i == j) - 1/m - y[i] y[j] / m) / sqrt(v + eps): directly, by the
+    mean, and by the variance (whose slope in z[j] is 2 d[j] / m, the mean's part adding up to 0).
+    """
+
+    def __init__(self, kind, layer):
+        self.axis, self.layer = AXES[kind], layer
+
+    def forward(self, z):
+        self.mean = z.mean(self.axis, keepdims=True)
+        self.variance = ((z - self.mean) ** 2).mean(self.axis, keepdims=True)
+        self.y = (z - self.mean) / np.sqrt(self.variance + EPSILON)
+        return self.layer["gain"] * self.y + self.layer["offset"]
+
+    def backward(self, error):
+        """The slopes of gain and offset, and of z, where `error` is the result's slope."""
+        slopes = {"gain": (error * self.y).sum(0), "offset": error.sum(0)}
+        inner = error * self.layer["gain"]
+        mean, along = (part.mean(self.axis, keepdims=True) for part in (inner, inner * self.y))
+        return slopes, (inner - mean - self.y * along) / np.sqrt(self.variance + EPSILON)
+
+
+def shortened(gradients, longest):
+    """All of them by one factor, so that together they are no longer than this."""
+    length = np.sqrt(sum((leaf**2).sum() for layer in gradients for leaf in layer.values()))
+    factor = min(1.0, longest / length) if length > 0 else 1.0
+    return [{name: factor * leaf for name, leaf in layer.items()} for layer in gradients]
+
+
 def factor(schedule, warmup, step, steps):
     """The share of the peak learning rate used at this step."""
     if schedule == "one_cycle":
@@ -161,6 +198,8 @@ def factor(schedule, warmup, step, steps):
     done = (step - rising) / max(1, steps - rising)
     if schedule == "constant":
         return 1.0
+    if schedule == "step":
+        return 1.0 if done < 1 / 2 else 0.1 if done < 3 / 4 else 0.01
     return 1 - done if schedule == "linear" else (1 + np.cos(np.pi * done)) / 2
 
 
@@ -205,10 +244,35 @@ class Network:
         self.step = 0
         make = OPTIMIZERS[settings.optimizer]
         self.rules = [{name: make(settings) for name in layer} for layer in self.layers]
+        self.running = [
+            {"mean": np.zeros(width), "variance": np.ones(width)}
+            for width in (settings.hidden if settings.normalization == "batch" else ())
+        ]
+        self.average = self._whole()
+
+    @property
+    def kept(self):
+        """The layers that predict, with the statistics that go with them."""
+        return self.average if self.settings.ema else self._whole()
 
     def logits(self, x):
-        """What is predicted: no noise, nothing dropped."""
-        return self._forward(x, lambda _layer, _shape: 1.0)[-1]
+        """What is predicted: no noise, nothing dropped, by statistics of the past."""
+        value, _ = ACTIVATIONS[self.settings.activation]
+        *hidden, last = self.kept
+        for layer in hidden:
+            z = x @ layer["weight"] + layer.get("bias", 0)
+            if self.settings.normalization == "batch":
+                deviation = np.sqrt(layer["variance"] + EPSILON)
+                z = layer["gain"] * (z - layer["mean"]) / deviation + layer["offset"]
+            elif self.settings.normalization == "layer":
+                z = Normalization("layer", layer).forward(z)
+            x = value(z)
+        return x @ last["weight"] + last.get("bias", 0)
+
+    def _whole(self):
+        """The newest layers and running statistics."""
+        several = itertools.zip_longest(self.layers, self.running, fillvalue={})
+        return [{**layer, **moments} for layer, moments in several]
 
     def learn(self, x, labels, key):
         """One minibatch; returns the loss and the correct count before the update."""
@@ -223,16 +287,20 @@ class Network:
         targets = smooth(labels, logits.shape[1], settings.label_smoothing)
         reported, slope = LOSSES[settings.loss]
         self._update(self._backward(inputs, factors, slope(logits, targets)))
+        self._follow(len(x))
         return reported(logits, targets), (logits.argmax(1) == labels).sum()
 
     def _forward(self, x, kept):
         """The input of every layer, and the logits at the end."""
         value, _ = ACTIVATIONS[self.settings.activation]
-        self.sums, passed = [], [x]
+        self.sums, self.norms, passed = [], [], [x]
         for number, layer in enumerate(self.layers, start=1):
             z = passed[-1] @ layer["weight"] + layer.get("bias", 0)
-            self.sums.append(z)
             last = number == len(self.layers)
+            if self.settings.normalization != "none" and not last:
+                self.norms.append(Normalization(self.settings.normalization, layer))
+                z = self.norms[-1].forward(z)
+            self.sums.append(z)
             passed.append(z if last else value(z) * kept(number, z.shape))
         return passed
 
@@ -241,7 +309,11 @@ class Network:
         _, slope = ACTIVATIONS[self.settings.activation]
         gradients = []
         for number in reversed(range(len(self.layers))):
-            gradients.insert(0, {"weight": inputs[number].T @ error, "bias": error.sum(0)})
+            slopes = {}
+            if number < len(self.norms):
+                slopes, error = self.norms[number].backward(error)
+            slopes |= {"weight": inputs[number].T @ error, "bias": error.sum(0)}
+            gradients.insert(0, {name: slopes[name] for name in self.layers[number]})
             if number > 0:
                 behind = error @ self.layers[number]["weight"].T
                 error = behind * factors[number] * slope(self.sums[number - 1])
@@ -249,6 +321,8 @@ class Network:
 
     def _update(self, gradients):
         settings = self.settings
+        if settings.gradient_clipping:
+            gradients = shortened(gradients, settings.gradient_clipping)
         share = factor(settings.schedule, settings.warmup, self.step, self.steps)
         rate = settings.learning_rate * share
         self.step += 1
@@ -260,11 +334,24 @@ class Network:
                 else:
                     layer[name] = layer[name] + rule.change(slopes[name] + decay, rate)
 
+    def _follow(self, rows):
+        """Running statistics, a tenth renewed, then the moving average of everything."""
+        for moments, norm in zip(self.running, self.norms, strict=False):
+            moments["mean"] = 0.9 * moments["mean"] + 0.1 * norm.mean[0]
+            unbiased = norm.variance[0] * rows / (rows - 1)
+            moments["variance"] = 0.9 * moments["variance"] + 0.1 * unbiased
+        before = self.step - 1
+        decay = min(self.settings.ema, (1 + before) / (10 + before))
+        self.average = [
+            {name: decay * old[name] + (1 - decay) * leaf for name, leaf in newest.items()}
+            for old, newest in zip(self.average, self._whole(), strict=True)
+        ]
+
 
 def train(
     material: Material, settings: Settings, draws: Draws, epochs: int, replicate: int = 0
 ) -> tuple[np.ndarray, list[dict[str, np.ndarray]]]:
-    """Train one member; returns its curve, a row an epoch, and its weights."""
+    """Train one member; returns its curve, a row an epoch, and the layers that predict."""
     view, size = material.views[replicate], settings.batch_size
     steps = len(view.train) // size
     initial = draws.initial(settings, replicate, material.features, material.classes)
@@ -289,4 +376,4 @@ def train(
                 (logits.argmax(1) == labels).mean(),
             )
         )
-    return np.array(curve), net.layers
+    return np.array(curve), net.kept

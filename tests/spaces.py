@@ -2,13 +2,22 @@
 
 from hypothesis import strategies as st
 
-from fleetgrad.settings import ACTIVATIONS, INITIALIZERS, NAMES, OPTIMIZERS, SCHEDULES, Settings
+from fleetgrad.settings import (
+    ACTIVATIONS,
+    INITIALIZERS,
+    NAMES,
+    NORMALIZATIONS,
+    OPTIMIZERS,
+    SCHEDULES,
+    Settings,
+)
 from fleetgrad.space import Choice, Float, Int, Space
 
-SHARES = ("dropout", "input_dropout", "label_smoothing", "momentum", "warmup")
+SHARES = ("dropout", "ema", "input_dropout", "label_smoothing", "momentum", "warmup")
 NAMED = {
     "activation": ACTIVATIONS,
     "init": INITIALIZERS,
+    "normalization": NORMALIZATIONS,
     "optimizer": OPTIMIZERS,
     "schedule": SCHEDULES,
 }
@@ -27,7 +36,7 @@ def stretches(draw, low, high, *, log=False):
 
 @st.composite
 def counts(draw):
-    low = draw(st.integers(1, 300))
+    low = draw(st.integers(2, 300))  # batch normalization takes no single rows
     return Int(low, low + draw(st.integers(1, 300)), log=draw(st.booleans()))
 
 
@@ -38,7 +47,7 @@ def choices(values):
 RANGES = {
     **{name: stretches(0, 0.9) for name in SHARES},
     **{name: choices(st.sampled_from(allowed)) for name, allowed in NAMED.items()},
-    "batch_size": counts() | choices(st.integers(1, 64)),
+    "batch_size": counts() | choices(st.integers(2, 64)),
     "bias": choices(st.booleans()),
     "hidden": choices(WIDTHS),
     "learning_rate": stretches(1e-8, 1e3, log=True),
@@ -46,6 +55,7 @@ RANGES = {
 }
 FIXED = {
     "epochs": st.integers(1, 100),
+    "gradient_clipping": st.floats(0, 100),
     "init_scale": st.floats(1e-3, 10),
     "input_noise": st.floats(0, 1),
     "loss": st.just("squared_error"),
@@ -71,7 +81,7 @@ SETTINGS = st.fixed_dictionaries(
         **{name: st.floats(0, 0.99) for name in SHARES},
         **{name: st.sampled_from(allowed) for name, allowed in NAMED.items()},
         **FIXED,
-        "batch_size": st.integers(1, 4096),
+        "batch_size": st.integers(2, 4096),
         "bias": st.booleans(),
         "hidden": WIDTHS,
         "learning_rate": st.floats(1e-12, 1e6),

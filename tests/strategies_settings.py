@@ -6,6 +6,7 @@ from fleetgrad.settings import (
     ACTIVATIONS,
     INITIALIZERS,
     LOSSES,
+    NORMALIZATIONS,
     OPTIMIZERS,
     SCHEDULES,
     Settings,
@@ -21,7 +22,7 @@ def shares(high: float) -> st.SearchStrategy[float]:
 
 @st.composite
 def rates(draw, optimizer: str, loss: str) -> dict:
-    """Everything that needs no other program, with noise off."""
+    """Everything that needs no other program, with noise, clipping and averaging off."""
     most = CALM.get(optimizer, 0.001 if loss == "notebook" else 0.1)
     return {
         "learning_rate": draw(st.floats(most / 100, most)),
@@ -44,6 +45,9 @@ def trainable(draw) -> Settings:
         hidden=draw(st.lists(st.integers(1, 9), max_size=3).map(tuple)),
         activation=draw(st.sampled_from(ACTIVATIONS)),
         bias=draw(st.booleans()),
+        normalization=draw(st.sampled_from(NORMALIZATIONS)),
+        gradient_clipping=draw(shares(2.0)),
+        ema=draw(shares(0.999)),
         loss=loss,
         optimizer=optimizer,
         batch_size=draw(st.integers(16, 60)),

@@ -9,18 +9,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleetgrad import inference, keys, losses, network
+from fleetgrad import inference, keys, losses, network, normalization
 from fleetgrad.errors import ModelError, UsageError
 from fleetgrad.model import Model
-from fleetgrad.settings import ACTIVATIONS, LOSSES, Settings
+from fleetgrad.settings import ACTIVATIONS, LOSSES, NORMALIZATIONS, Settings
 
 ROWS = np.random.default_rng(0).integers(0, 17, (50, 12), dtype=np.uint8)
 NEEDS = "needs `pip install 'fleetgrad[onnx]' onnxruntime`"
 
 
 def made(settings, **other):
-    """A model of 12 features and 4 classes, its scaling other for each feature."""
+    """A model of 12 features and 4 classes; its scaling, biases and statistics are all other."""
     params = network.init(keys.generator(0, "init", 0), settings, 12, 4)
+    params = network.predicting(
+        params, normalization.begin(settings.normalization, settings.hidden)
+    )
+    draw = np.random.default_rng(1)
+    for layer in params:
+        for name in layer.keys() - {"weight"}:
+            layer[name] = draw.uniform(0.001, 1, layer[name].size).astype(np.float32)
     scaling = np.linspace(0, 9, 12, dtype=np.float32), np.linspace(0.1, 1, 12, dtype=np.float32)
     return Model(settings, params, *scaling, np.array(list("abcä")), **other)
 
@@ -63,6 +70,17 @@ def test_predictions_are_those_of_the_network_that_was_trained(activation, loss,
     np.testing.assert_allclose(model.predict_proba(ROWS), expected, atol=1e-5)
 
 
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("kind", NORMALIZATIONS)
+def test_normalized_layers_predict_as_in_training(kind, bias):
+    # Weights so small that what is added to a variance counts.
+    for scale in (0.001, 1.0):
+        model = made(Settings(hidden=(9, 6), bias=bias, normalization=kind, init_scale=scale))
+        scaled = (ROWS.astype(np.float32) - model.shift) * model.scale
+        outputs = network.apply(model.params, "relu", scaled)
+        np.testing.assert_allclose(inference.logits(model._network, ROWS), outputs, 1e-4, 1e-4)
+
+
 @pytest.mark.parametrize("name", ACTIVATIONS)
 def test_an_activation_is_right_and_silent_from_end_to_end(name):
     with np.errstate(over="ignore"):
@@ -98,6 +116,17 @@ def test_another_program_predicts_the_same_from_the_export(run, tmp_path, activa
         shares, label = run(path, ROWS.astype(np.float32))
         np.testing.assert_allclose(shares, model.predict_proba(ROWS), atol=1e-5)
         assert model.classes[label].tolist() == model.predict(ROWS).tolist()
+
+
+@pytest.mark.parametrize("kind", NORMALIZATIONS)
+@pytest.mark.parametrize("scale", [0.001, 1.0])
+def test_another_program_normalizes_the_same(run, tmp_path, kind, scale):
+    model = made(Settings(hidden=(9, 6), normalization=kind, init_scale=scale))
+    model.export_onnx(tmp_path / "model.onnx")
+    for rows in (ROWS, ROWS[:1]):
+        shares, label = run(tmp_path / "model.onnx", rows.astype(np.float32))
+        np.testing.assert_allclose(shares, model.predict_proba(rows), atol=1e-5)
+        assert model.classes[label].tolist() == model.predict(rows).tolist()
 
 
 def test_an_export_can_take_images_as_they_are(run, tmp_path):

@@ -6,7 +6,7 @@ import pytest
 from digits_fleet import DRAWS
 from fleetgrad import memory, training
 from fleetgrad.errors import BudgetError
-from fleetgrad.settings import OPTIMIZERS, Settings
+from fleetgrad.settings import NORMALIZATIONS, OPTIMIZERS, Settings
 
 BYTES = 4 * (64 * 8 + 8 + 8 * 10 + 10)  # weights and biases of 64-8-10
 
@@ -14,11 +14,16 @@ BYTES = 4 * (64 * 8 + 8 + 8 * 10 + 10)  # weights and biases of 64-8-10
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 @pytest.mark.parametrize("hidden", [(), (8,), (9, 3)])
 @pytest.mark.parametrize("bias", [True, False])
-def test_a_member_costs_what_its_arrays_hold(optimizer, hidden, bias):
-    settings = Settings(hidden=hidden, bias=bias, optimizer=optimizer)
+@pytest.mark.parametrize("normalization", NORMALIZATIONS)
+@pytest.mark.parametrize("ema", [0.0, 0.9])
+def test_a_member_costs_what_its_arrays_hold(optimizer, hidden, bias, normalization, ema):
+    settings = Settings(
+        hidden=hidden, bias=bias, optimizer=optimizer, normalization=normalization, ema=ema
+    )
     shape = training.shape_of(settings, 64, 10, validation_rows=0, epochs=1)
     state = training.begin(shape, DRAWS.initial(settings, 0, 64, 10))
-    held = sum(leaf.nbytes for leaf in jax.tree.leaves((state.params, state.optimizer)))
+    parts = (state.params, state.optimizer, state.running, state.average)
+    held = sum(leaf.nbytes for leaf in jax.tree.leaves(parts))
     assert memory.member_bytes(settings, 64, 10) == held
 
 
@@ -67,3 +72,10 @@ def test_a_mixed_population_costs_the_sum(room):
     memory.check([SMALL] * 3 + [three] * 2, 64, 10)
     with pytest.raises(BudgetError):
         memory.check([SMALL] * 2 + [three] * 3, 64, 10)
+
+
+def test_an_average_costs_a_copy_in_any_company(room):
+    averaged = Settings(hidden=(8,), optimizer="sgd", ema=0.9)
+    memory.check([SMALL] * 4 + [averaged] * 3, 64, 10)
+    with pytest.raises(BudgetError):
+        memory.check([SMALL] * 4 + [averaged] * 4, 64, 10)

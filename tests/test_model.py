@@ -17,12 +17,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
+from safetensors import safe_open
 
-from fleetgrad import keys, network
+from fleetgrad import keys, network, normalization
 from fleetgrad.data import idx
 from fleetgrad.errors import DataError, FleetgradError, ModelError
 from fleetgrad.model import BLOCK, FRESH, MODEL, MOST_HEAD, WEIGHTS, Model
-from fleetgrad.settings import Settings
+from fleetgrad.settings import NORMALIZATIONS, Settings
 
 ROWS = np.random.default_rng(0).integers(0, 17, (50, 64), dtype=np.uint8)
 HALF = Settings(hidden=(7, 5))
@@ -32,6 +33,9 @@ HEAD_KEYS = ["classes", "features", "format", "settings", "version", "weights"]
 def made(settings=HALF, seed=0, **other):
     """A model of 8 x 8 images and 10 classes, unless told otherwise."""
     params = network.init(keys.generator(seed, "init", 0), settings, 64, 10)
+    params = network.predicting(
+        params, normalization.begin(settings.normalization, settings.hidden)
+    )
     parts = {
         "shift": np.zeros(64, np.float32),
         "scale": np.full(64, 1 / 16, np.float32),
@@ -39,6 +43,16 @@ def made(settings=HALF, seed=0, **other):
         "image_shape": (8, 8),
     }
     return Model(settings, params, **{**parts, **other})
+
+
+NORMALIZED = Settings(hidden=(7, 5), normalization="batch")
+
+
+def normalized(**first):
+    """Layers of which the first has these values at every unit."""
+    params = [dict(layer) for layer in made(NORMALIZED).params]
+    params[0] |= {name: np.full(7, value, np.float32) for name, value in first.items()}
+    return params
 
 
 def refused(call, *words, error=ModelError):
@@ -190,6 +204,15 @@ def test_its_arrays_are_its_own_view_and_cannot_be_changed():
         ({"settings": Settings(hidden=(7,))}, ("layer2.bias", "too many")),
         ({"settings": Settings(hidden=(7, 5, 3))}, ("layer3.bias", "missing")),
         ({"settings": Settings(hidden=(1,) * 1000)}, ("hidden", "1000")),
+        ({"settings": Settings(hidden=(7, 5), normalization="layer")}, ("layer0.gain", "missing")),
+        (
+            {"settings": NORMALIZED, "params": normalized(variance=-1.0)},
+            ("layer0.variance", "negative", "-1.0"),
+        ),
+        (
+            {"settings": NORMALIZED, "params": normalized(mean=np.nan)},
+            ("layer0.mean", "finite"),
+        ),
         ({"image_shape": (8, 9)}, ("image_shape", "64 features")),
         ({"feature_names": ("a",)}, ("feature_names", "64 names")),
         ({"information": {"white": 0}}, ("white",)),
@@ -224,6 +247,32 @@ def test_a_saved_model_comes_back_whole(tmp_path, classes, hidden, bias):
     )
     assert np.array_equal(found.predict(ROWS), model.predict(ROWS))
     assert listed(tmp_path / "deep" / "model") == [MODEL, WEIGHTS]
+
+
+@pytest.mark.parametrize("kind", NORMALIZATIONS)
+@pytest.mark.parametrize("bias", [True, False])
+def test_normalized_layers_are_saved_by_their_names(tmp_path, kind, bias):
+    model = made(Settings(hidden=(7, 5), normalization=kind, bias=bias, ema=0.9))
+    model.save(tmp_path)
+    assert same(Model.load(tmp_path), model)
+    held = {"batch": {"gain", "offset", "mean", "variance"}, "layer": {"gain", "offset"}}
+    expected = (
+        {"weight"} | held.get(kind, set()) | ({"bias"} if bias and kind != "batch" else set())
+    )
+    with safe_open(tmp_path / WEIGHTS, framework="numpy") as file:
+        names = set(file.keys())
+    for number in (0, 1):
+        assert {f"layer{number}.{name}" for name in expected} <= names
+    assert len(names) == 2 + 2 * len(expected) + 1 + bias
+
+
+def test_a_model_of_the_version_before_normalization_is_loaded(tmp_path):
+    made().save(tmp_path)
+    head = json.loads((tmp_path / MODEL).read_bytes())
+    for name in ("normalization", "gradient_clipping", "ema"):
+        del head["settings"][name]
+    (tmp_path / MODEL).write_text(json.dumps(head))
+    assert same(Model.load(tmp_path), made())
 
 
 def test_a_model_is_found_by_its_directory_its_file_or_its_run(tmp_path):

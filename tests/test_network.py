@@ -20,7 +20,13 @@ QUIET = network.Noise(np.float32(0), np.float32(0), np.float32(0))
 KEY = jax.random.key(5)
 SHAPE = (1000, 200)
 MASK = jax.jit(network.keep_mask, static_argnums=2)
-NOISY = jax.jit(network.apply_noisy, static_argnums=(1, 5))
+
+
+def noisy_logits(params, activation, x, key, noise, noisy):
+    return network.apply_noisy(params, activation, x, key, noise, noisy)[0]
+
+
+NOISY = jax.jit(noisy_logits, static_argnums=(1, 5))
 
 
 def slope(function, z):

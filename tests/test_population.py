@@ -17,18 +17,29 @@ from hypothesis import strategies as st
 
 import reference
 from digits_fleet import DRAWS, MIXED, curves, digits, machine, members, populate
+from fleetgrad import network
 from fleetgrad import population as module
 from fleetgrad.errors import BudgetError, RunError, SettingsError
 from fleetgrad.material import SeededDraws
 from fleetgrad.population import Population
-from fleetgrad.settings import ACTIVATIONS, INITIALIZERS, LOSSES, OPTIMIZERS, SCHEDULES, Settings
+from fleetgrad.settings import (
+    ACTIVATIONS,
+    INITIALIZERS,
+    LOSSES,
+    NORMALIZATIONS,
+    OPTIMIZERS,
+    SCHEDULES,
+    Settings,
+)
 from fleetgrad.trainees import Member
 from strategies_settings import rates, trainable
 
 EPOCHS = 4
 ONE, COHORT = Member(0, 0), MIXED[:3]
 WILD = dataclasses.replace(MIXED[0], learning_rate=1e30)
-SHAPES = 3  # programs that `MIXED` needs
+# Of the shapes of `MIXED` too; clipping alone cannot tame this one.
+WILDER = dataclasses.replace(MIXED[6], learning_rate=1e30)
+SHAPES = 5  # programs that `MIXED` needs
 
 # Fleet against fleet: two roads to the same float32 sums.
 CLOSE = {"rtol": 1e-4, "atol": 1e-5}
@@ -48,12 +59,14 @@ def zoo(number: int) -> Settings:
         bias=number % 5 != 0,
         init=INITIALIZERS[number % 5],
         init_scale=0.3 + 0.1 * (number % 4),
+        normalization=NORMALIZATIONS[number % 3],
         loss=loss,
         optimizer=optimizer,
         learning_rate=0.003 if calm else 0.002 if loss == "notebook" else 0.05,
         momentum=0.5,
         weight_decay=0.01 * (number % 3),
-        schedule=SCHEDULES[(number + number // 8) % 4],
+        gradient_clipping=(0.5, 0.0)[number % 2],
+        schedule=SCHEDULES[number % 5],
         warmup=0.25 * (number % 2),
         batch_size=(20, 32)[number % 2],
         epochs=2 + number % 3,
@@ -61,6 +74,7 @@ def zoo(number: int) -> Settings:
         input_dropout=0.1 * (number // 2 % 2),
         input_noise=0.2 * (number // 4 % 2),
         label_smoothing=0.1 * (number // 3 % 2),
+        ema=0.8 * (number // 2 % 2),
     )
 
 
@@ -128,6 +142,7 @@ def test_the_table_of_settings_names_everything():
         "init": INITIALIZERS,
         "loss": LOSSES,
         "optimizer": OPTIMIZERS,
+        "normalization": NORMALIZATIONS,
         "schedule": SCHEDULES,
         "bias": (True, False),
     }
@@ -135,6 +150,16 @@ def test_the_table_of_settings_names_everything():
         assert {getattr(one, name) for one in ZOO} == set(known)
     noises = {(one.dropout > 0, one.input_dropout > 0, one.input_noise > 0) for one in ZOO}
     assert len(noises) == 8
+    for name in ("warmup", "label_smoothing", "gradient_clipping", "ema", "weight_decay"):
+        assert {getattr(one, name) > 0 for one in ZOO} == {True, False}
+    normalized = {
+        (one.normalization, part)
+        for one in ZOO
+        if one.hidden
+        for part in ("gradient_clipping", "ema")
+        if getattr(one, part)
+    }
+    assert len(normalized) == 6
 
 
 def test_every_candidate_of_a_mixed_fleet_is_trained_as_by_hand():
@@ -149,7 +174,7 @@ def test_every_replicate_of_a_cohort_is_trained_as_by_hand(lanes):
     check_against_reference(population, EPOCHS)
 
 
-@settings(max_examples=2)
+@settings(max_examples=3)
 @given(trainable(), st.integers(0, 1))
 def test_whatever_the_settings_training_is_the_references(one, replicate):
     population = Population(digits(), {Member(7, replicate): one}, DRAWS, machine())
@@ -178,6 +203,19 @@ def test_permuting_the_fleet_changes_nobodys_curve(lanes, expected, order):
     assert population.advance(EPOCHS)
     assert population.members == tuple(fleet)
     agree(curves(population), expected)
+
+
+def test_what_is_handed_out_is_what_was_scored(lanes, expected):
+    population = populate(MIXED[6:], lanes)
+    population.advance(EPOCHS)
+    for number, (member, one) in enumerate(zip(population.members, MIXED[6:], strict=True)):
+        view, material = population.material.views[0], population.material
+        scaled = (material.x[view.validation] - view.shift) * view.scale
+        params, newest = population.params(member), population._training[member].state.params
+        logits = network.apply(params, one.activation, scaled)
+        right = (np.asarray(logits).argmax(1) == material.y[view.validation]).mean()
+        assert right == pytest.approx(expected[f"{6 + number}.0"][EPOCHS - 1, 3])
+        assert not np.allclose(params[0]["weight"], newest[0]["weight"], atol=1e-4)
 
 
 def test_a_candidate_alone_has_the_curve_it_has_in_the_fleet_and_under_any_id(lanes, expected):
@@ -252,7 +290,7 @@ def test_spreading_the_fleet_over_four_devices_changes_nobodys_curve(tmp_path, e
 
 def test_a_survivor_continues_as_if_nobody_had_been_dropped(either, expected):
     population = populate(MIXED, either, replicates=2)
-    for until, kept in ((1, [4, 1, 2, 0]), (2, [2, 4]), (EPOCHS, [2])):
+    for until, kept in ((1, [8, 4, 1, 6, 2, 0]), (2, [2, 6, 8, 4]), (EPOCHS, [2, 8, 6])):
         population.advance(until)
         keep = [Member(number, replicate) for number in kept for replicate in (1, 0)]
         population.keep(keep)
@@ -262,7 +300,7 @@ def test_a_survivor_continues_as_if_nobody_had_been_dropped(either, expected):
 
 @pytest.mark.parametrize("stretches", [1, 5, 1000])
 def test_a_restored_population_continues_bit_by_bit_as_the_other(lanes, monkeypatch, stretches):
-    first, second = (populate((*MIXED, WILD), lanes) for _ in range(2))
+    first, second = (populate((*MIXED, WILD, WILDER), lanes) for _ in range(2))
     monkeypatch.setattr(module, "STRETCH_SECONDS", 1e-4)
     first.advance(2, stopping_after(stretches))
     saved = first.state()
@@ -330,6 +368,30 @@ def test_a_diverged_member_is_frozen_and_touches_no_neighbor(either, expected):
     agree(curves(population), expected)
 
 
+def test_whatever_a_member_keeps_is_frozen_with_it_and_finite(either, expected):
+    population = populate((MIXED[6], WILDER, MIXED[7]), either, replicates=2)
+    assert population.advance(EPOCHS)
+    for replicate in (0, 1):
+        diverged = Member(1, replicate)
+        assert population.diverged_at(diverged) == 1
+        state = population._training[diverged].state
+        assert len(state.running) == 2
+        assert len(state.average) == 3
+        assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(state))
+        # One step was taken: its batch is a tenth of the running means, nothing of the next is.
+        initial = DRAWS.initial(WILDER, replicate, 64, 10)
+        order = DRAWS.order(population.material.views[replicate].train, replicate, 0)
+        sums = population.material.x[order[:25]] / 16 @ initial[0]["weight"]
+        np.testing.assert_allclose(state.running[0]["mean"], sums.mean(0) / 10, atol=1e-5)
+        for name, leaf in population.params(diverged)[0].items():
+            np.testing.assert_array_equal(leaf, state.average[0][name])
+    population.keep([Member(number, replicate) for number in (0, 2) for replicate in (0, 1)])
+    neighbors = {"0": "6", "2": "7"}
+    agree(
+        {f"{neighbors[name[0]]}{name[1:]}": c for name, c in curves(population).items()}, expected
+    )
+
+
 def test_epochs_completed_before_divergence_are_kept(lanes):
     # Decay at this rate multiplies the weights by about -10 a step, which takes them some epochs.
     late = dataclasses.replace(COHORT[0], learning_rate=10.0, weight_decay=1.0, epochs=200)
@@ -383,8 +445,11 @@ def test_dropping_restoring_and_repeating_compile_nothing(lanes, expected):
 def test_no_value_compiles_anything(lanes, expected, data):
     one = data.draw(st.sampled_from(MIXED))
     values = data.draw(rates(one.optimizer, one.loss))
-    if one.dropout:
-        values["dropout"] = data.draw(st.floats(0.01, 0.9))
+    for name in ("dropout", "ema"):
+        if getattr(one, name):
+            values[name] = data.draw(st.floats(0.01, 0.9))
+    if one.gradient_clipping:
+        values["gradient_clipping"] = data.draw(st.floats(1e-3, 1e3))
     population = populate((dataclasses.replace(one, **values),), lanes)
     population.advance(1)
     assert lanes.compilations == SHAPES

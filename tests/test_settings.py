@@ -14,14 +14,15 @@ from fleetgrad.errors import SettingsError
 from fleetgrad.settings import NAMES, Settings, check_name
 from spaces import SETTINGS
 
-SHARES = ("momentum", "warmup", "dropout", "input_dropout", "label_smoothing")
-NOT_NEGATIVE = ("weight_decay", "input_noise")
+SHARES = ("momentum", "warmup", "dropout", "input_dropout", "label_smoothing", "ema")
+NOT_NEGATIVE = ("weight_decay", "input_noise", "gradient_clipping")
 POSITIVE = ("init_scale", "learning_rate")
 COUNTS = ("batch_size", "epochs")
 NAMED = {
     "activation": module.ACTIVATIONS,
     "init": module.INITIALIZERS,
     "loss": module.LOSSES,
+    "normalization": module.NORMALIZATIONS,
     "optimizer": module.OPTIMIZERS,
     "schedule": module.SCHEDULES,
 }
@@ -115,6 +116,21 @@ def test_numbers_of_numpy_become_plain():
     settings = Settings(learning_rate=np.float32(0.5), batch_size=np.int64(8))
     assert type(settings.learning_rate) is float
     assert type(settings.batch_size) is int
+
+
+def test_batch_normalization_needs_a_batch():
+    assert Settings(normalization="layer", batch_size=1).batch_size == 1
+    assert Settings(normalization="batch", batch_size=2).batch_size == 2
+    with pytest.raises(SettingsError, match="`batch_size` must be at least 2 .* got 1, .*use 32"):
+        Settings(normalization="batch", batch_size=1)
+
+
+def test_settings_of_an_earlier_version_have_the_new_names_off():
+    plain = Settings().to_dict()
+    for name in ("normalization", "gradient_clipping", "ema"):
+        del plain[name]
+    found = Settings.from_dict(plain)
+    assert (found.normalization, found.gradient_clipping, found.ema) == ("none", 0, 0)
 
 
 def test_an_unknown_name_suggests_the_nearest():

@@ -321,3 +321,22 @@ def test_the_default_space_reads_as_a_person_would_write_it():
     assert "hidden = { choice = [[128, 128], [256, 128], [512, 256]] }\n" in text
     assert 'optimizer = "adamw"\n' in text
     assert text.startswith("# ")
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        {"batch_size": Int(1, 64), "normalization": Choice("none", "batch")},
+        {"batch_size": Choice(32, 1), "normalization": "batch"},
+        {"batch_size": 1, "normalization": Choice("layer", "batch")},
+    ],
+)
+def test_batch_normalization_never_meets_a_batch_of_one_row(parts):
+    with pytest.raises(SpaceError, match="`batch_size` must be at least 2 .* got 1"):
+        Space(**parts)
+
+
+def test_batches_of_one_row_are_fine_without_batch_normalization():
+    assert Space(batch_size=Int(1, 64), normalization=Choice("none", "layer")).dimensions == 2
+    assert Space(batch_size=Choice(2, 64), normalization=Choice("none", "batch")).dimensions == 2
+    assert Space(learning_rate=Float(0.1, 1.0), normalization="batch").dimensions == 1

@@ -46,7 +46,7 @@ FINISH = jax.jit(training._finish_epoch, static_argnums=0)
 def test_values_need_no_other_program(data, settings):
     noise = {
         name: data.draw(st.floats(0.01, 0.9)) if getattr(settings, name) else 0.0
-        for name in ("dropout", "input_dropout", "input_noise")
+        for name in ("dropout", "input_dropout", "input_noise", "ema", "gradient_clipping")
     }
     values = data.draw(rates(settings.optimizer, settings.loss))
     assert shape_of(dataclasses.replace(settings, **values, **noise)) == shape_of(settings)
@@ -64,6 +64,10 @@ def test_values_need_no_other_program(data, settings):
         {"dropout": 0.1},
         {"input_dropout": 0.1},
         {"input_noise": 0.1},
+        {"normalization": "batch"},
+        {"normalization": "layer"},
+        {"gradient_clipping": 0.1},
+        {"ema": 0.1},
     ],
 )
 def test_what_changes_the_arithmetic_needs_another_program(change):
@@ -89,6 +93,85 @@ def test_a_beginning_is_what_the_optimizer_would_begin_with(optimizer):
         np.testing.assert_array_equal(found, leaf)
         assert found.dtype == leaf.dtype
     assert (state.step, state.diverged_at, state.loss, state.correct) == (0, -1, 0, 0)
+
+
+PARTS = [{"normalization": "batch"}, {"ema": 0.9}, {"normalization": "batch", "ema": 0.9}]
+
+
+@pytest.mark.parametrize("changes", [{}, {"normalization": "layer"}, *PARTS])
+def test_a_beginning_holds_what_its_settings_use_and_no_more(changes):
+    _, state = started(dataclasses.replace(SMALL, **changes))
+    _, plain = started(SMALL)
+    moments = {"mean": np.zeros(5), "variance": np.ones(5)}
+    running = (moments,) if changes.get("normalization") == "batch" else ()
+    assert len(state.running) == len(running)
+    jax.tree.map(np.testing.assert_array_equal, tuple(state.running), running)
+    assert bool(state.average) == ("ema" in changes)
+    # Runs saved before there was any of this are restored by the number of the leaf.
+    if not changes:
+        assert len(jax.tree.leaves(state)) == len(jax.tree.leaves(plain[:6]))
+    for layer, whole in zip(state.params, training.predicting(state), strict=True):
+        assert whole.keys() - layer.keys() <= {"mean", "variance"}
+        for name, leaf in layer.items():
+            np.testing.assert_array_equal(whole[name], leaf)
+            # A program takes over the memory of its arguments: none may stand for two of them.
+            assert (whole[name] is leaf) == ("ema" not in changes)
+
+
+@pytest.mark.parametrize("kind", ["batch", "layer"])
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_steps_with_everything_on_are_the_references(activation, kind):
+    for loss, bias, optimizer in (("cross_entropy", True, "adamw"), ("notebook", False, "sgd")):
+        settings = Settings(
+            hidden=(6, 5), batch_size=16, activation=activation, bias=bias, loss=loss,
+            optimizer=optimizer, learning_rate=0.002, weight_decay=0.1, normalization=kind,
+            ema=0.3, gradient_clipping=0.7, init="lecun",
+        )  # fmt: skip
+        shape, state = started(settings)
+        values = training.rates_of(settings, steps_per_epoch=3)
+        alone = reference.Network(state.params, settings, steps=30)
+        for x, y in batches(count=4):
+            state = STEP(shape, state, values, x, y, KEY)
+            alone.learn(x.astype(np.float64), y, KEY)
+        for layers, exact in (
+            (state.params, alone.layers),
+            (state.running, alone.running),
+            (training.predicting(state), alone.kept),
+        ):
+            assert len(layers) == len(exact)
+            for number, (found, layer) in enumerate(zip(layers, exact, strict=True)):
+                assert found.keys() == layer.keys()
+                for name, leaf in layer.items():
+                    note = f"{loss} {number} {name}"
+                    np.testing.assert_allclose(found[name], leaf, 2e-4, 2e-5, err_msg=note)
+
+
+def test_a_gradient_that_is_not_finite_diverges_though_it_would_be_clipped():
+    # Hidden units are 0, so the huge weights do not show in the loss, only in the slopes behind.
+    settings = Settings(
+        hidden=(5,), batch_size=16, activation="tanh", gradient_clipping=1.0, optimizer="sgd",
+        loss="cross_entropy", ema=0.5,
+    )  # fmt: skip
+    shape, state = started(settings)
+    [(x, y)] = batches(count=1)
+    state.params[0]["weight"][:] = 0
+    state.params[1]["weight"][:] = np.where(np.arange(10) % 2, 3e38, -3e38)
+    after = STEP(shape, state, training.rates_of(settings, 10), x * np.float32(1e3), y, KEY)
+    assert np.isfinite(after.loss)
+    assert (after.step, after.diverged_at) == (0, 0)
+    jax.tree.map(np.testing.assert_array_equal, after.params, state.params)
+    jax.tree.map(np.testing.assert_array_equal, after.average, state.average)
+
+
+def test_a_variance_that_overflows_diverges_though_the_loss_is_finite():
+    settings = dataclasses.replace(SMALL, normalization="batch", ema=0.5)
+    shape, state = started(settings)
+    [(x, y)] = batches(count=1)
+    state.params[0]["weight"][:] *= np.float32(1e25)
+    after = STEP(shape, state, training.rates_of(settings, 10), x, y, KEY)
+    assert np.isfinite(after.loss)
+    assert (after.step, after.diverged_at) == (0, 0)
+    jax.tree.map(np.testing.assert_array_equal, after.running, state.running)
 
 
 @pytest.mark.parametrize("loss", LOSSES)
@@ -153,6 +236,14 @@ def test_weights_that_the_last_step_of_an_epoch_spoils_are_noticed():
             assert FINISH(one, state, FEED, ROWS)[0].diverged_at == diverged_at
             earlier = state._replace(diverged_at=np.int32(4))
             assert FINISH(one, earlier, FEED, ROWS)[0].diverged_at == 4
+
+
+def test_an_average_that_is_not_finite_is_noticed_with_nothing_to_score():
+    shape, state = started(dataclasses.replace(SMALL, ema=0.5))
+    blind = dataclasses.replace(shape, validation_rows=0)
+    assert FINISH(blind, state, FEED, ROWS)[0].diverged_at == -1
+    state.average[0]["weight"][0, 0] = np.inf
+    assert FINISH(blind, state, FEED, ROWS)[0].diverged_at == 0
 
 
 @pytest.mark.parametrize("block", [1, 7, 39, 40, 1000])

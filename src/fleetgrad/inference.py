@@ -6,12 +6,12 @@ way. So prediction is NumPy, and both forms are held against `network.apply` by 
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float32, Float64, Num
 
+from fleetgrad import layers
 from fleetgrad.errors import ModelError, UsageError
 from fleetgrad.settings import Settings
 
@@ -20,6 +20,7 @@ OPSET, IR_VERSION = 17, 8  # of ONNX: what runtimes from 2022 on can read
 MOST_ONNX_BYTES = 2**31 - 2**20  # a protocol buffer ends at two gibibytes
 GELU = (2 * math.sqrt(2 / math.pi), 0.044715)  # Hendrycks and Gimpel 2016, the tanh form
 LEAK = 0.01
+EPSILON = 1e-5  # added to a variance before its root is divided by
 
 Layer = Mapping[str, np.ndarray]
 Logits = Float32[np.ndarray, "batch classes"]
@@ -29,7 +30,7 @@ Hidden = Float32[np.ndarray, "batch units"]
 class Network(NamedTuple):
     """A trained network: its settings, and its arrays in float32.
 
-    `params` are layers as in `network.init`; an input is scaled as (x - shift) * scale.
+    `params` are layers as in `network.predicting`; an input is scaled as (x - shift) * scale.
     """
 
     settings: Settings
@@ -40,16 +41,15 @@ class Network(NamedTuple):
     @classmethod
     def of(cls, settings: Settings, arrays: Mapping[str, np.ndarray]) -> "Network":
         """The network of named arrays, as `arrays` gives them; the names must be complete."""
-        kinds = ("weight", "bias") if settings.bias else ("weight",)
-        layers = range(len(settings.hidden) + 1)
-        params = tuple({kind: arrays[f"layer{n}.{kind}"] for kind in kinds} for n in layers)
+        held = enumerate(layers.predicting(settings, np.size(arrays["shift"]), 1))  # names matter
+        params = tuple({kind: arrays[f"layer{n}.{kind}"] for kind in kinds} for n, kinds in held)
         return cls(settings, params, arrays["shift"], arrays["scale"])
 
     @property
     def arrays(self) -> dict[str, np.ndarray]:
         """All arrays, each under a name of its own."""
-        layers = enumerate(self.params)
-        named = {f"layer{n}.{kind}": array for n, layer in layers for kind, array in layer.items()}
+        held = enumerate(self.params)
+        named = {f"layer{n}.{kind}": array for n, layer in held for kind, array in layer.items()}
         return {"shift": self.shift, "scale": self.scale, **named}
 
     def check(self, classes: int) -> None:
@@ -66,6 +66,8 @@ class Network(NamedTuple):
                     f"`{name}` must be finite float32 of the shape {shape}, got {array.dtype} of "
                     f"{array.shape}{'' if array.shape != shape else ' or a number that is not'}"
                 )
+            if name.endswith(".variance") and (array < 0).any():
+                raise ModelError(f"`{name}` must not be negative, got {array.min()}")
 
 
 def array_shapes(settings: Settings, features: int, classes: int) -> dict[str, tuple[int, ...]]:
@@ -73,10 +75,8 @@ def array_shapes(settings: Settings, features: int, classes: int) -> dict[str, t
     if len(settings.hidden) >= MOST_LAYERS:
         raise ModelError(f"`hidden` must be shorter than {MOST_LAYERS}, got {len(settings.hidden)}")
     shapes: dict[str, tuple[int, ...]] = {"shift": (features,), "scale": (features,)}
-    for number, sizes in enumerate(pairwise((features, *settings.hidden, classes))):
-        shapes[f"layer{number}.weight"] = sizes
-        if settings.bias:
-            shapes[f"layer{number}.bias"] = sizes[1:]
+    for number, layer in enumerate(layers.predicting(settings, features, classes)):
+        shapes |= {f"layer{number}.{kind}": shape for kind, shape in layer.items()}
     return shapes
 
 
@@ -86,7 +86,7 @@ def logits(network: Network, x: Num[np.ndarray, "batch features"]) -> Logits:
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
         hidden: Hidden = (x.astype(np.float32) - network.shift) * network.scale
         for layer in network.params[:-1]:
-            hidden = activation(_affine(layer, hidden))
+            hidden = activation(_normalized(layer, _affine(layer, hidden)))
         return _affine(network.params[-1], hidden)
 
 
@@ -172,7 +172,7 @@ class _Graph:
         hidden = self.add("Mul", hidden, self.constant(network.scale))
         for layer in network.params[:-1]:
             activation = ACTIVATIONS[network.settings.activation].graph
-            hidden = activation(self, self._affine(layer, hidden))
+            hidden = activation(self, self._normalized(layer, self._affine(layer, hidden)))
         outputs = self._affine(network.params[-1], hidden)
         self.add("ArgMax", outputs, name="label", axis=1, keepdims=0)
         if network.settings.loss != "cross_entropy":  # log s(z) = -softplus(-z)
@@ -189,6 +189,15 @@ class _Graph:
         product = self.add("MatMul", x, self.constant(layer["weight"]))
         return (
             self.add("Add", product, self.constant(layer["bias"])) if "bias" in layer else product
+        )
+
+    def _normalized(self, layer: Layer, x: str) -> str:
+        if "gain" not in layer:
+            return x
+        operator = "BatchNormalization" if "mean" in layer else "LayerNormalization"
+        names = [name for name in ("gain", "offset", "mean", "variance") if name in layer]
+        return self.add(
+            operator, x, *(self.constant(layer[name]) for name in names), epsilon=EPSILON
         )
 
 
@@ -237,6 +246,17 @@ ACTIVATIONS: Mapping[str, Activation] = {
 def _affine(layer: Layer, x: Hidden) -> Hidden:
     product: Hidden = x @ layer["weight"]
     return product + layer["bias"] if "bias" in layer else product
+
+
+def _normalized(layer: Layer, x: Hidden) -> Hidden:
+    if "gain" not in layer:
+        return x
+    if "mean" in layer:
+        mean, variance = layer["mean"], layer["variance"]
+    else:
+        mean, variance = x.mean(axis=1, keepdims=True), x.var(axis=1, keepdims=True)
+    normalized: Hidden = (x - mean) / np.sqrt(variance + np.float32(EPSILON))
+    return normalized * layer["gain"] + layer["offset"]
 
 
 def _onnx() -> Any:

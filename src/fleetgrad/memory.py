@@ -7,29 +7,31 @@ from typing import Any
 import jax
 import numpy as np
 
-from fleetgrad import network, training
+from fleetgrad import layers, training
 from fleetgrad.errors import BudgetError
 from fleetgrad.settings import Settings
 
 
 def member_bytes(settings: Settings, features: int, classes: int) -> int:
-    """Weights and optimizer state of one network, in bytes.
+    """Weights, optimizer state, running statistics and average of one network, in bytes.
 
     Args:
-        settings: `hidden`, `bias` and `optimizer` matter.
+        settings: `hidden`, `bias`, `normalization`, `optimizer` and whether there is `ema` matter.
         features: Inputs of the first layer.
         classes: Outputs of the last.
     """
-    sizes = network.layer_sizes(settings.hidden, features, classes)
-    params = tuple(_layer(inputs, outputs, bias=settings.bias) for inputs, outputs in sizes)
-    state = (params, training.optimizer_state(settings.optimizer, params))
+    learned = _described(layers.learned(settings, features, classes))
+    predicting = _described(layers.predicting(settings, features, classes))
+    copies = (predicting, predicting) if settings.ema > 0 else (predicting,)
+    state = (copies, training.optimizer_state(settings.optimizer, learned))
     return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(state))
 
 
-def _layer(inputs: int, outputs: int, *, bias: bool) -> dict[str, jax.ShapeDtypeStruct]:
+def _described(shapes: layers.Shapes) -> Any:
     described: Any = jax.ShapeDtypeStruct  # its constructor has no types
-    layer = {"weight": described((inputs, outputs), np.float32)}
-    return layer | ({"bias": described((outputs,), np.float32)} if bias else {})
+    return tuple(
+        {name: described(shape, np.float32) for name, shape in layer.items()} for layer in shapes
+    )
 
 
 def available() -> int:
@@ -51,7 +53,7 @@ def check(settings: list[Settings], features: int, classes: int) -> None:
     costs: dict[tuple[object, ...], int] = {}
     need = 0
     for one in settings:
-        kind = (one.hidden, one.bias, one.optimizer)
+        kind = (one.hidden, one.bias, one.optimizer, one.normalization, one.ema > 0)
         if kind not in costs:
             costs[kind] = member_bytes(one, features, classes)
         need += costs[kind]

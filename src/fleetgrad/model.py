@@ -45,7 +45,7 @@ class Model:
 
     Args:
         settings: What it was trained with.
-        params: Its layers, first to last, as in `network.init`; float32.
+        params: Its layers, first to last, as in `network.predicting`; float32.
         shift, scale: Scaled input = (x - shift) * scale, per feature; float32.
         classes: The label each output stands for, sorted; whole numbers or text.
         dataset: The name of the data it was trained on.

@@ -1,8 +1,9 @@
 """The dense network: how its weights are drawn, and what it computes.
 
-Parameters are a tuple of layers, each `{"weight": (inputs, outputs)}` with a `"bias": (outputs,)`
-where the settings ask for one. Drawing is NumPy (it happens once a member and must not cost a
-compilation); applying is JAX.
+Parameters are a tuple of layers, each `{"weight": (inputs, outputs)}`, and where the settings ask
+for them a `"bias"` and, in hidden layers, the `"gain"` and `"offset"` of `normalization`, all
+(outputs,). For prediction under batch normalization a `"mean"` and `"variance"` stand beside them.
+Drawing is NumPy (it happens once a member and must not cost a compilation); applying is JAX.
 """
 
 from collections.abc import Callable, Mapping
@@ -14,10 +15,14 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
+from fleetgrad import layers as shapes
+from fleetgrad import normalization
 from fleetgrad.settings import Settings
 
 Layer = dict[str, Array]
 Params = tuple[Layer, ...]
+
+_FIRST = {"bias": 0.0, "gain": 1.0, "offset": 0.0}  # what is not drawn
 
 
 @jax.custom_jvp
@@ -85,25 +90,38 @@ def init(
 
     Args:
         generator: From `keys.generator(seed, "init", replicate)`.
-        settings: `hidden`, `init`, `init_scale` and `bias` are used.
+        settings: `hidden`, `init`, `init_scale`, `bias` and `normalization` are used.
         features: Inputs of the first layer.
         classes: Outputs of the last.
     """
-    draw = INITIALIZERS[settings.init]
-    layers = []
-    for inputs, outputs in layer_sizes(settings.hidden, features, classes):
-        layer = {"weight": draw(generator, inputs, outputs) * np.float32(settings.init_scale)}
-        if settings.bias:
-            layer["bias"] = np.zeros(outputs, np.float32)
-        layers.append(layer)
-    return tuple(layers)
+    draw, scale = INITIALIZERS[settings.init], np.float32(settings.init_scale)
+
+    def first(name: str, shape: tuple[int, ...]) -> np.ndarray:
+        if name == "weight":
+            return draw(generator, *shape) * scale
+        return np.full(shape, _FIRST[name], np.float32)
+
+    return tuple(
+        {name: first(name, shape) for name, shape in layer.items()}
+        for layer in shapes.learned(settings, features, classes)
+    )
+
+
+def predicting(params: Params, running: normalization.Statistics) -> Params:
+    """The layers as prediction needs them: with the running statistics of hidden ones, if any."""
+    joined = ({**layer, **moments} for layer, moments in zip(params, running, strict=False))
+    return (*joined, *params[len(running) :])
 
 
 def apply(
     params: Params, activation: str, x: Float[Array, "batch features"]
 ) -> Float[Array, "batch classes"]:
     """The logits for scaled inputs, as used for prediction: nothing is dropped, no noise."""
-    return _forward(params, activation, x, lambda _layer, hidden: hidden)
+
+    def normalize(layer: Layer, hidden: Array) -> Array:
+        return normalization.predicting(layer, hidden)
+
+    return _forward(params, activation, x, normalize, lambda _layer, hidden: hidden)
 
 
 class Noise(NamedTuple):
@@ -129,8 +147,11 @@ def apply_noisy(
     key: jax.Array,
     noise: Noise,
     noisy: Noisy,
-) -> Float[Array, "batch classes"]:
+    kind: str = "none",
+) -> tuple[Float[Array, "batch classes"], normalization.Statistics]:
     """The logits as used for training: Gaussian noise, then dropout (Srivastava et al. 2014).
+
+    Beside them the moments that a `normalization` of this kind found in the batch.
 
     Layer `i` draws its mask from `fold_in(key, i)`, the inputs from `fold_in(key, 0)` and their
     noise from `fold_in(key, layers)`, so one disturbance never shifts another's draws.
@@ -146,7 +167,15 @@ def apply_noisy(
             return _drop(jax.random.fold_in(key, layer), noise.dropout, hidden)
         return hidden
 
-    return _forward(params, activation, x, disturb)
+    found: list[normalization.Moments] = []
+
+    def normalize(layer: Layer, hidden: Array) -> Array:
+        hidden, moments = normalization.KINDS[kind](layer, hidden)
+        if moments is not None:
+            found.append(moments)
+        return hidden
+
+    return _forward(params, activation, x, normalize, disturb), tuple(found)
 
 
 def keep_mask(
@@ -162,10 +191,15 @@ def _drop(key: jax.Array, rate: Float[Array, ""], x: Array) -> Array:
 
 
 def _forward(
-    params: Params, activation: str, x: Array, disturb: Callable[[int, Array], Array]
+    params: Params,
+    activation: str,
+    x: Array,
+    normalize: Callable[[Layer, Array], Array],
+    disturb: Callable[[int, Array], Array],
 ) -> Array:
     for number, layer in enumerate(params[:-1], start=1):
-        x = disturb(number, ACTIVATIONS[activation](_affine(layer, x)))
+        x = normalize(layer, _affine(layer, x))
+        x = disturb(number, ACTIVATIONS[activation](x))
     return _affine(params[-1], x)
 
 

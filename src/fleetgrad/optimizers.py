@@ -11,9 +11,11 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import optax
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Bool, Float, Int
 
 Scalar = Float[Array, ""]
+
+_TINY = 1e-30  # divides nothing it should not: a gradient smaller than this moves nothing
 
 
 class Rates(NamedTuple):
@@ -96,7 +98,13 @@ OPTIMIZERS: Mapping[str, Callable[[Rates], optax.GradientTransformation]] = {
     "two_tap": _with_l2(_two_tap),  # the coursework notebook
 }
 
-SCHEDULES: Mapping[str, int] = {"constant": 0, "cosine": 1, "linear": 2, "one_cycle": 3}
+SCHEDULES: Mapping[str, int] = {
+    "constant": 0,
+    "cosine": 1,
+    "linear": 2,
+    "one_cycle": 3,
+    "step": 4,
+}
 
 
 def scheduled(
@@ -105,7 +113,9 @@ def scheduled(
     """The factor on the peak learning rate at `step` of `steps`, in [0, 1].
 
     Over the first `warmup` share the factor rises linearly to 1; then it stays (`constant`), or
-    falls to 0 along a half cosine (`cosine`; Loshchilov and Hutter 2017) or a line (`linear`).
+    falls to 0 along a half cosine (`cosine`; Loshchilov and Hutter 2017) or a line (`linear`), or
+    drops to 0.1 after a half and to 0.01 after three quarters of what follows the rise (`step`; He
+    et al. 2016).
     `one_cycle` (Smith and Topin 2018) rises and falls along half cosines, from 1/25, and takes a
     `warmup` of 0 to mean its customary 0.3.
     """
@@ -115,8 +125,38 @@ def scheduled(
     up = jnp.clip((step + 1) / jnp.maximum(rising, 1), 0, 1)
     up = jnp.where(one_cycle, 1 / 25 + (1 - 1 / 25) * _half_cosine(1 - up), up)
     done = jnp.clip((step - rising) / jnp.maximum(steps - rising, 1), 0, 1)
-    falls = jnp.stack([jnp.ones_like(done), _half_cosine(done), 1 - done, _half_cosine(done)])
+    stays, cosine = jnp.ones_like(done), _half_cosine(done)
+    drops = jnp.where(done < 0.5, 1.0, jnp.where(done < 0.75, 0.1, 0.01))  # noqa: PLR2004 - defined so
+    falls = jnp.stack([stays, cosine, 1 - done, cosine, drops])
     return jnp.where(step < rising, up, falls[schedule])
+
+
+def clipped(grads: Any, longest: Scalar) -> tuple[Any, Bool[Array, ""]]:
+    """The gradient shortened to a length, all arrays together, and whether it was finite.
+
+    Pascanu et al. 2013, algorithm 1. Lengths are taken relative to the largest entry, whose square
+    may overflow; what is not finite is reported, since shortening could make zeros of it.
+    """
+    largest = jnp.stack([jnp.abs(leaf).max() for leaf in jax.tree.leaves(grads)]).max()
+    directions = jax.tree.map(lambda leaf: leaf / jnp.maximum(largest, _TINY), grads)
+    root = jnp.sqrt(sum(jnp.square(leaf).sum() for leaf in jax.tree.leaves(directions)))
+    scale = jnp.minimum(jnp.maximum(largest, _TINY), longest / jnp.maximum(root, _TINY))
+    return jax.tree.map(lambda leaf: leaf * scale, directions), jnp.isfinite(largest)
+
+
+def averaged(average: Any, newest: Any, decay_missing: Scalar, step: Int[Array, ""]) -> Any:
+    """The exponential moving average (Polyak and Juditsky 1992) after a step.
+
+    Its decay is min(decay, (1 + step) / (10 + step)), so that the first weights are soon forgotten.
+
+    Args:
+        average: Before the step.
+        newest: What the step led to.
+        decay_missing: 1 - decay, which float32 holds more closely than a decay near 1.
+        step: Steps taken before this one.
+    """
+    share = jnp.maximum(decay_missing, 9 / (10 + step))
+    return jax.tree.map(lambda old, new: old + share * (new - old), average, newest)
 
 
 def _half_cosine(share: Scalar) -> Scalar:

@@ -156,8 +156,8 @@ class Population:
         return self._training[member].diverged_at
 
     def params(self, member: Member) -> Any:
-        """A member's weights, as NumPy arrays."""
-        return jax.tree.map(np.asarray, self._training[member].state.params)
+        """A member's layers as they are scored and predicted with, as NumPy arrays."""
+        return jax.tree.map(np.asarray, training.predicting(self._training[member].state))
 
     def keep(self, members: Iterable[Member]) -> None:
         """Drop everyone else; those kept go on as if nobody had been dropped."""

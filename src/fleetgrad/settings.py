@@ -2,8 +2,8 @@
 
 Pure Python, so that spaces, samplers and the command line can speak of settings without JAX.
 The names are the field's; the tables that implement them (`network.ACTIVATIONS`,
-`network.INITIALIZERS`, `losses.LOSSES`, `optimizers.OPTIMIZERS`, `optimizers.SCHEDULES`) have
-exactly these keys, and a test says so.
+`network.INITIALIZERS`, `losses.LOSSES`, `normalization.KINDS`, `optimizers.OPTIMIZERS`,
+`optimizers.SCHEDULES`) have exactly these keys, and a test says so.
 """
 
 import math
@@ -16,8 +16,11 @@ from fleetgrad.errors import SettingsError, suggestion
 ACTIVATIONS = ("elu", "gelu", "leaky_relu", "relu", "rounded_sigmoid", "sigmoid", "silu", "tanh")
 INITIALIZERS = ("glorot", "he", "lecun", "normal", "orthogonal")
 LOSSES = ("binary_cross_entropy", "cross_entropy", "notebook", "squared_error")
+NORMALIZATIONS = ("batch", "layer", "none")
 OPTIMIZERS = ("adam", "adamw", "momentum", "nesterov", "rmsprop", "sgd", "two_tap")
-SCHEDULES = ("constant", "cosine", "linear", "one_cycle")
+SCHEDULES = ("constant", "cosine", "linear", "one_cycle", "step")
+
+LEAST_NORMALIZED = 2  # rows whose mean and variance say anything
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,22 +30,30 @@ class Settings:
     Args:
         hidden: Widths of the hidden layers; `()` is a linear model.
         activation: Of the hidden layers, one of `ACTIVATIONS`.
-        bias: Whether layers have biases (started at 0).
+        bias: Whether layers have biases (started at 0). Under batch normalization hidden layers
+            have none: subtracting the batch's mean would undo them, and the offset does their work.
         init: How weights are drawn, one of `INITIALIZERS`.
         init_scale: Factor on the drawn weights, > 0.
+        normalization: Of each hidden layer before its activation, one of `NORMALIZATIONS`, with a
+            learned gain (started at 1) and offset (started at 0): over the minibatch (`batch`;
+            Ioffe and Szegedy 2015) or over the layer's units (`layer`; Ba et al. 2016).
         loss: One of `LOSSES`; `notebook` is the rule of the coursework notebook (summed, rounded).
         optimizer: One of `OPTIMIZERS`.
         learning_rate: Peak step size, > 0.
         momentum: In [0, 1); used by `momentum`, `nesterov` and `two_tap`.
         weight_decay: >= 0, on weights only; decoupled for `adamw`, an L2 gradient elsewhere.
+        gradient_clipping: Longest gradient, all layers together (Pascanu et al. 2013), >= 0; a
+            longer one is shortened before decay and optimizer see it. 0 never clips.
         schedule: Shape of the learning rate over training, one of `SCHEDULES`.
         warmup: Share of all steps over which the rate rises linearly from 0, in [0, 1).
-        batch_size: Rows a step, >= 1.
+        batch_size: Rows a step, >= 1; >= 2 under batch normalization.
         epochs: Passes over the training rows; the horizon of `schedule`.
         dropout: Share of hidden units dropped a step, in [0, 1).
         input_dropout: Share of inputs dropped a step, in [0, 1).
         input_noise: Standard deviation of Gaussian noise on the scaled inputs, >= 0.
         label_smoothing: Share of a label spread evenly over all classes, in [0, 1).
+        ema: Decay of the moving average of weights that is scored and kept (Polyak and Juditsky
+            1992), in [0, 1); 0 keeps the last weights.
 
     Raises:
         SettingsError: A value is out of its range or of a wrong type.
@@ -53,11 +64,13 @@ class Settings:
     bias: bool = True
     init: str = "he"
     init_scale: float = 1.0
+    normalization: str = "none"
     loss: str = "cross_entropy"
     optimizer: str = "adam"
     learning_rate: float = 1e-3
     momentum: float = 0.9
     weight_decay: float = 0.0
+    gradient_clipping: float = 0.0
     schedule: str = "constant"
     warmup: float = 0.0
     batch_size: int = 128
@@ -66,6 +79,7 @@ class Settings:
     input_dropout: float = 0.0
     input_noise: float = 0.0
     label_smoothing: float = 0.0
+    ema: float = 0.0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "hidden", _widths(self.hidden))
@@ -78,6 +92,11 @@ class Settings:
             object.__setattr__(self, name, value)
         if not isinstance(self.bias, bool):
             raise SettingsError(f"`bias` must be true or false, got {self.bias!r}; use true.")
+        if self.normalization == "batch" and self.batch_size < LEAST_NORMALIZED:
+            raise SettingsError(
+                f"`batch_size` must be at least {LEAST_NORMALIZED} under batch normalization, got "
+                f"{self.batch_size}, a batch that is its own mean; use 32, or layer normalization."
+            )
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
@@ -107,6 +126,7 @@ _NAMED = {
     "activation": ACTIVATIONS,
     "init": INITIALIZERS,
     "loss": LOSSES,
+    "normalization": NORMALIZATIONS,
     "optimizer": OPTIMIZERS,
     "schedule": SCHEDULES,
 }
@@ -116,11 +136,13 @@ _RANGES: dict[str, tuple[float, float, bool]] = {  # low, high (excluded), wheth
     "learning_rate": (0.0, math.inf, True),
     "momentum": (0.0, 1.0, False),
     "weight_decay": (0.0, math.inf, False),
+    "gradient_clipping": (0.0, math.inf, False),
     "warmup": (0.0, 1.0, False),
     "dropout": (0.0, 1.0, False),
     "input_dropout": (0.0, 1.0, False),
     "input_noise": (0.0, math.inf, False),
     "label_smoothing": (0.0, 1.0, False),
+    "ema": (0.0, 1.0, False),
 }
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, Float, Int, Num
 
-from fleetgrad import losses, network, optimizers
+from fleetgrad import losses, network, normalization, optimizers
 from fleetgrad.settings import Settings
 
 EVALUATION_ROWS = 1000  # a block of validation rows: small enough for the cache, and for memory
@@ -31,7 +31,9 @@ class Shape:
     Args:
         features: Inputs a row.
         classes: Outputs.
-        hidden, activation, bias, loss, optimizer, batch_size: As in `Settings`.
+        hidden, activation, bias, normalization, loss, optimizer, batch_size: As in `Settings`.
+        clips: Whether gradients are clipped at all.
+        averages: Whether weights are averaged at all.
         noisy: Which disturbances the program contains.
         validation_rows: Rows scored after each epoch; 0 leaves the scores NaN.
         epochs: Most epochs one call can cover.
@@ -42,9 +44,12 @@ class Shape:
     hidden: tuple[int, ...]
     activation: str
     bias: bool
+    normalization: str
     loss: str
     optimizer: str
     batch_size: int
+    clips: bool
+    averages: bool
     noisy: network.Noisy
     validation_rows: int
     epochs: int
@@ -78,9 +83,12 @@ def shape_of(
         hidden=settings.hidden,
         activation=settings.activation,
         bias=settings.bias,
+        normalization=settings.normalization,
         loss=settings.loss,
         optimizer=settings.optimizer,
         batch_size=settings.batch_size,
+        clips=settings.gradient_clipping > 0,
+        averages=settings.ema > 0,
         noisy=noisy,
         validation_rows=validation_rows,
         epochs=epochs,
@@ -88,7 +96,10 @@ def shape_of(
 
 
 class Rates(NamedTuple):
-    """One member's traced hyperparameters; scalars."""
+    """One member's traced hyperparameters; scalars.
+
+    `renewed` is the share of the average that each step renews in the end, 1 - `ema`.
+    """
 
     learning_rate: Float[Array, ""]
     momentum: Float[Array, ""]
@@ -97,6 +108,8 @@ class Rates(NamedTuple):
     warmup: Float[Array, ""]
     steps: Int[Array, ""]
     label_smoothing: Float[Array, ""]
+    gradient_clipping: Float[Array, ""]
+    renewed: Float[Array, ""]
     noise: network.Noise
 
 
@@ -113,6 +126,8 @@ def rates_of(settings: Settings, steps_per_epoch: int) -> Rates:
         warmup=_REAL(settings.warmup),
         steps=_WHOLE(settings.epochs * steps_per_epoch),
         label_smoothing=_REAL(settings.label_smoothing),
+        gradient_clipping=_REAL(settings.gradient_clipping),
+        renewed=_REAL(1 - settings.ema),
         noise=noise,
     )
 
@@ -120,8 +135,11 @@ def rates_of(settings: Settings, steps_per_epoch: int) -> Rates:
 class State(NamedTuple):
     """One member in the middle of its training.
 
-    `step` counts steps taken since the start; `diverged_at` is the step whose loss was not
-    finite, or -1; `loss` and `correct` are sums over the steps of the epoch in progress.
+    `step` counts steps taken since the start; `diverged_at` is the step whose loss (or gradient to
+    clip, or variance of a unit) was not finite, or -1; `loss` and `correct` are sums over the steps
+    of the epoch in progress. `running` are the statistics of batch normalization, `average` is the
+    moving average of weights and statistics, in the form of `network.predicting`; each is empty
+    where the shape has none.
     """
 
     params: network.Params
@@ -130,6 +148,8 @@ class State(NamedTuple):
     diverged_at: Int[Array, ""]
     loss: Float[Array, ""]
     correct: Int[Array, ""]
+    running: normalization.Statistics = ()
+    average: network.Params = ()
 
 
 class Rows(NamedTuple):
@@ -171,7 +191,15 @@ def begin(shape: Shape, params: Any) -> State:
     """The state before the first step, on the host."""
     described = optimizer_state(shape.optimizer, params)
     zeros = jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), described)
-    return State(params, zeros, _WHOLE(0), _WHOLE(-1), _REAL(0), _WHOLE(0))
+    running = normalization.begin(shape.normalization, shape.hidden)
+    first = network.predicting(params, running) if shape.averages else ()
+    average = jax.tree.map(np.copy, first)  # programs take over what they are given, so no sharing
+    return State(params, zeros, _WHOLE(0), _WHOLE(-1), _REAL(0), _WHOLE(0), running, average)
+
+
+def predicting(state: State) -> network.Params:
+    """The layers that are scored, kept and predicted with: averaged ones, where there are any."""
+    return state.average or network.predicting(state.params, state.running)
 
 
 def advance(
@@ -248,21 +276,33 @@ def _step(shape: Shape, state: State, rates: Rates, x: Array, y: Array, key: jax
     loss = losses.LOSSES[shape.loss]
     targets = losses.smooth(y, shape.classes, rates.label_smoothing)
 
-    def objective(params: network.Params) -> tuple[Array, Array]:
-        logits = network.apply_noisy(params, shape.activation, x, key, rates.noise, shape.noisy)
-        return loss.objective(logits, targets), logits
+    def objective(params: network.Params) -> tuple[Array, tuple[Array, Any]]:
+        logits, moments = network.apply_noisy(
+            params, shape.activation, x, key, rates.noise, shape.noisy, shape.normalization
+        )
+        return loss.objective(logits, targets), (logits, moments)
 
-    (value, logits), grads = jax.value_and_grad(objective, has_aux=True)(state.params)
+    (value, (logits, moments)), grads = jax.value_and_grad(objective, has_aux=True)(state.params)
     alive = (state.diverged_at < 0) & jnp.isfinite(value)
+    if shape.clips:
+        grads, finite = optimizers.clipped(grads, rates.gradient_clipping)
+        alive &= finite
     now = optimizers.Rates(rates.learning_rate, rates.momentum, rates.weight_decay)
     transformation = optimizers.OPTIMIZERS[shape.optimizer](now)
     updates, optimizer = transformation.update(grads, state.optimizer, state.params)
     params = jax.tree.map(jnp.add, state.params, updates)
+    running, average = state.running, state.average
+    if running:
+        running, finite = normalization.follow(running, moments)
+        alive &= finite
+    if shape.averages:
+        newest = network.predicting(params, running)
+        average = optimizers.averaged(average, newest, rates.renewed, state.step)
     # A frozen member keeps its last weights; where() lets no NaN through.
-    params, optimizer = jax.tree.map(
+    params, optimizer, running, average = jax.tree.map(
         lambda new, old: jnp.where(alive, new, old),
-        (params, optimizer),
-        (state.params, state.optimizer),
+        (params, optimizer, running, average),
+        (state.params, state.optimizer, state.running, state.average),
     )
     newly = (state.diverged_at < 0) & ~alive
     return State(
@@ -272,6 +312,8 @@ def _step(shape: Shape, state: State, rates: Rates, x: Array, y: Array, key: jax
         diverged_at=jnp.where(newly, state.step, state.diverged_at),
         loss=state.loss + loss.reports(logits, targets),
         correct=state.correct + losses.correct(logits, y).sum(),
+        running=running,
+        average=average,
     )
 
 
@@ -280,7 +322,8 @@ def _finish_epoch(shape: Shape, state: State, feed: Feed, rows: Rows) -> tuple[S
     trained = jnp.stack([state.loss / steps, state.correct / (steps * shape.batch_size)])
     scored = _validate(shape, state, feed, rows)
     # The epoch's last update may have spoiled the weights, and no later loss would show it.
-    sound = jnp.stack([jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(state.params)]).all()
+    leaves = jax.tree.leaves((state.params, state.average))
+    sound = jnp.stack([jnp.isfinite(leaf).all() for leaf in leaves]).all()
     if shape.validation_rows:
         sound &= jnp.isfinite(scored[0])
     newly = (state.diverged_at < 0) & ~sound
@@ -302,7 +345,7 @@ def _validate(shape: Shape, state: State, feed: Feed, rows: Rows) -> Float[Array
         fresh = start + jnp.arange(block) >= number * block
         chosen = lax.dynamic_slice(feed.validation, (start,), (block,))
         x, y = _take(rows, chosen, feed)
-        logits = network.apply(state.params, shape.activation, x)
+        logits = network.apply(predicting(state), shape.activation, x)
         likelihood = jnp.where(fresh, losses.nll(logits, y, shape.loss), 0)
         right = jnp.where(fresh, losses.correct(logits, y), 0)
         return sums[0] + likelihood.sum(), sums[1] + right.sum()

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from fleetgrad.errors import SettingsError, SpaceError, suggestion
-from fleetgrad.settings import NAMES, Settings
+from fleetgrad.settings import LEAST_NORMALIZED, NAMES, Settings
 from fleetgrad.space.ranges import Float, Range
 
 _DEFAULTS = Settings()
@@ -30,6 +30,17 @@ def check(name: str, ranges: Mapping[str, Range], fixed: Mapping[str, Any]) -> N
                 f"the condition of `{name}` needs `{parent}` = {allowed[0]!r}, which it never is "
                 f"in this space; add it to a choice of `{parent}`, or drop the condition."
             )
+
+
+def check_batches(ranges: Mapping[str, Range], fixed: Mapping[str, Any]) -> None:
+    """Raise `SpaceError` if batch normalization may meet batches of a single row."""
+    normalized = _can_be("normalization", "batch", ranges, fixed)
+    least = min(ranges["batch_size"].extremes()) if "batch_size" in ranges else None
+    if normalized and (fixed.get("batch_size", least) or LEAST_NORMALIZED) < LEAST_NORMALIZED:
+        raise SpaceError(
+            f"`batch_size` must be at least {LEAST_NORMALIZED} where `normalization` can be "
+            "batch, got 1; raise it, or use layer normalization."
+        )
 
 
 def parents_first(ranges: Mapping[str, Range]) -> tuple[str, ...]:

@@ -40,7 +40,8 @@ class Space:
 
     Raises:
         SpaceError: A name is unknown (the nearest is suggested), a range holds a value its name
-            cannot take, a condition can never hold or runs in a circle, or nothing is searched.
+            cannot take, a condition can never hold or runs in a circle, batch normalization may
+            meet batches of one row, or nothing is searched.
 
     >>> space = Space(learning_rate=Float(1e-4, 1e-1, log=True), hidden=Choice((64,), (256, 128)))
     >>> space.names
@@ -66,6 +67,7 @@ class Space:
             )
         for name in searched:
             conditions.check(name, searched, fixed)
+        conditions.check_batches(searched, fixed)
         object.__setattr__(self, "ranges", MappingProxyType(searched))
         object.__setattr__(self, "fixed", MappingProxyType(fixed))
         object.__setattr__(self, "_order", conditions.parents_first(searched))

@@ -1,0 +1,40 @@
+"""Which arrays the layers of a network hold, and their shapes; pure Python.
+
+What draws them, what counts their bytes and what reads them from a file all ask here.
+"""
+
+from itertools import pairwise
+
+from fleetgrad.settings import Settings
+
+Shapes = tuple[dict[str, tuple[int, ...]], ...]  # of each layer, first to last, by name
+
+
+def learned(settings: Settings, features: int, classes: int) -> Shapes:
+    """The arrays that training changes by gradients.
+
+    Args:
+        settings: `hidden`, `bias` and `normalization` matter.
+        features: Inputs of the first layer.
+        classes: Outputs of the last.
+    """
+    widths = (features, *settings.hidden, classes)
+    found: list[dict[str, tuple[int, ...]]] = []
+    for number, (inputs, outputs) in enumerate(pairwise(widths)):
+        layer: dict[str, tuple[int, ...]] = {"weight": (inputs, outputs)}
+        normalized = settings.normalization != "none" and number < len(settings.hidden)
+        if settings.bias and not (normalized and settings.normalization == "batch"):
+            layer["bias"] = (outputs,)
+        if normalized:
+            layer |= {"gain": (outputs,), "offset": (outputs,)}
+        found.append(layer)
+    return tuple(found)
+
+
+def predicting(settings: Settings, features: int, classes: int) -> Shapes:
+    """The arrays that prediction needs: those learned, and batch normalization's statistics."""
+    *hidden, last = learned(settings, features, classes)
+    if settings.normalization == "batch":
+        for layer in hidden:
+            layer |= {"mean": layer["gain"], "variance": layer["gain"]}
+    return (*hidden, last)
