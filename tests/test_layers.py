@@ -14,7 +14,7 @@ import fleetgrad
 
 FLOORS = (
     "errors",
-    "clock durable keys payload settings",
+    "cache clock durable kernels keys payload settings",
     "data losses network optimizers space",
     "candidates inference trainees training",
     "feeds finals leaderboard machine material memory plan population rungs samplers",
@@ -27,7 +27,10 @@ FLOORS = (
 FLOOR = {name: floor for floor, names in enumerate(FLOORS) for name in names.split()}
 TOP = len(FLOORS) - 1  # where the package itself stands: it offers everything
 
-ARRAYS = "bench keys losses machine material memory network notebook optimizers population training"
+ARRAYS = (
+    "bench kernels keys losses machine material memory network notebook optimizers population"
+    " training"
+)
 BORDERS = {  # library -> the modules that may name it
     "jax": ARRAYS,
     "jaxlib": ARRAYS,

@@ -19,6 +19,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from fleetgrad import training
+from fleetgrad.kernels import sparse
 
 CARD_WIDTH = 256  # members a card trains at once, at most
 CPU_OPTIONS = {
@@ -64,6 +65,12 @@ class Machine:
         if devices[0].platform == "cpu":
             return cls((devices[0],) * cores(), width=1)
         return cls(tuple(devices), width=CARD_WIDTH)
+
+    @property
+    def skips_zeros(self) -> bool:
+        """Whether programs for inputs that are mostly zeros can be had."""
+        on_cpu = all(device.platform == "cpu" for device in self.lanes)
+        return on_cpu and self.width == 1 and sparse.available()
 
     def program(self, shape: training.Shape, device: jax.Device, arguments: Any) -> Program:
         """The compiled `training.advance` for a shape, compiling it at the first call.

@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
+from fleetgrad.kernels import sparse as kernels
 from fleetgrad.settings import Settings
 
 Layer = dict[str, Array]
@@ -100,10 +101,17 @@ def init(
 
 
 def apply(
-    params: Params, activation: str, x: Float[Array, "batch features"]
+    params: Params,
+    activation: str,
+    x: Float[Array, "batch features"],
+    *,
+    sparse: bool = False,
 ) -> Float[Array, "batch classes"]:
-    """The logits for scaled inputs, as used for prediction: nothing is dropped, no noise."""
-    return _forward(params, activation, x, lambda _layer, hidden: hidden)
+    """The logits for scaled inputs, as used for prediction: nothing is dropped, no noise.
+
+    With `sparse`, the first layer skips inputs that are zero; so for `apply_noisy`.
+    """
+    return _forward(params, activation, x, lambda _layer, hidden: hidden, sparse=sparse)
 
 
 class Noise(NamedTuple):
@@ -129,6 +137,8 @@ def apply_noisy(
     key: jax.Array,
     noise: Noise,
     noisy: Noisy,
+    *,
+    sparse: bool = False,
 ) -> Float[Array, "batch classes"]:
     """The logits as used for training: Gaussian noise, then dropout (Srivastava et al. 2014).
 
@@ -146,7 +156,7 @@ def apply_noisy(
             return _drop(jax.random.fold_in(key, layer), noise.dropout, hidden)
         return hidden
 
-    return _forward(params, activation, x, disturb)
+    return _forward(params, activation, x, disturb, sparse=sparse)
 
 
 def keep_mask(
@@ -162,13 +172,20 @@ def _drop(key: jax.Array, rate: Float[Array, ""], x: Array) -> Array:
 
 
 def _forward(
-    params: Params, activation: str, x: Array, disturb: Callable[[int, Array], Array]
+    params: Params,
+    activation: str,
+    x: Array,
+    disturb: Callable[[int, Array], Array],
+    *,
+    sparse: bool,
 ) -> Array:
+    multiply = kernels.product if sparse else jnp.matmul
     for number, layer in enumerate(params[:-1], start=1):
-        x = disturb(number, ACTIVATIONS[activation](_affine(layer, x)))
-    return _affine(params[-1], x)
+        x = disturb(number, ACTIVATIONS[activation](_affine(layer, x, multiply)))
+        multiply = jnp.matmul
+    return _affine(params[-1], x, multiply)
 
 
-def _affine(layer: Layer, x: Array) -> Array:
-    product = x @ layer["weight"]
+def _affine(layer: Layer, x: Array, multiply: Callable[[Array, Array], Array]) -> Array:
+    product = multiply(x, layer["weight"])
     return product + layer["bias"] if "bias" in layer else product

@@ -35,6 +35,7 @@ class Shape:
         noisy: Which disturbances the program contains.
         validation_rows: Rows scored after each epoch; 0 leaves the scores NaN.
         epochs: Most epochs one call can cover.
+        sparse: Whether the first layer skips inputs that are zero.
     """
 
     features: int
@@ -48,6 +49,7 @@ class Shape:
     noisy: network.Noisy
     validation_rows: int
     epochs: int
+    sparse: bool = False
 
     @property
     def multiplications(self) -> int:
@@ -66,9 +68,15 @@ class Shape:
 
 
 def shape_of(
-    settings: Settings, features: int, classes: int, validation_rows: int, epochs: int
+    settings: Settings,
+    features: int,
+    classes: int,
+    validation_rows: int,
+    epochs: int,
+    *,
+    sparse: bool = False,
 ) -> Shape:
-    """The program that these settings need."""
+    """The program that these settings need; `sparse` where it can be, noise fills all zeros."""
     noisy = network.Noisy(
         settings.dropout > 0, settings.input_dropout > 0, settings.input_noise > 0
     )
@@ -84,6 +92,7 @@ def shape_of(
         noisy=noisy,
         validation_rows=validation_rows,
         epochs=epochs,
+        sparse=sparse and not noisy.input_noise,
     )
 
 
@@ -249,7 +258,9 @@ def _step(shape: Shape, state: State, rates: Rates, x: Array, y: Array, key: jax
     targets = losses.smooth(y, shape.classes, rates.label_smoothing)
 
     def objective(params: network.Params) -> tuple[Array, Array]:
-        logits = network.apply_noisy(params, shape.activation, x, key, rates.noise, shape.noisy)
+        logits = network.apply_noisy(
+            params, shape.activation, x, key, rates.noise, shape.noisy, sparse=shape.sparse
+        )
         return loss.objective(logits, targets), logits
 
     (value, logits), grads = jax.value_and_grad(objective, has_aux=True)(state.params)
@@ -302,7 +313,7 @@ def _validate(shape: Shape, state: State, feed: Feed, rows: Rows) -> Float[Array
         fresh = start + jnp.arange(block) >= number * block
         chosen = lax.dynamic_slice(feed.validation, (start,), (block,))
         x, y = _take(rows, chosen, feed)
-        logits = network.apply(state.params, shape.activation, x)
+        logits = network.apply(state.params, shape.activation, x, sparse=shape.sparse)
         likelihood = jnp.where(fresh, losses.nll(logits, y, shape.loss), 0)
         right = jnp.where(fresh, losses.correct(logits, y), 0)
         return sums[0] + likelihood.sum(), sums[1] + right.sum()
