@@ -14,8 +14,8 @@ import fleetgrad
 
 FLOORS = (
     "errors",
-    "clock durable keys payload settings",
-    "data layers losses network normalization optimizers space",
+    "cache clock durable kernels keys payload settings",
+    "data layers losses network normalization optimizers products space",
     "candidates inference trainees training",
     "feeds finals leaderboard machine material memory plan population rungs samplers",
     (
@@ -28,8 +28,8 @@ FLOOR = {name: floor for floor, names in enumerate(FLOORS) for name in names.spl
 TOP = len(FLOORS) - 1  # where the package itself stands: it offers everything
 
 ARRAYS = (
-    "bench keys losses machine material memory network normalization notebook optimizers"
-    " population training"
+    "bench kernels keys losses machine material memory network normalization notebook optimizers"
+    " population products training"
 )
 BORDERS = {  # library -> the modules that may name it
     "jax": ARRAYS,

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from digits_fleet import digits, views
 from fleetgrad import keys, network
-from fleetgrad.material import SeededDraws
+from fleetgrad.material import Material, SeededDraws, View
 from fleetgrad.settings import Settings
 
 PLACES = st.tuples(st.integers(0, 2**32), st.integers(0, 50), st.integers(0, 1000))
@@ -59,3 +59,16 @@ def test_features_are_the_columns_and_views_the_replicates(train):
     assert material.features == 64
     assert set(material.views) == {0, 1}
     assert len(views(train=train)[0].train) == train
+
+
+def test_how_full_the_inputs_are_is_counted_after_scaling():
+    x = np.zeros((10, 4), np.uint8)
+    x[:, 0] = 5
+    rows, ones = np.arange(10, dtype=np.int32), np.ones(4, np.float32)
+
+    def filled(shift):
+        return Material(x, rows, 10, {0: View(rows, rows, shift, ones)}).filled
+
+    assert filled(0 * ones) == 0.25
+    assert filled(ones) == 1
+    assert filled(np.array([5, 0, 0, 0], np.float32)) == 0

@@ -20,6 +20,7 @@ from digits_fleet import DRAWS, MIXED, curves, digits, machine, members, populat
 from fleetgrad import network
 from fleetgrad import population as module
 from fleetgrad.errors import BudgetError, RunError, SettingsError
+from fleetgrad.kernels import sparse
 from fleetgrad.material import SeededDraws
 from fleetgrad.population import Population
 from fleetgrad.settings import (
@@ -180,6 +181,19 @@ def test_whatever_the_settings_training_is_the_references(one, replicate):
     population = Population(digits(), {Member(7, replicate): one}, DRAWS, machine())
     assert population.advance(2)
     check_against_reference(population, 2)
+
+
+@pytest.mark.skipif(not sparse.available(), reason="no C compiler: the dense program is tested")
+def test_a_fleet_that_skips_zeros_is_trained_as_by_hand():
+    whole = digits()
+    few = np.where(whole.x > 12, whole.x, 0).astype(np.uint8)  # of the ink, the blackest
+    material = dataclasses.replace(whole, x=few)
+    assert 0.1 < material.filled < sparse.WORTH
+    fleet = (*MIXED[::2], dataclasses.replace(MIXED[1], input_noise=0.1))
+    population = Population(material, members(fleet), DRAWS, machine(lanes=2))
+    assert [one.shape.skips_zeros for one in population._training.values()] == [True] * 3 + [False]
+    assert population.advance(EPOCHS)
+    check_against_reference(population, EPOCHS)
 
 
 def test_the_comparison_would_notice_a_learning_rate_one_percent_off(lanes):

@@ -6,7 +6,8 @@ import shutil
 import numpy as np
 import pytest
 
-from fleetgrad.data import NAMES, catalog, fetch, folders, idx, load, sources
+from fleetgrad import cache
+from fleetgrad.data import NAMES, catalog, fetch, folders, idx, load
 from fleetgrad.data.catalog import NamedSet
 from fleetgrad.errors import DataError, DownloadError, UsageError
 from mirror import Mirror, serving
@@ -171,13 +172,13 @@ def test_all_mirrors_dead_leaves_nothing_and_says_how_to_go_on(tmp_path, offline
 
 
 def test_the_cache_is_where_the_platform_keeps_such_things(tmp_path, monkeypatch):
-    assert sources.cache() == tmp_path / "cache"
+    assert cache.folder() == tmp_path / "cache"
     monkeypatch.delenv("FLEETGRAD_CACHE")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
-    assert sources.cache() == tmp_path / "xdg" / "fleetgrad"
+    assert cache.folder() == tmp_path / "xdg" / "fleetgrad"
     monkeypatch.delenv("XDG_CACHE_HOME")
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    assert sources.cache() == tmp_path / "home" / ".cache" / "fleetgrad"
+    assert cache.folder() == tmp_path / "home" / ".cache" / "fleetgrad"
 
 
 def test_a_name_goes_before_a_folder_of_that_name(tmp_path, monkeypatch, offline):

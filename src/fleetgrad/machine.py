@@ -18,7 +18,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from fleetgrad import training
+from fleetgrad import products, training
+from fleetgrad.kernels import sparse
 
 CARD_WIDTH = 256  # members a card trains at once, at most
 CPU_OPTIONS = {
@@ -54,6 +55,7 @@ class Machine:
     _programs: dict[Place, Program] = field(default_factory=dict)
     _locks: dict[Place, threading.Lock] = field(default_factory=dict)
     _spent: dict[training.Shape, tuple[float, int]] = field(default_factory=dict)
+    _fastest: str | None = None
     _rows: dict[jax.Device, tuple[Any, training.Rows]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -64,6 +66,21 @@ class Machine:
         if devices[0].platform == "cpu":
             return cls((devices[0],) * cores(), width=1)
         return cls(tuple(devices), width=CARD_WIDTH)
+
+    @property
+    def skips_zeros(self) -> bool:
+        """Whether programs for inputs that are mostly zeros can be had."""
+        on_cpu = all(device.platform == "cpu" for device in self.lanes)
+        return on_cpu and self.width == 1 and sparse.available()
+
+    def precision(self, asked: str) -> str:
+        """What a setting's precision means here: `auto` is the faster, measured once."""
+        if asked != "auto":
+            return asked
+        with self._lock:
+            if self._fastest is None:
+                self._fastest = products.fastest(self.lanes[0])
+            return self._fastest
 
     def program(self, shape: training.Shape, device: jax.Device, arguments: Any) -> Program:
         """The compiled `training.advance` for a shape, compiling it at the first call.

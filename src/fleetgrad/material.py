@@ -6,6 +6,7 @@ choice of training rows, the initial weights, the order of rows and the noise.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Protocol
 
 import jax
@@ -14,6 +15,8 @@ from jaxtyping import Float, Int, Num
 
 from fleetgrad import keys, network
 from fleetgrad.settings import Settings
+
+SAMPLE = 1000  # rows, of which the share of zeros is counted
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,6 +55,14 @@ class Material:
     def features(self) -> int:
         """Inputs a row."""
         return int(self.x.shape[1])
+
+    @cached_property
+    def filled(self) -> float:
+        """The share of scaled inputs that are not zero, in a sample of rows of the fullest view."""
+        step = max(1, len(self.x) // SAMPLE)
+        sample = self.x[::step].astype(np.float32)
+        scaled = ((sample - view.shift) * view.scale for view in self.views.values())
+        return max((np.count_nonzero(one) / one.size for one in scaled), default=1.0)
 
 
 class Draws(Protocol):

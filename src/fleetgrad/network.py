@@ -17,6 +17,7 @@ from jaxtyping import Array, Bool, Float
 
 from fleetgrad import layers as shapes
 from fleetgrad import normalization
+from fleetgrad.products import DENSE, Product, Products
 from fleetgrad.settings import Settings
 
 Layer = dict[str, Array]
@@ -114,14 +115,17 @@ def predicting(params: Params, running: normalization.Statistics) -> Params:
 
 
 def apply(
-    params: Params, activation: str, x: Float[Array, "batch features"]
+    params: Params,
+    activation: str,
+    x: Float[Array, "batch features"],
+    products: Products = DENSE,
 ) -> Float[Array, "batch classes"]:
     """The logits for scaled inputs, as used for prediction: nothing is dropped, no noise."""
 
     def normalize(layer: Layer, hidden: Array) -> Array:
         return normalization.predicting(layer, hidden)
 
-    return _forward(params, activation, x, normalize, lambda _layer, hidden: hidden)
+    return _forward(params, activation, x, normalize, lambda _layer, hidden: hidden, products)
 
 
 class Noise(NamedTuple):
@@ -148,6 +152,7 @@ def apply_noisy(
     noise: Noise,
     noisy: Noisy,
     kind: str = "none",
+    products: Products = DENSE,
 ) -> tuple[Float[Array, "batch classes"], normalization.Statistics]:
     """The logits as used for training: Gaussian noise, then dropout (Srivastava et al. 2014).
 
@@ -175,7 +180,7 @@ def apply_noisy(
             found.append(moments)
         return hidden
 
-    return _forward(params, activation, x, normalize, disturb), tuple(found)
+    return _forward(params, activation, x, normalize, disturb, products), tuple(found)
 
 
 def keep_mask(
@@ -196,13 +201,16 @@ def _forward(
     x: Array,
     normalize: Callable[[Layer, Array], Array],
     disturb: Callable[[int, Array], Array],
+    products: Products,
 ) -> Array:
+    multiply = products.first
     for number, layer in enumerate(params[:-1], start=1):
-        x = normalize(layer, _affine(layer, x))
+        x = normalize(layer, _affine(layer, x, multiply))
         x = disturb(number, ACTIVATIONS[activation](x))
-    return _affine(params[-1], x)
+        multiply = products.others
+    return _affine(params[-1], x, multiply)
 
 
-def _affine(layer: Layer, x: Array) -> Array:
-    product = x @ layer["weight"]
+def _affine(layer: Layer, x: Array, multiply: Product) -> Array:
+    product = multiply(x, layer["weight"])
     return product + layer["bias"] if "bias" in layer else product

@@ -18,6 +18,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import jax
@@ -27,6 +28,7 @@ from jaxtyping import Float
 from fleetgrad import memory, training
 from fleetgrad.errors import RunError, SettingsError
 from fleetgrad.feeds import Feeds
+from fleetgrad.kernels import sparse
 from fleetgrad.machine import GUESSED_FLOPS, Machine
 from fleetgrad.material import Draws, Material
 from fleetgrad.settings import Settings
@@ -199,11 +201,21 @@ class Population:
                 f"{settings.batch_size}; use at most {rows}."
             )
         validation = max(len(view.validation) for view in self.material.views.values())
-        shape = training.shape_of(settings, features, classes, validation, epochs=1)
+        skips_zeros = self.machine.skips_zeros and self.material.filled <= sparse.WORTH
+        describe = partial(
+            training.shape_of,
+            settings,
+            features,
+            classes,
+            validation,
+            skips_zeros=skips_zeros,
+            precision=self.machine.precision(settings.precision),
+        )
+        shape = describe(epochs=1)
         # All rows, not this view's, so that a refit on more of them needs no other program.
         seconds = shape.step_flops * (len(self.material.y) / settings.batch_size) / GUESSED_FLOPS
         epochs = int(np.clip(STRETCH_SECONDS / max(seconds, 1e-9), 1, MOST_EPOCHS_A_CALL))
-        shape = training.shape_of(settings, features, classes, validation, epochs)
+        shape = describe(epochs=epochs)
         params = draws.initial(settings, member.replicate, features, classes)
         return Training(
             member=member,

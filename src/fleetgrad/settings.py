@@ -18,6 +18,7 @@ INITIALIZERS = ("glorot", "he", "lecun", "normal", "orthogonal")
 LOSSES = ("binary_cross_entropy", "cross_entropy", "notebook", "squared_error")
 NORMALIZATIONS = ("batch", "layer", "none")
 OPTIMIZERS = ("adam", "adamw", "momentum", "nesterov", "rmsprop", "sgd", "two_tap")
+PRECISIONS = ("auto", "bfloat16", "float32")
 SCHEDULES = ("constant", "cosine", "linear", "one_cycle", "step")
 
 LEAST_NORMALIZED = 2  # rows whose mean and variance say anything
@@ -54,6 +55,9 @@ class Settings:
         label_smoothing: Share of a label spread evenly over all classes, in [0, 1).
         ema: Decay of the moving average of weights that is scored and kept (Polyak and Juditsky
             1992), in [0, 1); 0 keeps the last weights.
+        precision: Of the factors that layers multiply, one of `PRECISIONS`; weights, sums and the
+            optimizer stay float32. `auto` is the faster on the machine that trains, so a result
+            then depends a little on where it was made.
 
     Raises:
         SettingsError: A value is out of its range or of a wrong type.
@@ -80,6 +84,7 @@ class Settings:
     input_noise: float = 0.0
     label_smoothing: float = 0.0
     ema: float = 0.0
+    precision: str = "float32"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "hidden", _widths(self.hidden))
@@ -128,6 +133,7 @@ _NAMED = {
     "loss": LOSSES,
     "normalization": NORMALIZATIONS,
     "optimizer": OPTIMIZERS,
+    "precision": PRECISIONS,
     "schedule": SCHEDULES,
 }
 _COUNTS = {"batch_size": 1, "epochs": 1}

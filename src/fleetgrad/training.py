@@ -15,6 +15,7 @@ from jax import lax
 from jaxtyping import Array, Float, Int, Num
 
 from fleetgrad import losses, network, normalization, optimizers
+from fleetgrad.products import Products
 from fleetgrad.settings import Settings
 
 EVALUATION_ROWS = 1000  # a block of validation rows: small enough for the cache, and for memory
@@ -37,6 +38,8 @@ class Shape:
         noisy: Which disturbances the program contains.
         validation_rows: Rows scored after each epoch; 0 leaves the scores NaN.
         epochs: Most epochs one call can cover.
+        skips_zeros: Whether the first layer passes over inputs that are zero.
+        precision: Of the factors of products, float32 or bfloat16.
     """
 
     features: int
@@ -53,6 +56,13 @@ class Shape:
     noisy: network.Noisy
     validation_rows: int
     epochs: int
+    skips_zeros: bool = False
+    precision: str = "float32"
+
+    @property
+    def products(self) -> Products:
+        """How its layers multiply."""
+        return Products.of(self.precision, skips_zeros=self.skips_zeros)
 
     @property
     def multiplications(self) -> int:
@@ -71,9 +81,23 @@ class Shape:
 
 
 def shape_of(
-    settings: Settings, features: int, classes: int, validation_rows: int, epochs: int
+    settings: Settings,
+    features: int,
+    classes: int,
+    validation_rows: int,
+    epochs: int,
+    *,
+    skips_zeros: bool = False,
+    precision: str = "float32",
 ) -> Shape:
-    """The program that these settings need."""
+    """The program that these settings need.
+
+    Args:
+        settings: Of one network.
+        features, classes, validation_rows, epochs: As in `Shape`.
+        skips_zeros: Whether inputs are mostly zeros; `input_noise` leaves none.
+        precision: What the settings' precision means on this machine.
+    """
     noisy = network.Noisy(
         settings.dropout > 0, settings.input_dropout > 0, settings.input_noise > 0
     )
@@ -92,6 +116,8 @@ def shape_of(
         noisy=noisy,
         validation_rows=validation_rows,
         epochs=epochs,
+        skips_zeros=skips_zeros and not noisy.input_noise,
+        precision=precision,
     )
 
 
@@ -278,7 +304,14 @@ def _step(shape: Shape, state: State, rates: Rates, x: Array, y: Array, key: jax
 
     def objective(params: network.Params) -> tuple[Array, tuple[Array, Any]]:
         logits, moments = network.apply_noisy(
-            params, shape.activation, x, key, rates.noise, shape.noisy, shape.normalization
+            params,
+            shape.activation,
+            x,
+            key,
+            rates.noise,
+            shape.noisy,
+            shape.normalization,
+            shape.products,
         )
         return loss.objective(logits, targets), (logits, moments)
 
@@ -345,7 +378,7 @@ def _validate(shape: Shape, state: State, feed: Feed, rows: Rows) -> Float[Array
         fresh = start + jnp.arange(block) >= number * block
         chosen = lax.dynamic_slice(feed.validation, (start,), (block,))
         x, y = _take(rows, chosen, feed)
-        logits = network.apply(predicting(state), shape.activation, x)
+        logits = network.apply(predicting(state), shape.activation, x, shape.products)
         likelihood = jnp.where(fresh, losses.nll(logits, y, shape.loss), 0)
         right = jnp.where(fresh, losses.correct(logits, y), 0)
         return sums[0] + likelihood.sum(), sums[1] + right.sum()

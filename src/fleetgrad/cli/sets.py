@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from fleetgrad import cache
 from fleetgrad.cli import ending
 from fleetgrad.cli.commands import Commands
 from fleetgrad.cli.options import Json, Quiet
@@ -68,12 +69,12 @@ def _fetched(name: str, *, quiet: bool) -> Path:
 
 def _known() -> list[dict[str, Any]]:
     """Each set with its size in bytes, and its folder in the cache where it is there."""
-    from fleetgrad.data import catalog, sources  # noqa: PLC0415 - not for `--help`
+    from fleetgrad.data import catalog  # noqa: PLC0415 - not for `--help`
 
     digits = {"name": "digits", "title": "8 x 8 pictures of digits: 1,797 pictures, 10 classes"}
     known: list[dict[str, Any]] = [digits | {"bytes": 0, "folder": None}]
     for name, named in catalog.SETS.items():
-        folder = sources.cache() / name
+        folder = cache.folder() / name
         here = all((folder / file.name).is_file() for file in named.files)
         size = sum(file.size for file in named.files)
         row = {"name": name, "title": named.title, "bytes": size}

@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from fleetgrad import cache
 from fleetgrad.data import archives, catalog, download, folders, pickles, tables
 from fleetgrad.data.dataset import Dataset
 from fleetgrad.data.download import Watcher
@@ -80,18 +81,10 @@ def fetch(
         raise DataError(
             f"only named sets can be fetched, got {name!r}; {suggestion(name, catalog.SETS)}"
         )
-    named, folder = catalog.SETS[name], cache() / name
+    named, folder = catalog.SETS[name], cache.folder() / name
     for remote in named.files:
         download.fetch(remote, mirrors or named.mirrors, folder, progress=progress, timeout=timeout)
     return folder
-
-
-def cache() -> Path:
-    """The user's cache: FLEETGRAD_CACHE, or `fleetgrad` below XDG_CACHE_HOME or `~/.cache`."""
-    own = os.environ.get("FLEETGRAD_CACHE")
-    if own:
-        return Path(own)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "fleetgrad"
 
 
 def _digits() -> Dataset:
