@@ -14,8 +14,8 @@ import fleetgrad
 
 FLOORS = (
     "errors",
-    "clock durable keys payload settings",
-    "data losses network optimizers space",
+    "augmentation clock durable keys payload settings",
+    "augment data losses network optimizers space",
     "candidates inference trainees training",
     "feeds finals leaderboard machine material memory plan population rungs samplers",
     (
@@ -27,7 +27,10 @@ FLOORS = (
 FLOOR = {name: floor for floor, names in enumerate(FLOORS) for name in names.split()}
 TOP = len(FLOORS) - 1  # where the package itself stands: it offers everything
 
-ARRAYS = "bench keys losses machine material memory network notebook optimizers population training"
+ARRAYS = (
+    "augment bench keys losses machine material memory network notebook optimizers"
+    " population training"
+)
 BORDERS = {  # library -> the modules that may name it
     "jax": ARRAYS,
     "jaxlib": ARRAYS,
@@ -42,7 +45,16 @@ BORDERS = {  # library -> the modules that may name it
     "typer": "cli",
 }
 SEARCH = "finals leaderboard pace plan repeats rungs samplers search space standing study trainees"
-TRAINING = {"fleet", "losses", "memory", "network", "optimizers", "population", "training"}
+TRAINING = {
+    "augment",
+    "fleet",
+    "losses",
+    "memory",
+    "network",
+    "optimizers",
+    "population",
+    "training",
+}
 
 CONTRACT = {
     *("Budget", "Choice", "Dataset", "FleetgradError", "Float", "Int", "Model", "Settings"),

@@ -77,6 +77,7 @@ class Population:
 
     Raises:
         BudgetError: The members need more memory than the machine has free.
+        SettingsError: A batch is larger than the rows, or images are to be disturbed that are none.
     """
 
     def __init__(
@@ -199,11 +200,12 @@ class Population:
                 f"{settings.batch_size}; use at most {rows}."
             )
         validation = max(len(view.validation) for view in self.material.views.values())
-        shape = training.shape_of(settings, features, classes, validation, epochs=1)
+        image = self.material.image_shape
+        shape = training.shape_of(settings, features, classes, validation, 1, image)
         # All rows, not this view's, so that a refit on more of them needs no other program.
         seconds = shape.step_flops * (len(self.material.y) / settings.batch_size) / GUESSED_FLOPS
         epochs = int(np.clip(STRETCH_SECONDS / max(seconds, 1e-9), 1, MOST_EPOCHS_A_CALL))
-        shape = training.shape_of(settings, features, classes, validation, epochs)
+        shape = training.shape_of(settings, features, classes, validation, epochs, image)
         params = draws.initial(settings, member.replicate, features, classes)
         return Training(
             member=member,

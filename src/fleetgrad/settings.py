@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Self
 
+from fleetgrad.augmentation import NONE, Augmentation
 from fleetgrad.errors import SettingsError, suggestion
 
 ACTIVATIONS = ("elu", "gelu", "leaky_relu", "relu", "rounded_sigmoid", "sigmoid", "silu", "tanh")
@@ -43,6 +44,8 @@ class Settings:
         input_dropout: Share of inputs dropped a step, in [0, 1).
         input_noise: Standard deviation of Gaussian noise on the scaled inputs, >= 0.
         label_smoothing: Share of a label spread evenly over all classes, in [0, 1).
+        augment: How images are disturbed: "none", "shift", "affine", "elastic", or amounts such as
+            {"shift": 2, "rotation": 10}, as in `augmentation.Augmentation`, which it becomes.
 
     Raises:
         SettingsError: A value is out of its range or of a wrong type.
@@ -66,9 +69,11 @@ class Settings:
     input_dropout: float = 0.0
     input_noise: float = 0.0
     label_smoothing: float = 0.0
+    augment: Any = NONE
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "hidden", _widths(self.hidden))
+        object.__setattr__(self, "augment", Augmentation.of(self.augment))
         for name, allowed in _NAMED.items():
             _check_named(name, getattr(self, name), allowed)
         for name, least in _COUNTS.items():
@@ -92,7 +97,7 @@ class Settings:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON."""
-        return {**asdict(self), "hidden": list(self.hidden)}
+        return {**asdict(self), "hidden": list(self.hidden), "augment": self.augment.plain()}
 
 
 def check_name(name: str) -> None:

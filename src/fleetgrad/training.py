@@ -14,7 +14,8 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, Float, Int, Num
 
-from fleetgrad import losses, network, optimizers
+from fleetgrad import augment, losses, network, optimizers
+from fleetgrad.augment import Amounts, Form
 from fleetgrad.settings import Settings
 
 EVALUATION_ROWS = 1000  # a block of validation rows: small enough for the cache, and for memory
@@ -35,6 +36,7 @@ class Shape:
         noisy: Which disturbances the program contains.
         validation_rows: Rows scored after each epoch; 0 leaves the scores NaN.
         epochs: Most epochs one call can cover.
+        augment: How training images are disturbed, or None.
     """
 
     features: int
@@ -48,6 +50,7 @@ class Shape:
     noisy: network.Noisy
     validation_rows: int
     epochs: int
+    augment: Form | None = None
 
     @property
     def multiplications(self) -> int:
@@ -66,9 +69,18 @@ class Shape:
 
 
 def shape_of(
-    settings: Settings, features: int, classes: int, validation_rows: int, epochs: int
+    settings: Settings,
+    features: int,
+    classes: int,
+    validation_rows: int,
+    epochs: int,
+    image_shape: tuple[int, ...] | None = None,
 ) -> Shape:
-    """The program that these settings need."""
+    """The program that these settings need.
+
+    Raises:
+        SettingsError: Images are to be disturbed, and rows are none (`image_shape` is None).
+    """
     noisy = network.Noisy(
         settings.dropout > 0, settings.input_dropout > 0, settings.input_noise > 0
     )
@@ -84,6 +96,7 @@ def shape_of(
         noisy=noisy,
         validation_rows=validation_rows,
         epochs=epochs,
+        augment=augment.form_of(settings.augment, image_shape),
     )
 
 
@@ -98,6 +111,7 @@ class Rates(NamedTuple):
     steps: Int[Array, ""]
     label_smoothing: Float[Array, ""]
     noise: network.Noise
+    augment: Amounts
 
 
 def rates_of(settings: Settings, steps_per_epoch: int) -> Rates:
@@ -114,6 +128,7 @@ def rates_of(settings: Settings, steps_per_epoch: int) -> Rates:
         steps=_WHOLE(settings.epochs * steps_per_epoch),
         label_smoothing=_REAL(settings.label_smoothing),
         noise=noise,
+        augment=augment.amounts_of(settings.augment),
     )
 
 
@@ -224,9 +239,10 @@ def _steps(
         state, rate = carry
         start = (position * shape.batch_size,)
         chosen = lax.dynamic_slice(order, start, (shape.batch_size,))
-        x, y = _take(rows, chosen, feed)
+        own = jax.random.fold_in(key, position)
+        x, y = _take_to_learn(shape, rates, rows, chosen, feed, own)
         now = rates._replace(learning_rate=rate)
-        state = _step(shape, state, now, x, y, jax.random.fold_in(key, position))
+        state = _step(shape, state, now, x, y, own)
         # Carried, so that it is one number a step: XLA would fuse its cosines into the update
         # and work them out for every weight.
         return state, learning_rate(state)
@@ -237,6 +253,16 @@ def _steps(
 
 def _take(rows: Rows, chosen: Array, feed: Feed) -> tuple[Array, Array]:
     x = rows.x.at[chosen].get(mode="promise_in_bounds").astype(jnp.float32)
+    return (x - feed.shift) * feed.scale, rows.y.at[chosen].get(mode="promise_in_bounds")
+
+
+def _take_to_learn(
+    shape: Shape, rates: Rates, rows: Rows, chosen: Array, feed: Feed, key: jax.Array
+) -> tuple[Array, Array]:
+    """The rows of a step, their images disturbed before they are scaled."""
+    if shape.augment is None:
+        return _take(rows, chosen, feed)
+    x = augment.images(rows.x, chosen, key, shape.augment, rates.augment)
     return (x - feed.shift) * feed.scale, rows.y.at[chosen].get(mode="promise_in_bounds")
 
 
