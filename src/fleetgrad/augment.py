@@ -2,7 +2,7 @@
 
 Every image of a batch has draws of its own. Whole-pixel shifts read one pixel for each; all else is
 composed into one grid of places to read from, and read once, bilinearly. Outside an image lies raw
-0: black, where bytes are brightness.
+0: black, where numbers are brightness.
 """
 
 from typing import Any, NamedTuple

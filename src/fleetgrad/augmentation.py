@@ -137,5 +137,5 @@ PRESETS: Mapping[str, Mapping[str, float]] = {
     "none": {},
     "shift": {"shift": 2},
     "affine": _AFFINE,
-    "elastic": {**_AFFINE, "elastic": 2},
+    "elastic": {**_AFFINE, "elastic": 1},
 }
