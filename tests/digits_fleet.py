@@ -30,7 +30,7 @@ MIXED = (
     Settings(hidden=(6,), batch_size=32, epochs=3, activation="tanh", dropout=0.5,
              learning_rate=0.01, schedule="cosine", label_smoothing=0.1),
     Settings(hidden=(), batch_size=50, epochs=4, input_dropout=0.1, optimizer="sgd",
-             learning_rate=0.1, schedule="linear"),
+             learning_rate=0.1, schedule="linear", augment={"shift": 1, "elastic": 0.5}),
     Settings(hidden=(7, 5), batch_size=25, epochs=4, normalization="batch", ema=0.8,
              gradient_clipping=0.5, learning_rate=0.02),
     Settings(hidden=(7, 5), batch_size=25, epochs=5, normalization="batch", ema=0.3,
@@ -53,7 +53,8 @@ def views(train: int = ROWS - VALIDATION, replicates: int = 2) -> dict[int, View
 def digits(**changes) -> Material:
     """The material; `changes` are `views`' arguments."""
     x, y = load_digits(return_X_y=True)
-    return Material(x[:ROWS].astype(np.uint8), y[:ROWS].astype(np.int32), 10, views(**changes))
+    x, y = x[:ROWS].astype(np.uint8), y[:ROWS].astype(np.int32)
+    return Material(x, y, 10, views(**changes), image_shape=(8, 8))
 
 
 def members(settings, replicates: int = 1) -> dict[Member, Settings]:

@@ -2,7 +2,8 @@
 
 Nothing is fused, traced or differentiated automatically: the backward pass is derived by hand, so
 that it can find the engine wrong. Only what must be the same draw is shared with the engine: the
-initial weights, the order of rows, and the masks and noise, which are asked for by the same keys.
+initial weights, the order of rows, and the masks, noise and disturbances of images, which are asked
+for by the same keys.
 """
 
 import itertools
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 import jax
 import numpy as np
 
-from fleetgrad import network
+from fleetgrad import augment, network
 from fleetgrad.material import Draws, Material
 from fleetgrad.settings import Settings
 
@@ -207,12 +208,59 @@ def smooth(labels, classes, smoothing):
     return np.eye(classes)[labels] * (1 - smoothing) + smoothing / classes
 
 
+def each(drawn):
+    """The draws of one image after another, in float64; what was not drawn changes nothing."""
+    size = len(drawn.shift)
+    still = augment.Draws(
+        np.zeros((size, 2)), np.zeros(size), np.ones(size), np.zeros(size), np.zeros((size, 2, 25))
+    )
+    parts = (one if one is not None else none for one, none in zip(drawn, still, strict=True))
+    return zip(*(np.asarray(part, np.float64) for part in parts), strict=True)
+
+
+def warped(flat, drawn, image_shape):
+    """One image, each pixel read where the map of the plane takes it from; outside lies 0."""
+    height, width, channels = (*image_shape, 1)[:3]
+    shift, angle, factor, slope, bend = drawn
+    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    forward = turn @ np.array([[1, 0], [slope, 1]]) @ (factor * np.eye(2))  # (down, right)
+    back, middle = np.linalg.inv(forward), np.array([height - 1, width - 1]) / 2
+    image = np.reshape(flat, (height, width, channels)).astype(np.float64)
+    out = np.zeros_like(image)
+    for place in np.ndindex(height, width):
+        source = back @ (place - middle - shift) + middle + bent(bend, place, (height, width))
+        down, right = (
+            np.maximum(0, 1 - np.abs(np.arange(side) - at))  # bilinear: a hat over each pixel
+            for side, at in zip((height, width), source, strict=True)
+        )
+        out[place] = np.einsum("r,c,rck->k", down, right, image)
+    return out.ravel()
+
+
+def bent(bend, place, sides):
+    """How far the elastic grid moves a pixel: its cell's corners, blended by 3 t^2 - 2 t^3."""
+    corners = np.reshape(bend, (2, 5, 5))
+    at = [4 * one / (side - 1) for one, side in zip(place, sides, strict=True)]
+    (i, t), (j, u) = ((min(int(one), 3), one - min(int(one), 3)) for one in at)
+    t, u = (3 * one**2 - 2 * one**3 for one in (t, u))
+    upper = (1 - u) * corners[:, i, j] + u * corners[:, i, j + 1]
+    lower = (1 - u) * corners[:, i + 1, j] + u * corners[:, i + 1, j + 1]
+    return (1 - t) * upper + t * lower
+
+
 @dataclass
 class Disturbance:
     """The masks and the noise of one step, drawn as the engine draws them."""
 
     key: jax.Array
     settings: Settings
+
+    def images(self, x, image_shape):
+        form = augment.form_of(self.settings.augment, image_shape)
+        if form is None:
+            return x
+        drawn = augment.draw(self.key, form, augment.amounts_of(self.settings.augment), len(x))
+        return np.array([warped(*one, image_shape) for one in zip(x, each(drawn), strict=True)])
 
     def inputs(self, x):
         layer = len(self.settings.hidden) + 1
@@ -364,7 +412,10 @@ def train(
         learned = []
         for step in range(steps):  # the rows that fill no batch are left out
             rows = order[step * size : (step + 1) * size]
-            learned.append(net.learn(scaled[rows], material.y[rows], jax.random.fold_in(key, step)))
+            own = jax.random.fold_in(key, step)
+            raw = Disturbance(own, settings).images(material.x[rows], material.image_shape)
+            x = (raw.astype(np.float64) - view.shift) * view.scale
+            learned.append(net.learn(x, material.y[rows], own))
         losses, right = np.array(learned).T
         logits, labels = net.logits(scaled[view.validation]), material.y[view.validation]
         likelihood = probabilities(settings.loss, logits)[np.arange(len(labels)), labels]

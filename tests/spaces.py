@@ -2,12 +2,14 @@
 
 from hypothesis import strategies as st
 
+from fleetgrad.augmentation import PRESETS, Augmentation
 from fleetgrad.settings import (
     ACTIVATIONS,
     INITIALIZERS,
     NAMES,
     NORMALIZATIONS,
     OPTIMIZERS,
+    PRECISIONS,
     SCHEDULES,
     Settings,
 )
@@ -19,9 +21,17 @@ NAMED = {
     "init": INITIALIZERS,
     "normalization": NORMALIZATIONS,
     "optimizer": OPTIMIZERS,
+    "precision": PRECISIONS,
     "schedule": SCHEDULES,
 }
 WIDTHS = st.lists(st.integers(1, 512), max_size=3).map(tuple)
+
+
+AUGMENTS = st.sampled_from(sorted(PRESETS)) | st.fixed_dictionaries(
+    {"shift": st.integers(0, 5)},
+    optional={"rotation": st.floats(0, 180), "scale": st.floats(0, 0.9), "shear": st.floats(0, 60),
+              "elastic": st.floats(0, 1e6)},
+)  # fmt: skip
 
 
 def distinct(values, most=4):
@@ -47,6 +57,7 @@ def choices(values):
 RANGES = {
     **{name: stretches(0, 0.9) for name in SHARES},
     **{name: choices(st.sampled_from(allowed)) for name, allowed in NAMED.items()},
+    "augment": choices(AUGMENTS.map(Augmentation.of)),
     "batch_size": counts() | choices(st.integers(2, 64)),
     "bias": choices(st.booleans()),
     "hidden": choices(WIDTHS),
@@ -81,6 +92,7 @@ SETTINGS = st.fixed_dictionaries(
         **{name: st.floats(0, 0.99) for name in SHARES},
         **{name: st.sampled_from(allowed) for name, allowed in NAMED.items()},
         **FIXED,
+        "augment": AUGMENTS,
         "batch_size": st.integers(2, 4096),
         "bias": st.booleans(),
         "hidden": WIDTHS,

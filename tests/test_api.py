@@ -285,6 +285,15 @@ def test_a_time_is_planned_from_what_training_costs_and_kept(tmp_path, world):
         assert run.segment("plan")["plan"]["seconds"] == 120
 
 
+def test_how_to_disturb_images_can_be_searched(tmp_path, world):
+    space = fg.Space(augment=fg.Choice("none", "shift", {"shift": 3}), learning_rate=1e-3)
+    found = fg.tune("digits", space, FEW, out=tmp_path / "run", sampler="grid")
+    again = fg.resume(tmp_path / "run")
+    for leaderboard in (found.leaderboard, again.leaderboard):
+        tried = {str(row.settings.augment) for row in leaderboard}
+        assert tried == {"none", "shift 2", "shift 3"}
+
+
 def test_a_resumed_run_has_the_time_that_is_left(tmp_path, world):
     place = tmp_path / "run"
     world.breaks(60, Crash)
@@ -376,6 +385,13 @@ MISTAKES = {
     "sampler": ({"sampler": "sobl"}, UsageError),
     "data": ({"data": "digist"}, DataError),
     "target of no table": ({"target": "label"}, UsageError),
+    "no images": (
+        {
+            "data": fg.Dataset.from_arrays(np.eye(60, 5), np.arange(60) % 2),
+            "space": fg.Space(augment=fg.Choice("none", "shift"), hidden=(3,)),
+        },
+        SettingsError,
+    ),
     "batch": ({"space": fg.Space(batch_size=5000, dropout=fg.Float(0, 0.5))}, SettingsError),
 }
 

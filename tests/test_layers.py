@@ -14,8 +14,8 @@ import fleetgrad
 
 FLOORS = (
     "errors",
-    "cache clock durable kernels keys payload settings",
-    "data layers losses network normalization optimizers products space",
+    "augmentation cache clock durable kernels keys payload settings",
+    "augment data layers losses network normalization optimizers products space",
     "candidates inference trainees training",
     "feeds finals leaderboard machine material memory plan population rungs samplers",
     (
@@ -28,8 +28,8 @@ FLOOR = {name: floor for floor, names in enumerate(FLOORS) for name in names.spl
 TOP = len(FLOORS) - 1  # where the package itself stands: it offers everything
 
 ARRAYS = (
-    "bench kernels keys losses machine material memory network normalization notebook optimizers"
-    " population products training"
+    "augment bench kernels keys losses machine material memory network normalization notebook"
+    " optimizers population products training"
 )
 BORDERS = {  # library -> the modules that may name it
     "jax": ARRAYS,
@@ -45,7 +45,16 @@ BORDERS = {  # library -> the modules that may name it
     "typer": "cli",
 }
 SEARCH = "finals leaderboard pace plan repeats rungs samplers search space standing study trainees"
-TRAINING = {"fleet", "losses", "memory", "network", "optimizers", "population", "training"}
+TRAINING = {
+    "augment",
+    "fleet",
+    "losses",
+    "memory",
+    "network",
+    "optimizers",
+    "population",
+    "training",
+}
 
 CONTRACT = {
     *("Budget", "Choice", "Dataset", "FleetgradError", "Float", "Int", "Model", "Settings"),

@@ -129,6 +129,7 @@ def test_a_frame_has_one_line_a_candidate_and_one_column_a_setting():
     assert list(frame["rank"]) == list(range(1, 11))
     assert set(NAMES) <= {*frame.columns}
     assert frame.loc[0, "low"] == 0.95
+    assert set(frame["augment"]) == {"none"}
     assert list(Leaderboard([]).to_frame().columns) == list(frame.columns)
 
 

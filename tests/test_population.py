@@ -19,6 +19,7 @@ import reference
 from digits_fleet import DRAWS, MIXED, curves, digits, machine, members, populate
 from fleetgrad import network
 from fleetgrad import population as module
+from fleetgrad.augmentation import PRESETS, Augmentation
 from fleetgrad.errors import BudgetError, RunError, SettingsError
 from fleetgrad.kernels import sparse
 from fleetgrad.material import SeededDraws
@@ -76,6 +77,7 @@ def zoo(number: int) -> Settings:
         input_noise=0.2 * (number // 4 % 2),
         label_smoothing=0.1 * (number // 3 % 2),
         ema=0.8 * (number // 2 % 2),
+        augment={1: "shift", 4: "affine", 6: "elastic"}.get(number),
     )
 
 
@@ -149,6 +151,7 @@ def test_the_table_of_settings_names_everything():
     }
     for name, known in table.items():
         assert {getattr(one, name) for one in ZOO} == set(known)
+    assert {str(one.augment) for one in ZOO} == {str(Augmentation.of(name)) for name in PRESETS}
     noises = {(one.dropout > 0, one.input_dropout > 0, one.input_noise > 0) for one in ZOO}
     assert len(noises) == 8
     for name in ("warmup", "label_smoothing", "gradient_clipping", "ema", "weight_decay"):
@@ -190,8 +193,9 @@ def test_a_fleet_that_skips_zeros_is_trained_as_by_hand():
     material = dataclasses.replace(whole, x=few)
     assert 0.1 < material.filled < sparse.WORTH
     fleet = (*MIXED[::2], dataclasses.replace(MIXED[1], input_noise=0.1))
+    skipping = [one.input_noise == 0 for one in fleet]
     population = Population(material, members(fleet), DRAWS, machine(lanes=2))
-    assert [one.shape.skips_zeros for one in population._training.values()] == [True] * 3 + [False]
+    assert [one.shape.skips_zeros for one in population._training.values()] == skipping
     assert population.advance(EPOCHS)
     check_against_reference(population, EPOCHS)
 
@@ -297,6 +301,17 @@ def test_spreading_the_fleet_over_four_devices_changes_nobodys_curve(tmp_path, e
     assert found.pop("devices") == 4
     assert len(found) == 3 + 5
     agree({name.split(".", 1)[1]: curve for name, curve in found.items()}, expected)
+
+
+def test_images_are_disturbed_alike_however_packed():
+    amounts = ({"shift": 1}, {"shift": 3}, {"scale": 0.5}, {"rotation": 90, "shear": 20},
+               {"elastic": 1}, {"shift": 2, "scale": 0.2, "elastic": 0.5})  # fmt: skip
+    fleet = [dataclasses.replace(COHORT[0], augment=one) for one in amounts]
+    alone, packed = machine(), machine(lanes=2, width=2)
+    expected = trained(fleet, alone)
+    agree(trained(fleet[::-1], packed), {f"{5 - int(k[0])}.0": v for k, v in expected.items()})
+    assert alone.compilations == packed.compilations == 3
+    assert len({curve.tobytes() for curve in expected.values()}) == 6
 
 
 # Law 3: survivors and the resumed.
@@ -498,6 +513,14 @@ def test_a_batch_larger_than_the_rows_is_refused_by_name(lanes):
     assert populate((dataclasses.replace(MIXED[0], batch_size=160),), lanes).members
     with pytest.raises(SettingsError, match="`batch_size` must not exceed the 160 .* got 161"):
         populate((dataclasses.replace(MIXED[0], batch_size=161),), lanes)
+
+
+def test_disturbing_images_is_refused_where_rows_are_none(lanes):
+    table = dataclasses.replace(digits(), image_shape=None)
+    before = lanes.compilations
+    with pytest.raises(SettingsError, match='`augment` must be "none" .* got shift 2; .*image'):
+        Population(table, {ONE: dataclasses.replace(COHORT[0], augment="shift")}, DRAWS, lanes)
+    assert lanes.compilations == before
 
 
 def test_a_population_too_large_for_memory_is_refused_before_anything_is_made(lanes):

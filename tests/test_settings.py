@@ -26,7 +26,7 @@ NAMED = {
     "optimizer": module.OPTIMIZERS,
     "schedule": module.SCHEDULES,
 }
-EVERY = (*SHARES, *NOT_NEGATIVE, *POSITIVE, *COUNTS, *NAMED, "hidden", "bias")
+EVERY = (*SHARES, *NOT_NEGATIVE, *POSITIVE, *COUNTS, *NAMED, "augment", "hidden", "bias")
 
 
 def test_these_tests_forget_no_name():
@@ -110,6 +110,12 @@ def test_widths_become_a_tuple_of_plain_integers(given_as):
 
 def test_a_linear_model_has_no_widths():
     assert Settings(hidden=()).hidden == ()
+
+
+def test_what_disturbs_images_is_spelled_out_in_records():
+    assert Settings().to_dict()["augment"] == "none"
+    assert Settings(augment="shift").to_dict()["augment"] == {"shift": 2}
+    assert Settings(augment="shift") == Settings(augment={"shift": 2, "rotation": 0})
 
 
 def test_numbers_of_numpy_become_plain():

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fleetgrad.augmentation import Augmentation
 from fleetgrad.errors import FleetgradError, SpaceError, UsageError
 from fleetgrad.settings import NAMES, Settings
 from fleetgrad.space import Choice, Float, Int, Space, default_space
@@ -287,7 +288,10 @@ JSON = st.recursive(
     lambda inner: (
         st.lists(inner, max_size=3)
         | st.dictionaries(
-            st.sampled_from(["low", "high", "log", "choice", "when", "hidden"]), inner
+            st.sampled_from(
+                ["low", "high", "log", "choice", "when", "hidden", "augment", "shift", "elastic"]
+            ),
+            inner,
         )
     ),
     max_leaves=6,
@@ -313,6 +317,60 @@ def test_the_default_space_searches_few_shapes(rows, features, image):
     assert all(settings.batch_size <= max(1, rows / 2) for settings in grid)
     assert ("input_dropout" in space.names) == image
     assert space.dimensions >= 6
+
+
+DISTURBED = (Augmentation(), Augmentation(shift=2), Augmentation(shift=3, rotation=10))
+
+
+def test_disturbances_of_images_are_chosen_by_name_or_by_amounts(tmp_path):
+    found = Space(augment=Choice("none", "shift", {"shift": 3, "rotation": 10}))
+    assert found.ranges["augment"].values == DISTURBED
+    assert [point["augment"] for point in found.grid(3)] == [*DISTURBED]
+    path = tmp_path / "space.toml"
+    path.write_text('augment = { choice = ["none", "shift", { shift = 3, rotation = 10 }] }')
+    assert Space.from_toml(path) == found
+    text = 'augment = { choice = ["none", { shift = 2 }, { shift = 3, rotation = 10.0 }] }\n'
+    assert found.to_toml().endswith(text)
+
+
+@pytest.mark.parametrize("text", ['augment = "shift"', "augment = { shift = 2 }",
+                                  "[augment]\nshift = 2"])  # fmt: skip
+def test_a_table_of_amounts_fixes_a_disturbance(tmp_path, text):
+    path = tmp_path / "space.toml"
+    path.write_text(f"dropout = {{ low = 0, high = 0.5 }}\n{text}\n")
+    space = Space.from_toml(path)
+    assert space == Space(dropout=Float(0, 0.5), augment={"shift": 2})
+    assert space.fixed["augment"] == DISTURBED[1]
+    assert Space.from_dict(json.loads(json.dumps(space.to_dict()))) == space
+
+
+@pytest.mark.parametrize(
+    ("text", "part"),
+    [
+        ("augment = { shfit = 2 }", ":2: .*'shfit'; .*`shift`"),
+        ("augment = { choice = [{ shift = -1 }] }", ":2: the range of `augment` .* got -1"),
+        ("augment = { low = 0, high = 2 }", ":2: .*use Choice"),
+        ('augment = { choice = ["shift", { shift = 2 }] }', ":2: .*distinct"),
+    ],
+)
+def test_a_wrong_disturbance_is_refused_by_line(tmp_path, text, part):
+    path = tmp_path / "space.toml"
+    path.write_text(f"dropout = {{ low = 0, high = 0.5 }}\n{text}\n")
+    with pytest.raises(SpaceError, match=part):
+        Space.from_toml(path)
+
+
+@pytest.mark.parametrize("named", ["shift", {"shift": 2}, ("shift", "affine")])
+def test_a_condition_knows_a_disturbance_by_any_of_its_names(named):
+    space = Space(
+        augment=Choice("none", {"shift": 2}), dropout=Float(0, 0.5, when={"augment": named})
+    )
+    where = space.names.index("augment")
+    for unit, matters in ((0.0, False), (0.9, True)):
+        point = [0.5, 0.5]
+        point[where] = unit
+        assert ("dropout" in space.decode(point)) == matters
+    assert Space.from_dict(json.loads(json.dumps(space.to_dict()))) == space
 
 
 def test_the_default_space_reads_as_a_person_would_write_it():

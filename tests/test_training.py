@@ -24,7 +24,7 @@ SMALL = Settings(hidden=(5,), batch_size=16)
 
 
 def shape_of(settings, validation_rows=40):
-    return training.shape_of(settings, 64, 10, validation_rows, epochs=2)
+    return training.shape_of(settings, 64, 10, validation_rows, epochs=2, image_shape=(8, 8))
 
 
 def started(settings):
@@ -68,6 +68,7 @@ def test_values_need_no_other_program(data, settings):
         {"normalization": "layer"},
         {"gradient_clipping": 0.1},
         {"ema": 0.1},
+        {"augment": "shift"},
     ],
 )
 def test_what_changes_the_arithmetic_needs_another_program(change):

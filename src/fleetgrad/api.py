@@ -15,6 +15,7 @@ from jaxtyping import Float
 
 from fleetgrad import plan as plans
 from fleetgrad import samplers
+from fleetgrad.augmentation import NONE
 from fleetgrad.clock import Clock, Progress
 from fleetgrad.data import NAMES, Dataset, load
 from fleetgrad.errors import (
@@ -88,6 +89,7 @@ def tune(  # noqa: PLR0913 - all that makes a run, each with a default but the d
     source = _described(data, target, data_dir)
     data = _loaded(data, target, data_dir)
     space = space or default_space(data.rows, data.features, image=data.image_shape is not None)
+    _check_images(space, data)
     config = {
         "format": FORMAT,
         "dataset": _summary(data),
@@ -255,6 +257,14 @@ def _planned(run: Run, fleet: Fleet, space: Space, clock: Clock) -> Plan:
         )
     run.commit("plan", payload={"plan": plan.to_dict(), "elapsed": clock.elapsed})
     return plan
+
+
+def _check_images(space: Space, data: Dataset) -> None:
+    """Refuse now what otherwise only the first candidate that disturbs images would find out."""
+    span = space.ranges.get("augment")
+    values: tuple[Any, ...] = span.extremes() if span else (space.fixed.get("augment", NONE),)
+    for value in values:
+        value.check(data.image_shape)
 
 
 def _model(data: Dataset, winner: Winner, seed: int) -> Model:

@@ -83,12 +83,22 @@ class Fleet:
 
     def _shape(self, settings: Settings) -> training.Shape:
         features, validation = self._data.x.shape[1], len(self.view(0).validation)
-        return training.shape_of(settings, features, self._classes, validation, epochs=1)
+        precision = self.machine.precision(settings.precision)
+        return training.shape_of(
+            settings,
+            features,
+            self._classes,
+            validation,
+            epochs=1,
+            image_shape=self._data.image_shape,
+            precision=precision,
+        )
 
     def _population(
         self, views: Mapping[int, View], settings: Mapping[Member, Settings]
     ) -> Population:
-        material = Material(self._data.x, self._data.y, self._classes, views)
+        data = self._data
+        material = Material(data.x, data.y, self._classes, views, data.image_shape)
         return Population(material, settings, SeededDraws(self._seed), self.machine)
 
 

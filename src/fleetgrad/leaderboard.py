@@ -174,6 +174,7 @@ def _broken(row: Row) -> bool:
 def _flat(rank: int, row: Row) -> dict[str, Any]:
     values = row.to_dict()
     settings = values.pop("settings")
+    settings["augment"] = str(row.settings.augment)  # a frame's column is of one type
     low, high = values.pop("interval") or (None, None)
     training = settings.pop("epochs")  # the horizon; `epochs` of the row is how far it came
     return {"rank": rank, **values, "low": low, "high": high, **settings, "horizon": training}

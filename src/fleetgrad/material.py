@@ -44,12 +44,14 @@ class Material:
         y: Class indices, int32.
         classes: How many there are.
         views: Replicate -> its view.
+        image_shape: (height, width[, channels]) where rows are images.
     """
 
     x: Num[np.ndarray, "rows features"]
     y: Int[np.ndarray, " rows"]
     classes: int
     views: Mapping[int, View]
+    image_shape: tuple[int, ...] | None = None
 
     @property
     def features(self) -> int:

@@ -79,6 +79,7 @@ class Population:
 
     Raises:
         BudgetError: The members need more memory than the machine has free.
+        SettingsError: A batch is larger than the rows, or images are to be disturbed that are none.
     """
 
     def __init__(
@@ -208,6 +209,7 @@ class Population:
             features,
             classes,
             validation,
+            image_shape=self.material.image_shape,
             skips_zeros=skips_zeros,
             precision=self.machine.precision(settings.precision),
         )

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Self
 
+from fleetgrad.augmentation import NONE, Augmentation
 from fleetgrad.errors import SettingsError, suggestion
 
 ACTIVATIONS = ("elu", "gelu", "leaky_relu", "relu", "rounded_sigmoid", "sigmoid", "silu", "tanh")
@@ -53,6 +54,8 @@ class Settings:
         input_dropout: Share of inputs dropped a step, in [0, 1).
         input_noise: Standard deviation of Gaussian noise on the scaled inputs, >= 0.
         label_smoothing: Share of a label spread evenly over all classes, in [0, 1).
+        augment: How images are disturbed: "none", "shift", "affine", "elastic", or amounts such as
+            {"shift": 2, "rotation": 10}, as in `augmentation.Augmentation`, which it becomes.
         ema: Decay of the moving average of weights that is scored and kept (Polyak and Juditsky
             1992), in [0, 1); 0 keeps the last weights.
         precision: Of the factors that layers multiply, one of `PRECISIONS`; weights, sums and the
@@ -83,11 +86,13 @@ class Settings:
     input_dropout: float = 0.0
     input_noise: float = 0.0
     label_smoothing: float = 0.0
+    augment: Any = NONE
     ema: float = 0.0
     precision: str = "float32"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "hidden", _widths(self.hidden))
+        object.__setattr__(self, "augment", Augmentation.of(self.augment))
         for name, allowed in _NAMED.items():
             _check_named(name, getattr(self, name), allowed)
         for name, least in _COUNTS.items():
@@ -116,7 +121,7 @@ class Settings:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON."""
-        return {**asdict(self), "hidden": list(self.hidden)}
+        return {**asdict(self), "hidden": list(self.hidden), "augment": self.augment.plain()}
 
 
 def check_name(name: str) -> None:

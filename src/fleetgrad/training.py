@@ -14,7 +14,8 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, Float, Int, Num
 
-from fleetgrad import losses, network, normalization, optimizers
+from fleetgrad import augment, losses, network, normalization, optimizers
+from fleetgrad.augment import Amounts, Form
 from fleetgrad.products import Products
 from fleetgrad.settings import Settings
 
@@ -38,6 +39,7 @@ class Shape:
         noisy: Which disturbances the program contains.
         validation_rows: Rows scored after each epoch; 0 leaves the scores NaN.
         epochs: Most epochs one call can cover.
+        augment: How training images are disturbed, or None.
         skips_zeros: Whether the first layer passes over inputs that are zero.
         precision: Of the factors of products, float32 or bfloat16.
     """
@@ -56,6 +58,7 @@ class Shape:
     noisy: network.Noisy
     validation_rows: int
     epochs: int
+    augment: Form | None = None
     skips_zeros: bool = False
     precision: str = "float32"
 
@@ -87,6 +90,7 @@ def shape_of(
     validation_rows: int,
     epochs: int,
     *,
+    image_shape: tuple[int, ...] | None = None,
     skips_zeros: bool = False,
     precision: str = "float32",
 ) -> Shape:
@@ -94,9 +98,16 @@ def shape_of(
 
     Args:
         settings: Of one network.
-        features, classes, validation_rows, epochs: As in `Shape`.
+        features: Inputs a row.
+        classes: Outputs.
+        validation_rows: Rows scored after each epoch.
+        epochs: Most epochs one call can cover.
+        image_shape: Of a row, or None where rows are no images.
         skips_zeros: Whether inputs are mostly zeros; `input_noise` leaves none.
         precision: What the settings' precision means on this machine.
+
+    Raises:
+        SettingsError: Images are to be disturbed, and rows are none.
     """
     noisy = network.Noisy(
         settings.dropout > 0, settings.input_dropout > 0, settings.input_noise > 0
@@ -116,6 +127,7 @@ def shape_of(
         noisy=noisy,
         validation_rows=validation_rows,
         epochs=epochs,
+        augment=augment.form_of(settings.augment, image_shape),
         skips_zeros=skips_zeros and not noisy.input_noise,
         precision=precision,
     )
@@ -137,6 +149,7 @@ class Rates(NamedTuple):
     gradient_clipping: Float[Array, ""]
     renewed: Float[Array, ""]
     noise: network.Noise
+    augment: Amounts
 
 
 def rates_of(settings: Settings, steps_per_epoch: int) -> Rates:
@@ -155,6 +168,7 @@ def rates_of(settings: Settings, steps_per_epoch: int) -> Rates:
         gradient_clipping=_REAL(settings.gradient_clipping),
         renewed=_REAL(1 - settings.ema),
         noise=noise,
+        augment=augment.amounts_of(settings.augment),
     )
 
 
@@ -278,9 +292,10 @@ def _steps(
         state, rate = carry
         start = (position * shape.batch_size,)
         chosen = lax.dynamic_slice(order, start, (shape.batch_size,))
-        x, y = _take(rows, chosen, feed)
+        own = jax.random.fold_in(key, position)
+        x, y = _take_to_learn(shape, rates, rows, chosen, feed, own)
         now = rates._replace(learning_rate=rate)
-        state = _step(shape, state, now, x, y, jax.random.fold_in(key, position))
+        state = _step(shape, state, now, x, y, own)
         # Carried, so that it is one number a step: XLA would fuse its cosines into the update
         # and work them out for every weight.
         return state, learning_rate(state)
@@ -291,6 +306,16 @@ def _steps(
 
 def _take(rows: Rows, chosen: Array, feed: Feed) -> tuple[Array, Array]:
     x = rows.x.at[chosen].get(mode="promise_in_bounds").astype(jnp.float32)
+    return (x - feed.shift) * feed.scale, rows.y.at[chosen].get(mode="promise_in_bounds")
+
+
+def _take_to_learn(
+    shape: Shape, rates: Rates, rows: Rows, chosen: Array, feed: Feed, key: jax.Array
+) -> tuple[Array, Array]:
+    """The rows of a step, their images disturbed before they are scaled."""
+    if shape.augment is None:
+        return _take(rows, chosen, feed)
+    x = augment.images(rows.x, chosen, key, shape.augment, rates.augment)
     return (x - feed.shift) * feed.scale, rows.y.at[chosen].get(mode="promise_in_bounds")
 
 

@@ -69,9 +69,13 @@ def value(setting: Any) -> str:
 
     >>> value((256, 128)), value(()), value(0.00213456), value(True)
     ('256-128', 'linear', '0.00213', 'yes')
+    >>> value({"shift": 2, "rotation": 10.0})
+    'shift 2, rotation 10'
     """
     if isinstance(setting, tuple | list):
         return "-".join(map(str, setting)) or "linear"
+    if isinstance(setting, Mapping):
+        return ", ".join(f"{name} {value(amount)}" for name, amount in setting.items())
     if isinstance(setting, bool):
         return "yes" if setting else "no"
     return f"{setting:.3g}" if isinstance(setting, float) else str(setting)

@@ -1,11 +1,12 @@
 """When a hyperparameter matters at all: its conditions on others, checked and put in order."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from fleetgrad.errors import SettingsError, SpaceError, suggestion
 from fleetgrad.settings import LEAST_NORMALIZED, NAMES, Settings
-from fleetgrad.space.ranges import Float, Range
+from fleetgrad.space.ranges import Choice, Float, Range
 
 _DEFAULTS = Settings()
 
@@ -13,6 +14,11 @@ _DEFAULTS = Settings()
 def holds(when: Mapping[str, tuple[Any, ...]] | None, values: Mapping[str, Any]) -> bool:
     """Whether all conditions hold, given the values of all names that matter themselves."""
     return all(values.get(parent) in allowed for parent, allowed in (when or {}).items())
+
+
+def held(name: str, value: Any) -> Any:
+    """A value as `Settings` holds it; raises `SettingsError` where it cannot."""
+    return getattr(Settings(**{name: value}), name)
 
 
 def check(name: str, ranges: Mapping[str, Range], fixed: Mapping[str, Any]) -> None:
@@ -23,9 +29,8 @@ def check(name: str, ranges: Mapping[str, Range], fixed: Mapping[str, Any]) -> N
                 f"the condition of `{name}` names `{parent}`, which is no hyperparameter; "
                 f"{suggestion(str(parent), NAMES)}"
             )
-        for value in allowed:
-            _check_value(name, parent, value)
-        if not any(_can_be(parent, value, ranges, fixed) for value in allowed):
+        values = [_checked(name, parent, value) for value in allowed]
+        if not any(_can_be(parent, value, ranges, fixed) for value in values):
             raise SpaceError(
                 f"the condition of `{name}` needs `{parent}` = {allowed[0]!r}, which it never is "
                 f"in this space; add it to a choice of `{parent}`, or drop the condition."
@@ -41,6 +46,17 @@ def check_batches(ranges: Mapping[str, Range], fixed: Mapping[str, Any]) -> None
             f"`batch_size` must be at least {LEAST_NORMALIZED} where `normalization` can be "
             "batch, got 1; raise it, or use layer normalization."
         )
+
+
+def settled(span: Range) -> Range:
+    """The range with the values of its checked conditions as `Settings` holds them."""
+    if not span.when:
+        return span
+    when = {
+        parent: tuple(held(parent, value) for value in allowed)
+        for parent, allowed in span.when.items()
+    }
+    return Choice(*span.values, when=when) if isinstance(span, Choice) else replace(span, when=when)
 
 
 def parents_first(ranges: Mapping[str, Range]) -> tuple[str, ...]:
@@ -67,9 +83,9 @@ def everything_else(ranges: Mapping[str, Range], fixed: Mapping[str, Any]) -> di
     return {**defaults, **fixed}
 
 
-def _check_value(name: str, parent: str, value: Any) -> None:
+def _checked(name: str, parent: str, value: Any) -> Any:
     try:
-        Settings(**{parent: value})
+        return held(parent, value)
     except SettingsError as error:
         raise SpaceError(f"the condition of `{name}` cannot hold: {error}") from None
 

@@ -68,6 +68,7 @@ class Space:
         for name in searched:
             conditions.check(name, searched, fixed)
         conditions.check_batches(searched, fixed)
+        searched = {name: conditions.settled(span) for name, span in searched.items()}
         object.__setattr__(self, "ranges", MappingProxyType(searched))
         object.__setattr__(self, "fixed", MappingProxyType(fixed))
         object.__setattr__(self, "_order", conditions.parents_first(searched))
@@ -185,7 +186,7 @@ def _checked(name: str, value: Any) -> Any:
 def _plain(name: str, value: Any) -> Any:
     """A fixed value as `Settings` holds it."""
     try:
-        return _held(name, value)
+        return conditions.held(name, value)
     except SettingsError as error:
         raise SpaceError(f"{error} To search several values, write a choice of them.") from None
 
@@ -199,14 +200,10 @@ def _fitted(name: str, span: Range) -> Range:
         other = "Int" if name in _WHOLE else "Choice"
         raise SpaceError(f"`{name}` cannot be searched by Float; use {other}.")
     try:
-        values = [_held(name, value) for value in span.extremes()]
+        values = [conditions.held(name, value) for value in span.extremes()]
     except SettingsError as error:
         raise SpaceError(f"the range of `{name}` holds a value it cannot take: {error}") from None
     return Choice(*values, when=span.when) if isinstance(span, Choice) else span
-
-
-def _held(name: str, value: Any) -> Any:
-    return getattr(Settings(**{name: value}), name)
 
 
 def _levels(most: Sequence[int], n: int) -> list[int]:

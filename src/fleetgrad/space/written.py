@@ -1,7 +1,8 @@
 """A space in writing: plain values for JSON, and TOML for a person to read and change.
 
 A range is a table, `{ low, high, log, when }` or `{ choice, when }`; anything else is a fixed
-value. Whether a stretch is of whole numbers follows from the name, so nothing is lost.
+value, and so is a table of `augment` with none of these parts. Whether a stretch is of whole
+numbers follows from the name, so nothing is lost.
 """
 
 import json
@@ -13,10 +14,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from fleetgrad.augmentation import Augmentation
 from fleetgrad.errors import SpaceError, suggestion
 from fleetgrad.space.ranges import Choice, Float, Int, Range
 
 _PARTS = ("low", "high", "log", "choice", "when")
+_TABLES = ("augment",)  # names whose values may be tables
 _HEAD = """\
 # What to search. { low, high } is a stretch of numbers (log = true: equal ratios are equally
 # likely), { choice = [...] } a list of values, and a plain value fixes a hyperparameter.
@@ -47,7 +50,7 @@ def parse(name: str, value: Any, whole: Collection[str]) -> Any:
     Raises:
         SpaceError: The table has an unknown, missing or wrong part.
     """
-    if not isinstance(value, Mapping):
+    if not isinstance(value, Mapping) or (name in _TABLES and not value.keys() & {*_PARTS}):
         return value
     for part in value:
         if part not in _PARTS:
@@ -131,6 +134,8 @@ def _range(name: str, table: Mapping[str, Any], whole: Collection[str]) -> Range
 
 
 def _listed(value: Any) -> Any:
+    if isinstance(value, Augmentation):
+        return value.plain()
     return list(value) if isinstance(value, tuple) else value
 
 
