@@ -72,3 +72,4 @@ def test_how_full_the_inputs_are_is_counted_after_scaling():
     assert filled(0 * ones) == 0.25
     assert filled(ones) == 1
     assert filled(np.array([5, 0, 0, 0], np.float32)) == 0
+    assert filled(np.outer([0, 1], ones)) == (0.25 + 1) / 2, "each row of a batch has its own"

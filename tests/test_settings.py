@@ -24,6 +24,7 @@ NAMED = {
     "loss": module.LOSSES,
     "normalization": module.NORMALIZATIONS,
     "optimizer": module.OPTIMIZERS,
+    "precision": module.PRECISIONS,
     "schedule": module.SCHEDULES,
 }
 EVERY = (*SHARES, *NOT_NEGATIVE, *POSITIVE, *COUNTS, *NAMED, "augment", "hidden", "bias")

@@ -63,8 +63,12 @@ class Material:
         """The share of scaled inputs that are not zero, in a sample of rows of the fullest view."""
         step = max(1, len(self.x) // SAMPLE)
         sample = self.x[::step].astype(np.float32)
-        scaled = ((sample - view.shift) * view.scale for view in self.views.values())
-        return max((np.count_nonzero(one) / one.size for one in scaled), default=1.0)
+        return max((_filled(sample, view) for view in self.views.values()), default=1.0)
+
+
+def _filled(sample: Float[np.ndarray, "rows features"], view: View) -> float:
+    shift, scale = (np.resize(part, sample.shape) for part in (view.shift, view.scale))
+    return np.count_nonzero((sample - shift) * scale) / sample.size
 
 
 class Draws(Protocol):
