@@ -96,10 +96,9 @@ def chosen(names: list[str], populations: list[int] | None, *, quick: bool) -> l
 
 def _cases(names: list[str], populations: list[int] | None, *, quick: bool) -> Iterator[Case]:
     for name in names:
+        usual: tuple[int, ...] = QUICK_OTHERS if quick else OTHERS
         if name == "notebook":
             usual = QUICK_POPULATIONS if quick else POPULATIONS
-        else:
-            usual = QUICK_OTHERS if quick else OTHERS
         for population in populations or usual:
             yield case(name, population)
 

@@ -52,10 +52,7 @@ class Crew:
         for worker in self._workers:
             if kind:
                 worker.kill()
-            elif worker.stdin:
-                worker.stdin.close()  # the end of its orders
-        for worker in self._workers:
-            worker.wait()
+            worker.communicate()  # the end of its orders; waits, and closes the pipes
 
     def __len__(self) -> int:
         return len(self._workers)
@@ -69,7 +66,7 @@ class Crew:
     def rate(self, name: str, seconds: float, processes: int) -> float:
         """Rows a second of the first `processes` together, each over its own time."""
         answers = self._ask({"do": "train", "name": name, "seconds": seconds}, processes)
-        return sum(answer["rows"] / answer["seconds"] for answer in answers)
+        return float(sum(answer["rows"] / answer["seconds"] for answer in answers))
 
     def close(self) -> None:
         """Forget the peers that are open."""

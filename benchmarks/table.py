@@ -42,8 +42,7 @@ TERMS = """\
 Peers run on the processor: in as many processes as there are cores (one for each network where
 those are fewer) with one thread each, vmap in one process with as many threads as cores. They get
 their inputs scaled and in float32; ours scales bytes as it goes. "ms at peak" is the matrix
-products alone, at the machine's peak in that precision. Nothing here was run with the other cores
-idle, except populations smaller than the number of cores."""
+products alone, at the machine's peak in that precision."""
 
 
 def markdown(found: Mapping[str, Any]) -> str:

@@ -133,7 +133,8 @@ def _measured(
 ) -> tuple[Case, Ours, list[Round], dict[str, dict[str, Any]]]:
     material = cases.material(case, quick=quick)
     data = _written(folder / f"{case.features}", material)
-    ours, ready = Ours(case, material), {}
+    ours = Ours(case, material)
+    ready: dict[str, dict[str, Any]] = {}
     for name in peers:
         if name == "notebook" and case.name != "notebook":
             continue
