@@ -1,5 +1,8 @@
 """The machine: lanes, one compiled program a shape, and rows that lie on it once."""
 
+import os
+import subprocess
+import sys
 import threading
 import time
 
@@ -8,7 +11,7 @@ import numpy as np
 import pytest
 
 from digits_fleet import DRAWS, VALIDATION, digits, machine
-from fleetgrad import training
+from fleetgrad import cache, training
 from fleetgrad.feeds import Feeds
 from fleetgrad.machine import GUESSED_FLOPS, Machine, cores
 from fleetgrad.settings import Settings
@@ -128,3 +131,59 @@ def test_a_step_is_guessed_until_it_has_been_measured():
     assert lanes.step_seconds(SHAPE) == 0.5
     lanes.note(SHAPE, seconds=1.0, steps=8)
     assert lanes.step_seconds(SHAPE) == 0.25
+
+
+# Programs are kept for the next run.
+
+
+def kept(place, *lines, **environment):
+    """What a new process prints that compiles on this machine, with its cache at `place`."""
+    script = "\n".join([
+        *lines,
+        "import jax, fleetgrad",
+        "from fleetgrad.machine import Machine",
+        "Machine.here()",
+        "print(jax.config.jax_compilation_cache_dir)",
+    ])  # fmt: skip
+    run = subprocess.run(
+        [sys.executable, "-c", script],
+        env={**os.environ, "FLEETGRAD_CACHE": str(place), **environment},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return run.stdout.strip()
+
+
+def test_programs_are_kept_in_the_users_cache_by_processor(tmp_path):
+    assert kept(tmp_path) == str(tmp_path / "programs" / cache.processor())
+
+
+def test_where_the_user_has_said_programs_go_they_go(tmp_path):
+    own = str(tmp_path / "own")
+    assert kept(tmp_path, JAX_COMPILATION_CACHE_DIR=own) == own
+    assert kept(tmp_path, JAX_ENABLE_COMPILATION_CACHE="0") == "None"
+
+
+def test_nothing_is_kept_where_loading_would_fill_the_terminal(tmp_path):
+    assert kept(tmp_path, TF_CPP_MIN_LOG_LEVEL="0") == "None"
+
+
+def test_a_second_process_compiles_nothing_and_says_nothing(tmp_path):
+    script = (
+        "import fleetgrad as fg; from fleetgrad.fleet import Fleet; f = Fleet(fg.load('digits'), 0);"
+        "f.epoch_seconds([fg.Settings(hidden=(64, 32), dropout=0.1, optimizer='adamw')])"
+    )
+    programs = []
+    for _ in range(2):
+        run = subprocess.run(
+            [sys.executable, "-c", script],
+            env={**os.environ, "FLEETGRAD_CACHE": str(tmp_path), "TF_CPP_MIN_LOG_LEVEL": "3"},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert run.stderr == ""
+        programs.append({path.name for path in (tmp_path / "programs").rglob("*-cache")})
+    assert any(name.startswith("jit_advance") for name in programs[0])
+    assert programs[1] == programs[0]

@@ -10,6 +10,8 @@ wait for JAX.
 """
 
 import importlib
+import os
+import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -25,6 +27,11 @@ if TYPE_CHECKING:
     from fleetgrad.space import Choice, Float, Int, Space
 
 __version__ = "0.1.0"
+
+if "jaxlib" not in sys.modules:  # it reads this when it is loaded
+    # XLA takes two of its own tuning flags for features the processor lacks, and says so at length
+    # whenever a kept program is loaded (jaxlib 0.10.1). What fails still raises.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 __all__ = [
     "Budget",

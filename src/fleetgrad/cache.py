@@ -1,6 +1,9 @@
 """Where this user's fetched and compiled files are kept between runs."""
 
+import functools
+import hashlib
 import os
+import platform
 from pathlib import Path
 
 
@@ -28,3 +31,14 @@ def private(name: str) -> Path | None:
         return None
     sole = found.st_uid == os.getuid() and not found.st_mode & 0o022
     return place if sole and os.access(place, os.W_OK) else None
+
+
+@functools.cache
+def processor() -> str:
+    """A name for what the processor can do; homes are shared by machines that differ in it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text("utf-8", errors="replace").splitlines()
+    except OSError:
+        lines = [platform.processor()]
+    found = next((line for line in lines if line.lower().startswith(("flags", "features"))), "")
+    return hashlib.sha256(f"{platform.machine()} {found}".encode()).hexdigest()[:12]

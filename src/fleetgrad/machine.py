@@ -18,7 +18,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from fleetgrad import products, training
+from fleetgrad import cache, products, training
 from fleetgrad.kernels import sparse
 
 CARD_WIDTH = 256  # members a card trains at once, at most
@@ -61,7 +61,11 @@ class Machine:
 
     @classmethod
     def here(cls) -> "Machine":
-        """All cores of this machine, or all its cards where JAX sees any."""
+        """All cores of this machine, or all its cards where JAX sees any.
+
+        Programs compiled from now on are kept in the user's cache, for the next run.
+        """
+        _keep_programs()
         devices = jax.devices()
         if devices[0].platform == "cpu":
             return cls((devices[0],) * cores(), width=1)
@@ -162,6 +166,22 @@ def _moved(member: Any, device: jax.Device) -> Any:
     if isinstance(state.step, jax.Array) and state.step.devices() != {device}:
         state = jax.device_put(state, device)
     return state, rates, feed
+
+
+def _keep_programs() -> None:
+    """Let JAX keep compiled programs, unless the user has told it where to, or not to.
+
+    Nor where XLA would fill the terminal at every program loaded (see `fleetgrad.__init__`).
+    """
+    config: Any = jax.config  # its update() has no types
+    told = config.jax_compilation_cache_dir or not config.jax_enable_compilation_cache
+    folder = cache.private("programs")
+    if told or folder is None or os.environ.get("TF_CPP_MIN_LOG_LEVEL", "0") < "3":
+        return
+    # By processor: homes are shared by machines that differ, and a program suits only its own.
+    config.update("jax_compilation_cache_dir", str(folder / cache.processor()))
+    config.update("jax_persistent_cache_min_compile_time_secs", 0)
+    config.update("jax_persistent_cache_min_entry_size_bytes", -1)
 
 
 def _return_memory() -> None:

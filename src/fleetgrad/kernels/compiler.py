@@ -7,7 +7,6 @@ widest vectors there are. Without a C compiler there is no library, and callers 
 import ctypes
 import hashlib
 import os
-import platform
 import shutil
 import subprocess
 import tempfile
@@ -68,14 +67,5 @@ def _compile(compiler: str, source: Path, includes: Sequence[str], target: Path)
 
 def _fingerprint(source: Path, compiler: str, includes: Sequence[str]) -> str:
     """What the library depends on: its source, the headers' place, the compiler, the processor."""
-    parts = (source.read_text("utf-8"), compiler, *includes, platform.machine(), _processor())
+    parts = (source.read_text("utf-8"), compiler, *includes, cache.processor())
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
-
-
-def _processor() -> str:
-    """What the processor can do; homes are shared by machines that differ in it."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text("utf-8", errors="replace").splitlines()
-    except OSError:
-        return platform.processor()
-    return next((line for line in lines if line.lower().startswith(("flags", "features"))), "")

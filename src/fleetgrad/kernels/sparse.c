@@ -78,6 +78,21 @@ INLINE uint64_t filled(const float *x, int count) {
   return bits;
 }
 
+/* Between rows of `width` floats, packed close, and whole vectors; what fills the last is zero. */
+INLINE void load_row(const int vectors, vector *to, const float *from, int64_t width) {
+  for (int v = 0; v < vectors - 1; v++) to[v] = *(const loose *)(from + v * LANES);
+  float rest[LANES] __attribute__((aligned(4 * LANES))) = {0};
+  for (int64_t j = (vectors - 1) * LANES; j < width; j++) rest[j - (vectors - 1) * LANES] = from[j];
+  to[vectors - 1] = *(const loose *)rest;
+}
+
+INLINE void store_row(const int vectors, float *to, const vector *from, int64_t width) {
+  for (int v = 0; v < vectors - 1; v++) *(loose *)(to + v * LANES) = from[v];
+  float rest[LANES] __attribute__((aligned(4 * LANES)));
+  *(loose *)rest = from[vectors - 1];
+  for (int64_t j = (vectors - 1) * LANES; j < width; j++) to[j] = rest[j - (vectors - 1) * LANES];
+}
+
 /* Calls WORK(vectors) with a constant, so that its loops are unrolled into registers. */
 #define UNROLLED(vectors, WORK) \
   switch (vectors) {            \
@@ -115,15 +130,15 @@ static int forward(const float *x, const float *w, float *y, int64_t batch, int6
   if (!sums) return 0;
   vector *weights = sums + batch * vectors;
   uint64_t *bits = (uint64_t *)(weights + BLOCK * MOST);
-  memset(sums, 0, sizeof(vector) * (batch * vectors + BLOCK * MOST));
+  memset(sums, 0, sizeof(vector) * batch * vectors);
   for (int64_t first = 0; first < inputs; first += BLOCK) {
     int here = inputs - first < BLOCK ? (int)(inputs - first) : BLOCK;
     for (int64_t b = 0; b < batch; b++) bits[b] = filled(x + b * inputs + first, here);
     for (int64_t number = 0; number < count; number++) {
       tile t = tile_at(number, outputs);
-      for (int i = 0; i < here; i++)
-        memcpy(weights + i * t.vectors, w + (first + i) * outputs + t.first, 4 * t.width);
-#define WORK(N) \
+#define WORK(N)                                                                            \
+  for (int i = 0; i < here; i++)                                                           \
+    load_row(N, weights + i * N, w + (first + i) * outputs + t.first, t.width);            \
   add_rows_of_weights(N, x + first, inputs, bits, batch, weights, sums + t.first / LANES, vectors)
       UNROLLED(t.vectors, WORK)
 #undef WORK
@@ -165,11 +180,13 @@ static int backward(const float *x, const float *d, float *g, int64_t batch, int
   vector *sums = slopes + batch * vectors;
   entry *entries = (entry *)(sums + BLOCK * vectors);
   int counts[BLOCK];
-  memset(slopes, 0, sizeof(vector) * batch * vectors);
   for (int64_t number = 0; number < count; number++) { /* tile by tile, so that each is close together */
     tile t = tile_at(number, outputs);
-    for (int64_t b = 0; b < batch; b++)
-      memcpy(slopes + batch * t.first / LANES + b * t.vectors, d + b * outputs + t.first, 4 * t.width);
+    vector *part = slopes + batch * t.first / LANES;
+#define WORK(N) \
+  for (int64_t b = 0; b < batch; b++) load_row(N, part + b * N, d + b * outputs + t.first, t.width)
+    UNROLLED(t.vectors, WORK)
+#undef WORK
   }
   for (int64_t first = 0; first < inputs; first += BLOCK) {
     int here = inputs - first < BLOCK ? (int)(inputs - first) : BLOCK;
@@ -187,9 +204,12 @@ static int backward(const float *x, const float *d, float *g, int64_t batch, int
     }
     for (int64_t number = 0; number < count; number++) {
       tile t = tile_at(number, outputs);
-      for (int i = 0; i < here; i++)
-        memcpy(g + (first + i) * outputs + t.first, sums + here * t.first / LANES + i * t.vectors,
-               4 * t.width);
+      const vector *part = sums + here * t.first / LANES;
+#define WORK(N)                  \
+  for (int i = 0; i < here; i++) \
+    store_row(N, g + (first + i) * outputs + t.first, part + i * N, t.width)
+      UNROLLED(t.vectors, WORK)
+#undef WORK
     }
   }
   return 1;
