@@ -136,7 +136,7 @@ class Notebook:
     error, with the logistic's slope at the rounded input; of its steps it remembers one.
 
     Args:
-        net: Its widths and its batch size are used.
+        net: Its widths and its batch size are used; activation and optimizer are the notebook's.
         x: Scaled inputs (rows, features).
         y: Labels (rows,).
     """
@@ -145,7 +145,7 @@ class Notebook:
 
     def __init__(self, net: Net, x: np.ndarray, y: np.ndarray) -> None:
         self.call_rows = net.batch_size
-        self.differs = "squared error, no biases, rows in file order, one step remembered, float64"
+        self.differs = "; ".join(_differences(net))
         draw = np.random.RandomState(0)
         self.weights = [draw.randn(*size) for size in net.sizes]
         self.before = [np.zeros_like(weight) for weight in self.weights]
@@ -166,7 +166,8 @@ class Notebook:
             sums.append(values[-1] @ weight)
             values.append(_logistic(sums[-1]))
         p = values[-1]
-        loss = -float(np.sum(targets * np.log(p) + (1 - targets) * np.log(1 - p)))
+        with np.errstate(divide="ignore", invalid="ignore"):  # wide networks are quickly too sure
+            loss = -float(np.sum(targets * np.log(p) + (1 - targets) * np.log(1 - p)))
         right = int((p.argmax(1) == targets.argmax(1)).sum())
         errors = [2 * (targets - p) * self._slope(sums[-1])]
         for weight, z in zip(self.weights[:0:-1], sums[-2::-1], strict=True):
@@ -180,8 +181,19 @@ class Notebook:
 
     def _slope(self, z: np.ndarray) -> np.ndarray:
         rounded = _logistic(self._round(z).astype(np.float64))
-        return rounded * (1 - rounded)
+        slope: np.ndarray = rounded * (1 - rounded)
+        return slope
+
+
+def _differences(net: Net) -> list[str]:
+    found = ["squared error", "no biases", "rows in file order", "one step remembered", "float64"]
+    if net.activation != "sigmoid":
+        found.append(f"sigmoid for {net.activation}")
+    if net.optimizer != "sgd":
+        found.append(f"plain steps for {net.optimizer}")
+    return [*found, "no dropout"] if net.dropout else found
 
 
 def _logistic(z: np.ndarray) -> np.ndarray:
-    return 1 / (1 + np.exp(-z))
+    value: np.ndarray = 1 / (1 + np.exp(-z))
+    return value

@@ -1,6 +1,5 @@
 """What the throughput benchmark trains: five networks, on made-up rows of two kinds."""
 
-from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,18 +11,16 @@ from peers import Net
 
 TABLE_ROWS, TABLE_FEATURES, TABLE_CLASSES = 20_000, 16, 26
 QUICK_ROWS = 12_000  # of 60,000 images
-POPULATIONS, OTHERS = (1, 2, 16, 64, 256), (16,)
-QUICK_POPULATIONS, QUICK_OTHERS = (1, 2, 16), (4,)
+POPULATIONS, QUICK_POPULATIONS = (1, 2, 16, 64, 256), (1, 16)
 EPOCHS = 1_000_000  # more than any measurement reaches
 
 
 class Case(NamedTuple):
-    """One network, and how many of it train side by side.
+    """One network, and what it is trained on.
 
     Args:
         name: As in `NAMES`.
         settings: Of every network.
-        population: How many.
         features, classes: Inputs and outputs.
         rows: In a network-epoch.
         note: What differs from what was asked for; empty where nothing.
@@ -31,7 +28,6 @@ class Case(NamedTuple):
 
     name: str
     settings: Settings
-    population: int
     features: int
     classes: int
     rows: int
@@ -89,21 +85,7 @@ _WANTED: dict[str, dict[str, Any]] = {
 NAMES = tuple(_WANTED)
 
 
-def chosen(names: list[str], populations: list[int] | None, *, quick: bool) -> list[Case]:
-    """The named cases, each at the populations asked for or at its usual ones."""
-    return list(_cases(names, populations, quick=quick))
-
-
-def _cases(names: list[str], populations: list[int] | None, *, quick: bool) -> Iterator[Case]:
-    for name in names:
-        usual: tuple[int, ...] = QUICK_OTHERS if quick else OTHERS
-        if name == "notebook":
-            usual = QUICK_POPULATIONS if quick else POPULATIONS
-        for population in populations or usual:
-            yield case(name, population)
-
-
-def case(name: str, population: int) -> Case:
+def case(name: str) -> Case:
     """The named case; in float32, saying so, where `Settings` knows no other precision yet."""
     precision = _WANTED[name].get("precision", "float32")
     values = {**_WANTED[name], "epochs": EPOCHS, "precision": precision}
@@ -114,7 +96,6 @@ def case(name: str, population: int) -> Case:
     return Case(
         name=name,
         settings=Settings.from_dict(values),
-        population=population,
         features=TABLE_FEATURES if table else bench.FEATURES,
         classes=TABLE_CLASSES if table else bench.CLASSES,
         rows=TABLE_ROWS if table else bench.ROWS,

@@ -60,25 +60,24 @@ class Crew:
     def open(self, name: str, net: dict[str, Any], networks: int, data: Path) -> str:
         """Make the named peer ready in every process; returns what it does otherwise than told."""
         asked = {"do": "open", "name": name, "net": net, "networks": networks, "data": str(data)}
-        answers = self._ask(asked, len(self._workers))
+        answers = self._ask(asked)
         return str(answers[0]["differs"])
 
-    def rate(self, name: str, seconds: float, processes: int) -> float:
-        """Rows a second of the first `processes` together, each over its own time."""
-        answers = self._ask({"do": "train", "name": name, "seconds": seconds}, processes)
+    def rate(self, name: str, seconds: float) -> float:
+        """Rows a second of all processes together, each over its own time."""
+        answers = self._ask({"do": "train", "name": name, "seconds": seconds})
         return float(sum(answer["rows"] / answer["seconds"] for answer in answers))
 
     def close(self) -> None:
         """Forget the peers that are open."""
-        self._ask({"do": "close"}, len(self._workers))
+        self._ask({"do": "close"})
 
-    def _ask(self, asked: dict[str, Any], processes: int) -> list[dict[str, Any]]:
-        chosen = self._workers[:processes]
-        for worker in chosen:
+    def _ask(self, asked: dict[str, Any]) -> list[dict[str, Any]]:
+        for worker in self._workers:
             assert worker.stdin
             worker.stdin.write(json.dumps(asked) + "\n")
             worker.stdin.flush()
-        return [_answer(worker, asked) for worker in chosen]
+        return [_answer(worker, asked) for worker in self._workers]
 
 
 def _answer(worker: "subprocess.Popen[str]", asked: dict[str, Any]) -> dict[str, Any]:

@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+Lines = list[list[str]]
+
 TITLES = {
     "numpy": "NumPy by hand",
     "sklearn": "scikit-learn",
@@ -32,33 +34,40 @@ HEAD = """\
 Written by `python benchmarks/throughput.py --table`; `--json` prints the same with every round.
 
 A network-epoch is one network trained on one pass over 60,000 images of 784 bytes (`tabular`:
-20,000 rows of 16 floats). What is timed is slices of {ours:g} s (ours) and {peer:g} s (a peer),
-or one step where that takes longer, scaled to a whole pass. Ours, each peer and the machine's peak
-take turns, {rounds} rounds a case; a rate is the median of the rounds, a ratio the median of the
-rounds' ratios. Rows are made up, with as much ink as MNIST's; labels are random."""
-COMPARED = """\
-Milliseconds a network-epoch, all cores busy; in brackets how many times as long as ours."""
-TERMS = """\
-Peers run on the processor: in as many processes as there are cores (one for each network where
-those are fewer) with one thread each, vmap in one process with as many threads as cores. They get
-their inputs scaled and in float32; ours scales bytes as it goes. "ms at peak" is the matrix
-products alone, at the machine's peak in that precision."""
+20,000 rows of 16 floats). What is timed is slices of {ours:g} s (ours) and {peer:g} s (a peer), or
+one step where that takes longer, scaled to a whole pass. The machine's peak, each of our
+populations and each peer take turns, {rounds} rounds a case; a rate is the median of the rounds, a
+ratio the median of the rounds' ratios. Rows are made up, with as much ink as MNIST's; labels are
+random."""
+OURS_TERMS = """\
+"ms at peak" is the matrix products alone, all multiplications counted, at the machine's peak in
+that precision; "share of peak" is that over what it took. Where "zeros skipped" stands, the first
+layer passes over inputs that are zero, four in five of an image, and may beat it. A population of
+one keeps one core busy. One compilation serves all populations of a case."""
+PEERS_TERMS = """\
+Milliseconds a network-epoch of the whole machine: in as many processes as there are cores, each
+with a network and one thread; vmap trains {networks} networks in one process with as many threads
+as cores. Peers run on the processor and get their inputs scaled and in float32; ours scales bytes
+as it goes."""
+RATIO_TERMS = "Network-epochs a second, ours over theirs; above 1 ours is faster."
 
 
 def markdown(found: Mapping[str, Any]) -> str:
     """The whole page."""
     rows = found["rows"]
+    names = [name for name in TITLES if any(name in row["peers"] for row in rows)]
     parts = [
         HEAD.format(**found["pace"]),
         "## The machine",
         _list(_machine(found)),
         "## Ours, beside the peak",
+        OURS_TERMS,
         _table(OURS, [_ours(row) for row in rows]),
-        *(_compared(rows) if any(row["peers"] for row in rows) else []),
-        TERMS,
-        _list(_notes(found)),
     ]
-    return "\n\n".join(filter(None, parts)) + "\n"
+    if names:
+        parts += ["## The peers", PEERS_TERMS.format(**found), _table(*_peers(rows, names))]
+        parts += ["## Ours over each peer", RATIO_TERMS, _table(*_ratios(rows, names))]
+    return "\n\n".join([*parts, _list(_notes(found, names))]).strip() + "\n"
 
 
 def _machine(found: Mapping[str, Any]) -> list[str]:
@@ -86,40 +95,50 @@ def _ours(row: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _compared(rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    names = [name for name in TITLES if any(name in row["peers"] for row in rows)]
-    lines = []
-    for row in rows:
-        others = [_peer(row["peers"].get(name)) for name in names]
-        ours = f"{row['ms_per_network_epoch']:.4g}"
-        lines.append([row["case"], str(row["population"]), ours, *others])
-    head = ["case", "population", "Fleetgrad", *(TITLES[name] for name in names)]
-    return ["## Beside the peers", COMPARED, _table(head, lines)]
+def _peers(rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> tuple[list[str], Lines]:
+    """A line a case: a peer's rate does not depend on our population."""
+    told = {row["case"]: row["peers"] for row in rows}
+    lines = [
+        [case, *(f"{peers[name]['ms_per_network_epoch']:.4g}" for name in names)]
+        for case, peers in told.items()
+    ]
+    return ["case", *(TITLES[name] for name in names)], lines
 
 
-def _peer(found: Mapping[str, Any] | None) -> str:
-    if found is None:
-        return "-"
-    return f"{found['ms_per_network_epoch']:.4g} ({found['ratio']:.2f})"
+def _ratios(rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> tuple[list[str], Lines]:
+    lines = [
+        [
+            row["case"],
+            str(row["population"]),
+            *(f"{row['peers'][name]['ratio']:.2f}" for name in names),
+        ]
+        for row in rows
+    ]
+    return ["case", "population", *(TITLES[name] for name in names)], lines
 
 
 def _case(row: Mapping[str, Any]) -> str:
     widths = "-".join(map(str, (row["features"], *row["hidden"], row["classes"])))
     dropout = [f"dropout {row['dropout']:g}"] if row["dropout"] else []
     how = [row["activation"], row["optimizer"], f"batch {row['batch_size']}", *dropout]
-    return f"{row['case']}: {', '.join([widths, *how, row['precision']])}"
+    skipped = ["zeros skipped"] if row["skips_zeros"] else []
+    return f"{row['case']}: {', '.join([widths, *how, row['precision'], *skipped])}"
 
 
-def _notes(found: Mapping[str, Any]) -> list[str]:
+def _notes(found: Mapping[str, Any], names: Sequence[str]) -> list[str]:
     rows, notes = found["rows"], []
-    for name, title in TITLES.items():
-        told = {row["case"]: row["peers"][name]["differs"] for row in rows if name in row["peers"]}
-        if told:
-            other = [f"{case}: {what}" for case, what in told.items() if what]
-            notes.append(". ".join([f"{title}: {HOW[name]}", *other]))
+    for name in names:
+        told = {row["case"]: row["peers"][name]["differs"] for row in rows}
+        other = [f"{case}: {what}" for case, what in told.items() if what]
+        notes.append(". ".join([f"{TITLES[name]}: {HOW[name]}", *other]))
     notes += [f"{TITLES[name]}: left out, PyTorch is not installed" for name in found["missing"]]
     ours = {row["case"]: row["note"] for row in rows if row["note"]}
-    return notes + [f"Fleetgrad, {case}: {note}" for case, note in ours.items()]
+    notes += [f"Fleetgrad, {case}: {note}" for case, note in ours.items()]
+    return notes + [
+        f"Fleetgrad, {one['case']}, {one['population']} networks: left out, for "
+        f"{one['reason'].rstrip('.')}"
+        for one in found["left_out"]
+    ]
 
 
 def _list(lines: Sequence[str]) -> str:

@@ -109,7 +109,8 @@ def module(net: Net, layers: Layers, dtype: torch.dtype) -> nn.Sequential:
     """The network, with these weights."""
     parts: list[nn.Module] = []
     for weight, bias in layers:
-        linear = nn.Linear(*weight.shape, dtype=dtype)
+        inputs, outputs = weight.shape
+        linear = nn.Linear(inputs, outputs, dtype=dtype)
         with torch.no_grad():
             linear.weight.copy_(torch.from_numpy(weight.T))
             linear.bias.copy_(torch.from_numpy(bias))

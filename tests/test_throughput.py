@@ -4,6 +4,8 @@ import dataclasses
 import json
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 import jax
@@ -11,12 +13,15 @@ import numpy as np
 import pytest
 
 import cases
+import measure
 import peers
 import throughput
 import worker
 from by_hand import NOTEBOOK_RATE, Notebook, Numpy
 from fleetgrad import notebook
+from fleetgrad.errors import BudgetError
 from fleetgrad.settings import Settings
+from ours import Manner, Ours
 from reference import Disturbance, Network
 from table import markdown
 
@@ -24,8 +29,9 @@ FEATURES, CLASSES, ROWS, BATCH = 7, 4, 24, 8
 KINDS = (("sigmoid", "sgd"), ("relu", "adam"), ("relu", "adamw"))
 ROW = {
     *("case", "features", "hidden", "classes", "activation", "optimizer", "dropout", "batch_size"),
-    *("epoch_rows", "precision", "note", "population", "lanes", "network_epochs_per_s"),
-    *("ms_per_network_epoch", "gflops", "fraction_of_peak", "ms_at_peak", "compile_s", "peers"),
+    *("epoch_rows", "precision", "skips_zeros", "note", "population", "lanes", "compile_s"),
+    *("network_epochs_per_s", "ms_per_network_epoch", "gflops", "fraction_of_peak", "ms_at_peak"),
+    "peers",
 }
 PEER = {
     *("network_epochs_per_s", "ms_per_network_epoch", "ratio", "ratios"),
@@ -205,11 +211,10 @@ def test_a_worker_counts_the_rows_of_every_network(tmp_path, monkeypatch):
 
 def test_a_ratio_is_the_median_of_the_rounds_not_the_ratio_of_medians():
     rounds = [
-        throughput.Round(ours, {"numpy": peer})
+        measure.Round({1: 1, 16: ours}, {"numpy": peer})
         for ours, peer in ((600, 100), (200, 100), (300, 300))
     ]
-    found = throughput.compared(rounds, "numpy", 50)
-    assert found == {
+    assert measure.compared(rounds, 16, "numpy", 50) == {
         "network_epochs_per_s": 2.0,
         "ms_per_network_epoch": 500.0,
         "ratio": 2.0,
@@ -218,10 +223,10 @@ def test_a_ratio_is_the_median_of_the_rounds_not_the_ratio_of_medians():
 
 
 def test_a_row_s_share_of_the_peak_and_its_roofline_agree():
-    case, ours = cases.case("tabular", 4), SimpleNamespace(lanes=2, compile_seconds=0.5)
-    best = {"float32": 100.0, "bfloat16": 200.0}
-    rounds = [throughput.Round(rate, {}) for rate in (20_000.0, 40_000.0, 90_000.0)]
-    row = throughput._row(best, case, ours, rounds, {})
+    rounds = [measure.Round({4: rate}, {}) for rate in (20_000.0, 40_000.0, 90_000.0)]
+    manners = {4: Manner(lanes=2, skips_zeros=False)}
+    found = measure.Measured(cases.case("tabular"), manners, {}, 0.5, rounds, {})
+    row = measure.row({"float32": 100.0, "bfloat16": 200.0}, found, 4)
     flops = 2 * 20_000 * (3 * (16 * 64 + 64 * 64 + 64 * 26) - 16 * 64)
     assert row["network_epochs_per_s"] == 2
     assert row["gflops"] == pytest.approx(2e-9 * flops)
@@ -229,26 +234,58 @@ def test_a_row_s_share_of_the_peak_and_its_roofline_agree():
     assert row["ms_at_peak"] / row["ms_per_network_epoch"] == pytest.approx(row["fraction_of_peak"])
 
 
+class TwoLanes:
+    """A population whose lanes have clocks of their own: a stretch takes one 1 s, the other 1.5."""
+
+    members, diverged_at, network_epochs = (), None, 0.0
+
+    def __init__(self):
+        self.clock = threading.local()
+
+    def perf_counter(self):
+        return getattr(self.clock, "now", 0.0)
+
+    def advance(self, _until, proceed):
+        def lane(seconds):
+            self.clock.now = 0.0
+            while proceed():
+                self.clock.now += seconds
+
+        with ThreadPoolExecutor(2) as pool:
+            list(pool.map(lane, (1.0, 1.5)))
+        self.network_epochs = 7 / 4  # of four stretches each
+
+
+def test_our_rate_holds_each_lane_to_its_own_time(monkeypatch):
+    one = object.__new__(Ours)
+    one._population, one._epochs, one._rows_per_epoch = TwoLanes(), 9, 400
+    one.manner = Manner(lanes=2, skips_zeros=False)
+    monkeypatch.setattr("ours.time.perf_counter", one._population.perf_counter)
+    assert one.rate(4.0) == pytest.approx(700 / np.mean([4.0, 4.5]))
+
+
 @pytest.fixture(scope="module")
 def measured():
     """One small case beside the peers that are always there, in moments."""
     monkeypatch = pytest.MonkeyPatch()
-    monkeypatch.setattr(throughput, "QUICK", throughput.Pace(2, 0.05, 0.02))
-    monkeypatch.setattr(throughput, "has_torch", lambda: False)
-    todo = [cases.case("tabular", 2)]
-    yield throughput.run(todo, ["numpy", "sklearn", "torch", "notebook"], quick=True)
+    monkeypatch.setattr(measure, "QUICK", measure.Pace(2, 0.05, 0.02))
+    monkeypatch.setattr(measure, "has_torch", lambda: False)
+    names = ["numpy", "sklearn", "torch", "notebook"]
+    yield measure.run([cases.case("tabular")], [1, 2], names, quick=True)
     monkeypatch.undo()
 
 
 def test_the_rows_say_all_that_the_page_promises(measured):
-    (row,) = json.loads(json.dumps(measured))["rows"]
-    assert set(row) == ROW
-    assert set(row["peers"]) == {"numpy", "sklearn"}  # the notebook's is for its own network
-    for peer in row["peers"].values():
+    rows = json.loads(json.dumps(measured))["rows"]
+    assert [row["population"] for row in rows] == [1, 2]
+    for row in rows:
+        assert set(row) == ROW
+        assert set(row["peers"]) == {"numpy", "sklearn", "notebook"}
+        assert 0 < row["fraction_of_peak"] < 1
+    for peer in rows[0]["peers"].values():
         assert set(peer) == PEER
         assert len(peer["ratios"]) == 2
         assert min(peer["ratios"]) > 0
-    assert 0 < row["fraction_of_peak"] < 1
 
 
 def test_where_torch_is_missing_the_answer_says_so(measured, monkeypatch, capsys):
@@ -260,29 +297,50 @@ def test_where_torch_is_missing_the_answer_says_so(measured, monkeypatch, capsys
     assert "fleetgrad[bench]" in capsys.readouterr().err
 
 
-def test_the_table_holds_every_row_and_ratio(measured):
+def test_the_page_holds_every_row_ratio_and_difference(measured):
     page = markdown(measured)
-    (row,) = measured["rows"]
     assert "| tabular: 16-64-64-26, relu, adam, batch 256, float32 | 2 |" in page
-    assert f"({row['peers']['numpy']['ratio']:.2f})" in page
+    for row in measured["rows"]:
+        ratios = [f"{row['peers'][name]['ratio']:.2f}" for name in ("numpy", "sklearn", "notebook")]
+        assert f"| tabular | {row['population']} | {' | '.join(ratios)} |" in page
+    assert "sigmoid for relu" in page
 
 
-def test_every_case_and_population_asked_for_is_there():
-    whole = cases.chosen(list(cases.NAMES), None, quick=False)
-    assert [one.population for one in whole if one.name == "notebook"] == [1, 2, 16, 64, 256]
-    assert {one.name for one in whole} == set(cases.NAMES)
-    assert [one.population for one in cases.chosen(["wide"], [3, 5], quick=True)] == [3, 5]
+def test_a_population_that_does_not_fit_is_left_out_and_named(monkeypatch):
+    def refuse(case, population, *_):
+        raise BudgetError(f"{population} must fit, got no room; use 1.")
+
+    monkeypatch.setattr(measure, "QUICK", measure.Pace(1, 0.0, 0.0))
+    monkeypatch.setattr(measure, "Ours", refuse)
+    found = measure.run([cases.case("tabular")], [7], [], quick=True)
+    assert found["rows"] == []
+    assert "tabular, 7 networks: left out, for 7 must fit, got no room; use 1." in markdown(found)
+
+
+def test_every_network_asked_for_is_there_and_told_to_the_peers_alike():
+    told = {name: cases.case(name).net() for name in cases.NAMES}
+    sizes = {name: (net.features, *net.hidden, net.classes) for name, net in told.items()}
+    assert sizes == {
+        "notebook": (784, 100, 100, 10),
+        "dropout": (784, 256, 128, 10),
+        "bfloat16": (784, 512, 512, 10),
+        "wide": (784, 1024, 1024, 10),
+        "tabular": (16, 64, 64, 26),
+    }
+    assert [net.batch_size for net in told.values()] == [50, 128, 256, 256, 256]
+    assert [net.optimizer for net in told.values()] == ["sgd", "adam", "adamw", "adamw", "adam"]
+    assert (told["notebook"].activation, told["dropout"].dropout) == ("sigmoid", 0.2)
+    assert cases.POPULATIONS == (1, 2, 16, 64, 256)
 
 
 def test_a_case_says_when_it_could_not_run_in_its_precision(monkeypatch):
-    known = ("precision",)
     monkeypatch.setattr(cases.settings, "NAMES", ())
     monkeypatch.setattr(cases.Settings, "from_dict", lambda given: SimpleNamespace(**given))
-    without = cases.case("bfloat16", 2)
+    without = cases.case("bfloat16")
     assert (without.precision, without.note) == ("float32", "ran in float32")
-    monkeypatch.setattr(cases.settings, "NAMES", known)
-    assert (cases.case("bfloat16", 2).precision, cases.case("bfloat16", 2).note) == ("bfloat16", "")
-    assert (cases.case("wide", 2).precision, cases.case("wide", 2).note) == ("float32", "")
+    assert cases.case("wide").note == ""
+    monkeypatch.setattr(cases.settings, "NAMES", ("precision",))
+    assert (cases.case("bfloat16").precision, cases.case("bfloat16").note) == ("bfloat16", "")
 
 
 @pytest.mark.parametrize(
