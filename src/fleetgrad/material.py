@@ -68,7 +68,7 @@ class Material:
 
 def _filled(sample: Float[np.ndarray, "rows features"], view: View) -> float:
     shift, scale = (np.resize(part, sample.shape) for part in (view.shift, view.scale))
-    return np.count_nonzero((sample - shift) * scale) / sample.size
+    return float(np.count_nonzero((sample - shift) * scale) / sample.size)
 
 
 class Draws(Protocol):
