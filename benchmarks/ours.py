@@ -5,7 +5,6 @@ import time
 from typing import NamedTuple
 
 from cases import Case
-from fleetgrad.kernels import sparse
 from fleetgrad.machine import Machine
 from fleetgrad.material import Material, SeededDraws
 from fleetgrad.population import Population
@@ -47,8 +46,8 @@ class Ours:
         size = case.settings.batch_size
         self._rows_per_epoch = len(material.y) // size * size
         calls = -(-population // machine.width)
-        skips_zeros = machine.skips_zeros and bool(material.filled <= sparse.WORTH)
-        self.manner = Manner(min(len(machine.lanes), calls), skips_zeros)
+        arithmetic = machine.arithmetic(case.precision, material.filled)
+        self.manner = Manner(min(len(machine.lanes), calls), bool(arithmetic.skips_zeros))
         stretches = iter(range(WARM * self.manner.lanes))
         self._population.advance(self._epochs, lambda: next(stretches, None) is not None)
 
@@ -70,6 +69,7 @@ class Ours:
             return False
 
         self._population.advance(self._epochs, proceed)
-        assert not any(map(self._population.diverged_at, self._population.members))
+        members = self._population.members
+        assert all(self._population.diverged_at(member) is None for member in members)
         rows = (self._population.network_epochs - before) * self._rows_per_epoch
         return rows / (sum(end - began for end in ends) / len(ends))
