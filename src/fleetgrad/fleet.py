@@ -83,7 +83,6 @@ class Fleet:
 
     def _shape(self, settings: Settings) -> training.Shape:
         features, validation = self._data.x.shape[1], len(self.view(0).validation)
-        precision = self.machine.precision(settings.precision)
         return training.shape_of(
             settings,
             features,
@@ -91,7 +90,7 @@ class Fleet:
             validation,
             epochs=1,
             image_shape=self._data.image_shape,
-            precision=precision,
+            arithmetic=self.machine.arithmetic(settings.precision, filled=1.0),
         )
 
     def _population(

@@ -28,7 +28,6 @@ from jaxtyping import Float
 from fleetgrad import memory, training
 from fleetgrad.errors import RunError, SettingsError
 from fleetgrad.feeds import Feeds
-from fleetgrad.kernels import sparse
 from fleetgrad.machine import GUESSED_FLOPS, Machine
 from fleetgrad.material import Draws, Material
 from fleetgrad.settings import Settings
@@ -202,7 +201,6 @@ class Population:
                 f"{settings.batch_size}; use at most {rows}."
             )
         validation = max(len(view.validation) for view in self.material.views.values())
-        skips_zeros = self.machine.skips_zeros and self.material.filled <= sparse.WORTH
         describe = partial(
             training.shape_of,
             settings,
@@ -210,8 +208,7 @@ class Population:
             classes,
             validation,
             image_shape=self.material.image_shape,
-            skips_zeros=skips_zeros,
-            precision=self.machine.precision(settings.precision),
+            arithmetic=self.machine.arithmetic(settings.precision, self.material.filled),
         )
         shape = describe(epochs=1)
         # All rows, not this view's, so that a refit on more of them needs no other program.
