@@ -177,7 +177,7 @@ def _workers(peers: Sequence[str]) -> Iterator[dict[str, Crew]]:
 
 def _opened(case: Case, data: Path, crews: Mapping[str, Crew]) -> dict[str, dict[str, Any]]:
     """Every peer made ready for the case."""
-    for crew in crews.values():
+    for crew in set(crews.values()):
         crew.close()  # what was open for the case before
     ready = {}
     for name, crew in crews.items():

@@ -46,7 +46,7 @@ class Ours:
         size = case.settings.batch_size
         self._rows_per_epoch = len(material.y) // size * size
         calls = -(-population // machine.width)
-        arithmetic = machine.arithmetic("float32", material.filled)
+        arithmetic = machine.arithmetic(case.precision, material.filled)
         self.manner = Manner(min(len(machine.lanes), calls), arithmetic.skips_zeros)
         stretches = iter(range(WARM * self.manner.lanes))
         self._population.advance(self._epochs, lambda: next(stretches, None) is not None)
@@ -69,6 +69,7 @@ class Ours:
             return False
 
         self._population.advance(self._epochs, proceed)
-        assert not any(map(self._population.diverged_at, self._population.members))
+        members = self._population.members
+        assert all(self._population.diverged_at(member) is None for member in members)
         rows = (self._population.network_epochs - before) * self._rows_per_epoch
         return rows / (sum(end - began for end in ends) / len(ends))
