@@ -19,7 +19,7 @@ FLOORS = (
     "candidates inference trainees training",
     "feeds finals leaderboard machine material memory plan population rungs samplers",
     (
-        "database directory fleet lock model record result store weights"
+        "database directory fleet forecast lock model preparing record result store weights"
         " pace repeats rows search standing study"
     ),
     "__main__ api bench cli display history notebook",

@@ -26,11 +26,11 @@ import numpy as np
 from jaxtyping import Float
 
 from fleetgrad import memory, training
-from fleetgrad.errors import RunError, SettingsError
+from fleetgrad.errors import RunError
 from fleetgrad.feeds import Feeds
 from fleetgrad.kernels import sparse
 from fleetgrad.machine import GUESSED_FLOPS, Machine
-from fleetgrad.material import Draws, Material
+from fleetgrad.material import Draws, Material, steps_per_epoch
 from fleetgrad.settings import Settings
 from fleetgrad.trainees import Member
 
@@ -195,12 +195,7 @@ class Population:
     def _begin(self, member: Member, settings: Settings, draws: Draws) -> Training:
         features, classes = self.material.features, self.material.classes
         rows = len(self.material.views[member.replicate].train)
-        steps = rows // settings.batch_size
-        if steps == 0:
-            raise SettingsError(
-                f"`batch_size` must not exceed the {rows} training rows, got "
-                f"{settings.batch_size}; use at most {rows}."
-            )
+        steps = steps_per_epoch(settings.batch_size, rows)
         validation = max(len(view.validation) for view in self.material.views.values())
         skips_zeros = self.machine.skips_zeros and self.material.filled <= sparse.WORTH
         describe = partial(
