@@ -4,6 +4,7 @@ This is where the parts meet: the data, the study that never sees its test rows,
 the winner, and the one opening of the test part.
 """
 
+import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from os import PathLike
@@ -16,7 +17,7 @@ from fleetgrad import preparing, samplers
 from fleetgrad.clock import Clock, Progress
 from fleetgrad.data import Dataset
 from fleetgrad.directory import check_vacant
-from fleetgrad.errors import FleetgradError, RunError, UsageError
+from fleetgrad.errors import DeviceError, FleetgradError, RunError, UsageError
 from fleetgrad.finals import wilson
 from fleetgrad.fleet import Fleet
 from fleetgrad.forecast import Forecast, forecast
@@ -75,6 +76,8 @@ def tune(  # noqa: PLR0913 - all that makes a run, each with a default but the d
     with Run.create(preparing.directory(out, task.data.name), task.config) as run:
         try:
             return _run(run, task.data, Clock(task.seconds, clock.elapsed), report)
+        except DeviceError:
+            raise
         except FleetgradError:
             if not any(name.startswith("search/") for name in run.segments()):
                 run.discard()  # what was asked for cannot even begin
@@ -191,6 +194,16 @@ def train(
 
 
 def _run(run: Run, data: Dataset, clock: Clock, report: Report) -> Result:
+    """Everything from an open record to the result; a device that fails leaves it resumable."""
+    try:
+        return _result(run, data, clock, report)
+    except DeviceError as error:
+        again = f"fleetgrad resume {shlex.quote(str(run.directory))}"
+        reason = str(error).rstrip(".")
+        raise DeviceError(f"{reason}; the run is kept, go on with `{again}`.") from error
+
+
+def _result(run: Run, data: Dataset, clock: Clock, report: Report) -> Result:
     """Everything from an open record to the result; each part is taken from the record if done."""
     config = run.config
     seed = int(config["seed"])
