@@ -17,8 +17,10 @@ FLOORS = (
     "augmentation cache clock durable kernels keys payload settings",
     "augment data layers losses network normalization optimizers products space",
     "candidates inference trainees training",
-    "failures feeds finals leaderboard machine material memory plan population rungs samplers"
-    " underway",
+    (
+        "failures feeds finals leaderboard machine material memory plan population rungs samplers"
+        " underway"
+    ),
     (
         "database directory fleet forecast lock model preparing record result store weights"
         " pace repeats rows search standing study"
@@ -29,8 +31,8 @@ FLOOR = {name: floor for floor, names in enumerate(FLOORS) for name in names.spl
 TOP = len(FLOORS) - 1  # where the package itself stands: it offers everything
 
 ARRAYS = (
-    "augment bench failures kernels keys losses machine material memory network normalization notebook"
-    " optimizers population products training underway"
+    "augment bench failures kernels keys losses machine material memory network normalization"
+    " notebook optimizers population products training underway"
 )
 BORDERS = {  # library -> the modules that may name it
     "jax": ARRAYS,
