@@ -165,6 +165,23 @@ def test_tune_prints_the_outcome_for_a_person(folder, capsys):
         assert words in out
 
 
+def test_a_dry_run_prints_the_plan_and_writes_nothing(folder, capsys):
+    options = ["--candidates", 4, "--epochs", 2, "--space", folder / "space.toml", "--dry-run"]
+    before = sorted(folder.iterdir())
+    status, out, err = spoken(capsys, "tune", "digits", *options, "--out", folder / "dry")
+    assert (status, err) == (0, "")
+    for words in ("4 candidates", "4 until epoch 1", "3 finalists, 5 repeats", "2 programs",
+                  "not made yet", "nothing was trained"):  # fmt: skip
+        assert words in " ".join(out.split())
+    status, out, err = spoken(capsys, "tune", "digits", *options, "--json")
+    answer = json.loads(out)
+    assert (status, err) == (0, "")
+    assert (answer["candidates"], answer["generations"], answer["measured"]) == (4, [4], True)
+    assert answer["rungs"] == [{"epochs": [1, 2], "survivors": [3, 3]}]
+    assert sum(one["candidates"] for one in answer["cohorts"]) == 4
+    assert sorted(folder.iterdir()) == before
+
+
 # A model in use
 
 

@@ -9,10 +9,12 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from fleetgrad.clock import Progress
-from fleetgrad.display import consoles, downloads, live, measures, outcome, words
+from fleetgrad.display import ahead, consoles, downloads, live, measures, outcome, words
 from fleetgrad.display.columns import Column, fitting, table
 from fleetgrad.finals import Interval
+from fleetgrad.forecast import Cohort, Forecast
 from fleetgrad.leaderboard import Leaderboard, Row
+from fleetgrad.plan import Expected, Plan
 from fleetgrad.result import Result, Validation
 from fleetgrad.result import Test as Opened
 from fleetgrad.settings import Settings
@@ -130,6 +132,36 @@ def test_a_finished_run_names_the_winner_its_accuracies_and_how_to_go_on():
     assert "#2: the data cannot tell it from the winner" in text
     assert "fleetgrad predict runs/digits-1 FILE" in text
     assert "fleetgrad resume" not in text
+
+
+def ahead_of(cohorts, **known):
+    plan = Plan((12, 12), 9, replicates=5)
+    values = {"run": Path("runs/digits-1"), "dataset": FINISHED.dataset, "budget_s": None}
+    values |= {"plan": plan, "cohorts": cohorts, "lanes": 2, "data_bytes": 97_784}
+    values |= {"available_bytes": 16 * 10**9, "compile_s": 2.0, "loading_s": 1.0}
+    return Forecast(**values | {"expected": Expected(20.0, 10.0, 5.0)} | known)
+
+
+def cohort(number, *, measured=True, **settings):
+    settings = {"hidden": [8 + number], "batch_size": 32, "optimizer": "sgd", "ema": 0} | settings
+    return Cohort(settings, 4, 10**6, 0.02, measured)
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_what_a_run_would_do_fits_and_names_what_varies_and_what_is_reckoned(width):
+    screen = console(width)
+    cohorts = [cohort(n, measured=n < 3, ema=n % 2 == 0) for n in range(15)]
+    ahead.show(screen, ahead_of(tuple(cohorts)))
+    text = screen.file.getvalue()
+    assert all(cell_len(line) <= width for line in text.splitlines())
+    for words_ in ("2 times 12 until epoch 1, 4 until epoch 3", "60 MB of networks",
+                   "97.8 kB of data", "16 GB available", "search 20 s", "20 ms", "~20 ms", "ema",
+                   "and 3 programs more", "~ is reckoned"):  # fmt: skip
+        assert words_ in " ".join(text.split())
+    screen = console(width)
+    ahead.show(screen, ahead_of((cohort(0), cohort(1))))
+    assert "~" not in screen.file.getvalue()
+    assert "ema" not in screen.file.getvalue()
 
 
 @pytest.mark.parametrize("width", [80, 100, 200])

@@ -17,9 +17,12 @@ FLOORS = (
     "augmentation cache clock durable kernels keys payload settings",
     "augment data layers losses network normalization optimizers products space",
     "candidates inference trainees training",
-    "feeds finals leaderboard machine material memory plan population rungs samplers",
     (
-        "database directory fleet lock model record result store weights"
+        "failures feeds finals leaderboard machine material memory plan population rungs samplers"
+        " underway"
+    ),
+    (
+        "database directory fleet forecast lock model preparing record result store weights"
         " pace repeats rows search standing study"
     ),
     "__main__ api bench cli display history notebook",
@@ -28,8 +31,8 @@ FLOOR = {name: floor for floor, names in enumerate(FLOORS) for name in names.spl
 TOP = len(FLOORS) - 1  # where the package itself stands: it offers everything
 
 ARRAYS = (
-    "augment bench kernels keys losses machine material memory network normalization notebook"
-    " optimizers population products training"
+    "augment bench failures kernels keys losses machine material memory network normalization"
+    " notebook optimizers population products training underway"
 )
 BORDERS = {  # library -> the modules that may name it
     "jax": ARRAYS,
@@ -54,6 +57,7 @@ TRAINING = {
     "optimizers",
     "population",
     "training",
+    "underway",
 }
 
 CONTRACT = {

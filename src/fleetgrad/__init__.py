@@ -15,10 +15,11 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from fleetgrad.api import Curves, resume, train, tune
+    from fleetgrad.api import Curves, dry_run, resume, train, tune
     from fleetgrad.candidates import Candidates
     from fleetgrad.data import Dataset, load
     from fleetgrad.errors import FleetgradError
+    from fleetgrad.forecast import Forecast
     from fleetgrad.leaderboard import Leaderboard
     from fleetgrad.model import Model
     from fleetgrad.plan import Budget
@@ -41,12 +42,14 @@ __all__ = [
     "Dataset",
     "FleetgradError",
     "Float",
+    "Forecast",
     "Int",
     "Leaderboard",
     "Model",
     "Result",
     "Settings",
     "Space",
+    "dry_run",
     "load",
     "resume",
     "train",
@@ -61,12 +64,14 @@ _HOMES = {
     "Dataset": "data",
     "FleetgradError": "errors",
     "Float": "space",
+    "Forecast": "forecast",
     "Int": "space",
     "Leaderboard": "leaderboard",
     "Model": "model",
     "Result": "result",
     "Settings": "settings",
     "Space": "space",
+    "dry_run": "api",
     "load": "data",
     "resume": "api",
     "train": "api",

@@ -1,50 +1,39 @@
-"""The public calls: `tune` a search, `resume` one, `train` a fixed list.
+"""The public calls: `tune` a search, `dry_run` or `resume` one, `train` a fixed list.
 
 This is where the parts meet: the data, the study that never sees its test rows, the model made of
 the winner, and the one opening of the test part.
 """
 
+import shlex
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from os import PathLike
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
 
-from fleetgrad import plan as plans
-from fleetgrad import samplers
-from fleetgrad.augmentation import NONE
+from fleetgrad import preparing, samplers
 from fleetgrad.clock import Clock, Progress
-from fleetgrad.data import NAMES, Dataset, load
-from fleetgrad.errors import (
-    BudgetError,
-    FleetgradError,
-    RunError,
-    SettingsError,
-    UsageError,
-    suggestion,
-)
+from fleetgrad.data import Dataset
+from fleetgrad.directory import check_vacant
+from fleetgrad.errors import DeviceError, FleetgradError, RunError, UsageError
 from fleetgrad.finals import wilson
 from fleetgrad.fleet import Fleet
+from fleetgrad.forecast import Forecast, forecast
 from fleetgrad.leaderboard import Leaderboard
 from fleetgrad.model import Model
 from fleetgrad.plan import Budget, Plan
+from fleetgrad.preparing import SAMPLER, Source, check_seed, loaded
 from fleetgrad.result import Result, Test, Validation
 from fleetgrad.settings import Settings
-from fleetgrad.space import Space, default_space
+from fleetgrad.space import Space
 from fleetgrad.store import Run
 from fleetgrad.study import Study, Winner
 from fleetgrad.trainees import Member
 
-FORMAT = 1
 METRIC = "accuracy"
-SAMPLER = "sobol"
-FEWEST_SECONDS = 5
-TYPICAL = 32  # candidates whose cost stands for all when a time is planned
 
-Source = Dataset | str | PathLike[str]
 Report = Callable[[Progress], None]
 
 
@@ -81,32 +70,46 @@ def tune(  # noqa: PLR0913 - all that makes a run, each with a default but the d
         FleetgradError: A child that says what is wrong and what to do.
     """
     clock = Clock(None)
-    limit = Budget.of(budget)
-    _check_long_enough(limit)
-    _check_seed(seed)
-    if sampler not in samplers.NAMES:
-        raise UsageError(f"`{sampler}` is no sampler; {suggestion(sampler, samplers.NAMES)}")
-    source = _described(data, target, data_dir)
-    data = _loaded(data, target, data_dir)
-    space = space or default_space(data.rows, data.features, image=data.image_shape is not None)
-    _check_images(space, data)
-    config = {
-        "format": FORMAT,
-        "dataset": _summary(data),
-        "source": source,
-        "fingerprint": data.fingerprint,
-        "space": space.to_dict(),
-        "budget": asdict(limit),
-        "sampler": sampler,
-        "seed": seed,
-    }
-    with Run.create(_directory(out, data.name), config) as run:
+    task = preparing.asked(
+        data, space, budget, seed, sampler=sampler, target=target, data_dir=data_dir
+    )
+    with Run.create(preparing.directory(out, task.data.name), task.config) as run:
         try:
-            return _run(run, data, Clock(limit.seconds, clock.elapsed), report)
+            return _run(run, task.data, Clock(task.seconds, clock.elapsed), report)
+        except DeviceError:
+            raise
         except FleetgradError:
             if not any(name.startswith("search/") for name in run.segments()):
                 run.discard()  # what was asked for cannot even begin
             raise
+
+
+def dry_run(
+    data: Source,
+    space: Space | None = None,
+    budget: str | float | Budget = "10m",
+    seed: int = 0,
+    out: str | PathLike[str] | None = None,
+    *,
+    sampler: str = SAMPLER,
+    target: str | None = None,
+    data_dir: str | PathLike[str] | None = None,
+) -> Forecast:
+    """What `tune` would do: its schedule, programs, bytes and seconds; nothing is written.
+
+    Takes what `tune` takes, refuses what it would refuse, and compiles and measures a few steps of
+    the programs that the search would begin with.
+
+    Raises:
+        FleetgradError: A child that says what is wrong and what to do.
+    """
+    clock = Clock(None)
+    task = preparing.asked(
+        data, space, budget, seed, sampler=sampler, target=target, data_dir=data_dir
+    )
+    place = preparing.directory(out, task.data.name)
+    check_vacant(place)
+    return forecast(task, place, Fleet(task.data, seed), Clock(task.seconds, clock.elapsed))
 
 
 def resume(
@@ -129,7 +132,7 @@ def resume(
                 f"`{directory}` was a run over arrays in memory, got no data; "
                 "use fleetgrad.resume(directory, data)."
             )
-        data = _loaded(data or source["name"], *_where(source))
+        data = loaded(data or source["name"], *_where(source))
         if data.fingerprint != run.config["fingerprint"]:
             raise RunError(
                 f"a run goes on with the data it began with, got others from {data.name!r}; "
@@ -167,7 +170,7 @@ def train(
     Raises:
         FleetgradError: A child that says what is wrong and what to do.
     """
-    _check_seed(seed)
+    check_seed(seed)
     if not settings or replicates < 1:
         raise UsageError(
             "`train` needs at least one settings and one replicate, got "
@@ -181,7 +184,7 @@ def train(
         for number, one in enumerate(settings)
         for replicate in range(replicates)
     }
-    population = Fleet(_loaded(data), seed).populate(members)
+    population = Fleet(loaded(data), seed).populate(members)
     population.advance(longest)
     found = np.full((len(settings), replicates, longest, 4), np.nan, np.float32)
     for number, replicate in members:
@@ -191,12 +194,22 @@ def train(
 
 
 def _run(run: Run, data: Dataset, clock: Clock, report: Report) -> Result:
+    """Everything from an open record to the result; a device that fails leaves it resumable."""
+    try:
+        return _result(run, data, clock, report)
+    except DeviceError as error:
+        again = f"fleetgrad resume {shlex.quote(str(run.directory))}"
+        reason = str(error).rstrip(".")
+        raise DeviceError(f"{reason}; the run is kept, go on with `{again}`.") from error
+
+
+def _result(run: Run, data: Dataset, clock: Clock, report: Report) -> Result:
     """Everything from an open record to the result; each part is taken from the record if done."""
     config = run.config
     seed = int(config["seed"])
     fleet = Fleet(data, seed)
     space = Space.from_dict(config["space"])
-    plan = _planned(run, fleet, space, clock)
+    plan = _planned(run, fleet, clock)
     sampler = samplers.make(config["sampler"], space, seed=seed, epochs=plan.epochs)
     study = Study(run, sampler, plan, fleet, seed=seed, clock=clock, report=report)
     outcome = study.run()
@@ -229,42 +242,14 @@ def _run(run: Run, data: Dataset, clock: Clock, report: Report) -> Result:
     )
 
 
-def _planned(run: Run, fleet: Fleet, space: Space, clock: Clock) -> Plan:
+def _planned(run: Run, fleet: Fleet, clock: Clock) -> Plan:
     """The recorded plan, or a new one, which is recorded."""
     done = run.segment("plan")
     if done is not None:
         return Plan.from_dict(done["plan"])
-    budget = Budget(**run.config["budget"])
-    adaptive = run.config["sampler"] == "tpe"
-    if budget.seconds is None:
-        plan = plans.counted(budget, adaptive=adaptive)
-    else:
-        if clock.left < plans.END_SECONDS:
-            raise BudgetError(
-                f"the budget must leave time to train, got {budget.seconds:g} s, of which "
-                f"{clock.elapsed:.1f} s went into loading the data; use 60s."
-            )
-        seed = int(run.config["seed"])
-        asked = samplers.make("random", space, seed=seed, epochs=1).ask(TYPICAL)
-        typical = list(asked.settings)
-        plan = plans.timed(
-            budget,
-            epoch_seconds=fleet.epoch_seconds(typical),
-            steps=int(np.mean([fleet.steps(one) for one in typical])),
-            lanes=fleet.lanes,
-            spent=clock.elapsed,
-            adaptive=adaptive,
-        )
+    plan = preparing.planned(run.config, fleet, clock)
     run.commit("plan", payload={"plan": plan.to_dict(), "elapsed": clock.elapsed})
     return plan
-
-
-def _check_images(space: Space, data: Dataset) -> None:
-    """Refuse now what otherwise only the first candidate that disturbs images would find out."""
-    span = space.ranges.get("augment")
-    values: tuple[Any, ...] = span.extremes() if span else (space.fixed.get("augment", NONE),)
-    for value in values:
-        value.check(data.image_shape)
 
 
 def _model(data: Dataset, winner: Winner, seed: int) -> Model:
@@ -307,61 +292,5 @@ def _elapsed(run: Run) -> float:
     return max(spent, default=0.0)
 
 
-def _loaded(
-    data: Source, target: str | None = None, data_dir: str | PathLike[str] | None = None
-) -> Dataset:
-    if isinstance(data, Dataset):
-        return data
-    return load(data, target=target, data_dir=data_dir)
-
-
-def _described(
-    data: Source, target: str | None, data_dir: str | PathLike[str] | None
-) -> dict[str, Any] | None:
-    """Where the data came from, so that `resume` finds them; None for arrays in memory."""
-    if isinstance(data, Dataset):
-        return None
-    name = str(data) if str(data) in NAMES else str(Path(data).resolve())
-    return {
-        "name": name,
-        "target": target,
-        "data_dir": str(Path(data_dir).resolve()) if data_dir else None,
-    }
-
-
 def _where(source: dict[str, Any] | None) -> tuple[str | None, str | None]:
     return (source["target"], source["data_dir"]) if source else (None, None)
-
-
-def _summary(data: Dataset) -> dict[str, Any]:
-    return {
-        "name": data.name,
-        "rows": data.rows,
-        "features": data.features,
-        "classes": len(data.classes),
-        "test_rows": data.test.rows,
-    }
-
-
-def _directory(out: str | PathLike[str] | None, name: str) -> Path:
-    if out is not None:
-        return Path(out)
-    safe = "".join(letter if letter.isalnum() or letter in "-_" else "-" for letter in name)
-    number = 1
-    while Path("runs", f"{safe}-{number}").exists():
-        number += 1
-    return Path("runs", f"{safe}-{number}")
-
-
-def _check_long_enough(budget: Budget) -> None:
-    """Refuse at once what could not even compile; the plan refuses what it then measures."""
-    if budget.seconds is not None and budget.seconds < FEWEST_SECONDS:
-        raise BudgetError(
-            f"a budget in time must be at least {FEWEST_SECONDS} s, for the programs must be "
-            f"compiled in it, got {budget.seconds:g} s; use 60s, or candidates and epochs."
-        )
-
-
-def _check_seed(seed: object) -> None:
-    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
-        raise SettingsError(f"`seed` must be a whole number of at least 0, got {seed!r}; use 0.")

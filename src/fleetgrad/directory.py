@@ -34,10 +34,10 @@ def new(directory: Path) -> Iterator[Lock]:
     """
     found = set(directory.iterdir()) if directory.exists() else None
     directory.mkdir(parents=True, exist_ok=True)
-    _check_vacant(directory)
+    check_vacant(directory)
     lock = Lock(directory / LOCK)
     try:
-        _check_vacant(directory)
+        check_vacant(directory)
         (directory / WEIGHTS).mkdir(exist_ok=True)
         yield lock
         flush_names(directory)
@@ -95,6 +95,20 @@ def writing(directory: Path) -> Iterator[None]:
         ) from error
 
 
+def check_vacant(directory: Path) -> None:
+    """Refuse a directory that holds a run.
+
+    Raises:
+        RunError: It does.
+    """
+    weights = directory / WEIGHTS
+    if (directory / CONFIG).exists() or (weights.is_dir() and any(weights.iterdir())):
+        raise RunError(
+            f"`{directory}` must hold no run yet, got one; continue it with `fleetgrad resume "
+            f"{directory}`, or choose another directory."
+        )
+
+
 def remove(directory: Path) -> None:
     """Remove a run's entries, and the directory too if nothing else is in it."""
     _remove(directory, set())
@@ -109,15 +123,6 @@ def _check_own(directory: Path) -> None:
             raise ValueError(f"`{path.name}` that is no file")
     if (directory / WEIGHTS).is_symlink() or not (directory / WEIGHTS).is_dir():
         raise ValueError(f"`{WEIGHTS}` that is no directory")
-
-
-def _check_vacant(directory: Path) -> None:
-    weights = directory / WEIGHTS
-    if (directory / CONFIG).exists() or (weights.is_dir() and any(weights.iterdir())):
-        raise RunError(
-            f"`{directory}` must hold no run yet, got one; continue it with `fleetgrad resume "
-            f"{directory}`, or choose another directory."
-        )
 
 
 def _remove(directory: Path, found: set[Path] | None) -> None:

@@ -8,12 +8,13 @@
     ├── DataError               the data itself
     │   └── DownloadError       fetching it
     ├── RunError                a run directory: locked, foreign, damaged, unwritable
+    │   └── DeviceError         a run cut short: its device is gone or has no room; the run is kept
     ├── ModelError              a saved model, or inputs it cannot take
-    └── TrainingError           the run itself failed: every candidate diverged, a device gave up
+    └── TrainingError           the run itself failed: every candidate diverged
 
 Messages follow one form, *what, rule, got, remedy*: "`keep` must be in (0, 1), got 1.5; use 0.25
-to keep a quarter per rung." Only `TrainingError` is no fault of the caller's; the command line
-turns it into exit status 1 and every other into 2.
+to keep a quarter per rung." Only `TrainingError` and `DeviceError` are no fault of the caller's;
+the command line turns them into exit status 1 and every other into 2.
 """
 
 import difflib
@@ -50,6 +51,10 @@ class DownloadError(DataError):
 
 class RunError(FleetgradError):
     """A run directory that is locked, foreign, damaged or unwritable."""
+
+
+class DeviceError(RunError):
+    """A device that is gone, or has no room for even one network; what was recorded is kept."""
 
 
 class ModelError(FleetgradError):

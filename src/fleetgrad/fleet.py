@@ -11,7 +11,7 @@ import numpy as np
 from fleetgrad import training
 from fleetgrad.data import Dataset
 from fleetgrad.machine import Machine
-from fleetgrad.material import Material, SeededDraws, View
+from fleetgrad.material import Material, SeededDraws, View, steps_per_epoch
 from fleetgrad.population import Population
 from fleetgrad.settings import Settings
 from fleetgrad.trainees import Member
@@ -59,12 +59,12 @@ class Fleet:
 
     def steps(self, settings: Settings) -> int:
         """Steps an epoch."""
-        return len(self.view(0).train) // settings.batch_size
+        return steps_per_epoch(settings.batch_size, len(self.view(0).train))
 
     def epoch_seconds(self, settings: Iterable[Settings]) -> list[float]:
         """What an epoch of each takes on one lane, measured; programs compiled for it stay."""
         settings = list(settings)
-        shapes = [self._shape(one) for one in settings]
+        shapes = [self.shape(one) for one in settings]
         members = {shape: Member(number, 0) for number, shape in enumerate(shapes)}
         probe = self.populate({member: settings[member.candidate] for member in members.values()})
         for _ in range(2):  # the first stretch is short, and may run on cold caches
@@ -81,7 +81,8 @@ class Fleet:
             )
         return self._views[replicate]
 
-    def _shape(self, settings: Settings) -> training.Shape:
+    def shape(self, settings: Settings) -> training.Shape:
+        """The program that settings need: those that need the same are a cohort."""
         features, validation = self._data.x.shape[1], len(self.view(0).validation)
         return training.shape_of(
             settings,

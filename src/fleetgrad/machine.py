@@ -56,6 +56,7 @@ class Machine:
     _programs: dict[Place, Program] = field(default_factory=dict)
     _locks: dict[Place, threading.Lock] = field(default_factory=dict)
     _spent: dict[training.Shape, tuple[float, int]] = field(default_factory=dict)
+    _narrowed: dict[training.Shape, int] = field(default_factory=dict)
     _fastest: str | None = None
     _rows: dict[jax.Device, tuple[Any, training.Rows]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -91,6 +92,15 @@ class Machine:
                 device = self.lanes[0]
                 self._fastest = products.fastest(device, _options(device))
             return self._fastest
+
+    def width_of(self, shape: training.Shape) -> int:
+        """Members of a shape that are trained at once."""
+        return self._narrowed.get(shape, self.width)
+
+    def narrow(self, shape: training.Shape, width: int) -> None:
+        """From now on, train at most so many members of a shape at once."""
+        with self._lock:
+            self._narrowed[shape] = min(width, self.width_of(shape))
 
     def program(self, shape: training.Shape, device: jax.Device, arguments: Any) -> Program:
         """The compiled `training.advance` for a shape, compiling it at the first call.
@@ -133,7 +143,7 @@ class Machine:
     def _compile(self, shape: training.Shape, device: jax.Device, arguments: Any) -> Program:
         started = time.perf_counter()
         run: Callable[..., Any] = partial(training.advance, shape)
-        if self.width > 1:
+        if arguments[0].step.ndim:  # several members
             run = jax.vmap(run, in_axes=(0, 0, training.FEED_AXES, None, None, None))
         jitted = jax.jit(run, donate_argnums=0, compiler_options=_options(device))
         program: Program = jitted.lower(*arguments).compile()
@@ -143,24 +153,25 @@ class Machine:
             self.compile_seconds += time.perf_counter() - started
         return program
 
-    def stack(self, members: list[Any], device: jax.Device) -> Any:
+    def stack(self, members: list[Any], device: jax.Device, width: int | None = None) -> Any:
         """The arguments of several members as one, padded by the last to the full width.
 
         Args:
             members: (state, rates, feed) of each.
             device: Where they are to run.
+            width: The machine's by default.
         """
-        members = [_moved(member, device) for member in members]
-        if self.width == 1:
+        members, width = [_moved(member, device) for member in members], width or self.width
+        if width == 1:
             return members[0]
         steps = members[0][2].steps
-        padded = members + members[-1:] * (self.width - len(members))
+        padded = members + members[-1:] * (width - len(members))
         state, rates, feed = jax.tree.map(lambda *leaves: jnp.stack(leaves), *padded)
         return jax.device_put((state, rates, feed._replace(steps=steps)), device)
 
     def unstack(self, tree: Any, count: int) -> list[Any]:
         """The results of the first `count` members, one by one."""
-        if self.width == 1:
+        if tree.step.ndim == 0:
             return [tree]
         return [jax.tree.map(lambda leaf, i=i: leaf[i], tree) for i in range(count)]
 

@@ -14,6 +14,7 @@ import numpy as np
 from jaxtyping import Float, Int, Num
 
 from fleetgrad import keys, network
+from fleetgrad.errors import SettingsError
 from fleetgrad.settings import Settings
 
 SAMPLE = 1000  # rows, of which the share of zeros is counted
@@ -64,6 +65,20 @@ class Material:
         step = max(1, len(self.x) // SAMPLE)
         sample = self.x[::step].astype(np.float32)
         return max((_filled(sample, view) for view in self.views.values()), default=1.0)
+
+
+def steps_per_epoch(batch_size: int, rows: int) -> int:
+    """Steps of a pass over so many training rows; the rest that fills no batch is left out.
+
+    Raises:
+        SettingsError: Not even one batch is filled.
+    """
+    if batch_size > rows:
+        raise SettingsError(
+            f"`batch_size` must not exceed the {rows} training rows, got {batch_size}; "
+            f"use at most {rows}."
+        )
+    return rows // batch_size
 
 
 def _filled(sample: Float[np.ndarray, "rows features"], view: View) -> float:

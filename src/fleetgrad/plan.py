@@ -9,7 +9,7 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from fleetgrad import rungs
 from fleetgrad.errors import BudgetError
@@ -182,6 +182,32 @@ def timed(
         epochs,
         replicates=cost.replicates(left, candidates, epochs),
         seconds=budget.seconds,
+    )
+
+
+class Expected(NamedTuple):
+    """Seconds that the parts of a run should take."""
+
+    search: float
+    finals: float
+    refit: float
+
+
+def expected(plan: Plan, epoch_seconds: Sequence[float], lanes: int) -> Expected:
+    """What a plan should take, as `timed` reckons.
+
+    Args:
+        plan: The schedule.
+        epoch_seconds: What an epoch of each candidate, or of typical ones, takes on one lane.
+        lanes: How many work at once.
+    """
+    typical = sum(epoch_seconds) / len(epoch_seconds)
+    cost = _Cost(typical, max(epoch_seconds), lanes, adaptive=len(plan.generations) > 1)
+    repeats = plan.replicates * min(plan.finalists, plan.candidates) / FINALISTS
+    return Expected(
+        cost.search(plan.candidates, plan.epochs),
+        plan.epochs * repeats * cost.repeat,
+        plan.epochs * cost.refit,
     )
 
 

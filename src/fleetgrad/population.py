@@ -12,12 +12,12 @@ survivors through a file.
 """
 
 import heapq
+import itertools
 import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -25,46 +25,16 @@ import jax
 import numpy as np
 from jaxtyping import Float
 
-from fleetgrad import memory, training
-from fleetgrad.errors import RunError, SettingsError
+from fleetgrad import failures, memory, training
 from fleetgrad.feeds import Feeds
 from fleetgrad.machine import GUESSED_FLOPS, Machine
-from fleetgrad.material import Draws, Material
+from fleetgrad.material import Draws, Material, steps_per_epoch
 from fleetgrad.settings import Settings
 from fleetgrad.trainees import Member
+from fleetgrad.underway import Training
 
 STRETCH_SECONDS = 0.4  # how long a lane works before it looks at the clock
 MOST_EPOCHS_A_CALL = 8
-
-
-@dataclass
-class Training:
-    """Where one member stands: its state on the device, and its history on the host."""
-
-    member: Member
-    settings: Settings
-    shape: training.Shape
-    rates: training.Rates
-    state: Any
-    steps_per_epoch: int
-    position: int = 0  # steps taken
-    diverged_at: int | None = None
-    curve: list[np.ndarray] = field(default_factory=list)
-
-    @property
-    def done(self) -> float:
-        """Epochs done, and the share of the one in progress."""
-        return self.position / self.steps_per_epoch
-
-    @property
-    def epochs(self) -> int:
-        """Whole epochs done."""
-        return self.position // self.steps_per_epoch
-
-    def needs(self, until: int) -> bool:
-        """Whether it has steps to take before epoch `until` ends."""
-        goal = min(until, self.settings.epochs) * self.steps_per_epoch
-        return self.diverged_at is None and self.position < goal
 
 
 class Population:
@@ -112,9 +82,13 @@ class Population:
 
         Returns:
             Whether everyone arrived. Diverged members count as arrived.
+
+        Raises:
+            DeviceError: A device has no room for even one member, or is gone.
         """
         chunks = self._chunks([one for one in self._training.values() if one.needs(until)])
-        queue = [(chunk[0].done, number, chunk) for number, chunk in enumerate(chunks)]
+        numbers = itertools.count()
+        queue = [(chunk[0].done, next(numbers), chunk) for chunk in chunks]
         heapq.heapify(queue)
         stop = threading.Event()
 
@@ -124,14 +98,13 @@ class Population:
                     with self._lock:
                         if not queue:
                             return
-                        _, number, chunk = heapq.heappop(queue)
+                        chunk = heapq.heappop(queue)[-1]
                     if not proceed():
                         stop.set()
                         return
-                    self._stretch(device, chunk, until)
-                    if chunk := [one for one in chunk if one.needs(until)]:
+                    for left in self._attempt(device, chunk, until):
                         with self._lock:
-                            heapq.heappush(queue, (chunk[0].done, number, chunk))
+                            heapq.heappush(queue, (left[0].done, next(numbers), left))
             except BaseException:
                 stop.set()
                 raise
@@ -159,7 +132,8 @@ class Population:
 
     def params(self, member: Member) -> Any:
         """A member's layers as they are scored and predicted with, as NumPy arrays."""
-        return jax.tree.map(np.asarray, training.predicting(self._training[member].state))
+        with failures.explained():
+            return jax.tree.map(np.asarray, training.predicting(self._training[member].state))
 
     def keep(self, members: Iterable[Member]) -> None:
         """Drop everyone else; those kept go on as if nobody had been dropped."""
@@ -172,11 +146,12 @@ class Population:
 
     def state(self) -> dict[str, np.ndarray]:
         """Everything `restore` needs to go on, as named arrays."""
-        return {
-            f"{one.member.candidate}.{one.member.replicate}.{name}": array
-            for one in self._training.values()
-            for name, array in _saved(one).items()
-        }
+        with failures.explained():
+            return {
+                f"{one.member.candidate}.{one.member.replicate}.{name}": array
+                for one in self._training.values()
+                for name, array in one.saved().items()
+            }
 
     def restore(self, arrays: Mapping[str, np.ndarray]) -> None:
         """Put every member where `state` left it.
@@ -189,17 +164,12 @@ class Population:
             prefix, _, rest = name.rpartition(".")
             grouped[prefix][rest] = array
         for member, one in self._training.items():
-            _load(one, grouped[f"{member.candidate}.{member.replicate}"])
+            one.load(grouped[f"{member.candidate}.{member.replicate}"])
 
     def _begin(self, member: Member, settings: Settings, draws: Draws) -> Training:
         features, classes = self.material.features, self.material.classes
         rows = len(self.material.views[member.replicate].train)
-        steps = rows // settings.batch_size
-        if steps == 0:
-            raise SettingsError(
-                f"`batch_size` must not exceed the {rows} training rows, got "
-                f"{settings.batch_size}; use at most {rows}."
-            )
+        steps = steps_per_epoch(settings.batch_size, rows)
         validation = max(len(view.validation) for view in self.material.views.values())
         describe = partial(
             training.shape_of,
@@ -230,21 +200,45 @@ class Population:
         groups: dict[tuple[Any, ...], list[Training]] = defaultdict(list)
         for one in waiting:
             groups[one.shape, one.position, one.steps_per_epoch].append(one)
-        width = self.machine.width
-        return [
-            group[first : first + width]
-            for group in groups.values()
-            for first in range(0, len(group), width)
-        ]
+        return [chunk for group in groups.values() for chunk in self._cut(group)]
 
-    def _stretch(self, device: jax.Device, chunk: list[Training], until: int) -> None:
+    def _cut(self, group: list[Training]) -> list[list[Training]]:
+        width = self.machine.width_of(group[0].shape)
+        return [group[first : first + width] for first in range(0, len(group), width)]
+
+    def _attempt(
+        self, device: jax.Device, chunk: list[Training], until: int
+    ) -> list[list[Training]]:
+        """One call; who has to go on, in chunks of half the width where there was no room.
+
+        Raises:
+            DeviceError: There was no room for one member, or the device failed otherwise.
+        """
+        shape = chunk[0].shape
+        width = self.machine.width_of(shape)
+        if len(chunk) > width:  # narrowed by another lane meanwhile
+            return self._cut(chunk)
+        with failures.explained():
+            try:
+                self._stretch(device, chunk, until, width)
+            except failures.FAILURES as error:
+                if width == 1 or not failures.no_room(error):
+                    raise
+            else:
+                left = [one for one in chunk if one.needs(until)]
+                return [left] if left else []
+        # The program has taken over copies of the members' states; their own are as before.
+        self.machine.narrow(shape, width // 2)
+        return self._cut(chunk)
+
+    def _stretch(self, device: jax.Device, chunk: list[Training], until: int, width: int) -> None:
         """Run one call for members that are equally far, and note where they got to."""
         first = chunk[0]
         epoch, start = divmod(first.position, first.steps_per_epoch)
         goal = min(until, *(one.settings.epochs for one in chunk))
         stop = self._stop(first, start, goal - epoch)
         arguments = (
-            *self.machine.stack([self._arguments(one, epoch) for one in chunk], device),
+            *self.machine.stack([self._arguments(one, epoch) for one in chunk], device, width),
             self.machine.resident(self.material.x, self.material.y, device),
             np.int32(start),
             np.int32(stop),
@@ -255,9 +249,9 @@ class Population:
         curves = np.asarray(found)
         self.machine.note(first.shape, time.perf_counter() - began, stop - start)
         states = self.machine.unstack(state, len(chunk))
-        rows = [curves] if self.machine.width == 1 else curves
+        rows = [curves] if width == 1 else curves
         for one, state_, curve in zip(chunk, states, rows, strict=False):
-            _note(one, state_, curve, epoch * one.steps_per_epoch + stop)
+            one.note(state_, curve, epoch * one.steps_per_epoch + stop)
         with self._lock:
             self.network_epochs += len(chunk) * (stop - start) / first.steps_per_epoch
 
@@ -269,40 +263,3 @@ class Population:
         pace = self.machine.step_seconds(one.shape)
         most = min(epochs, one.shape.epochs) * one.steps_per_epoch
         return min(most, start + max(1, int(STRETCH_SECONDS / pace)))
-
-
-def _note(one: Training, state: Any, curve: np.ndarray, position: int) -> None:
-    """Record where a call left a member: its state, the epochs it completed, its divergence."""
-    before = one.epochs
-    one.state, one.position = state, position
-    diverged_at = int(state.diverged_at)
-    if diverged_at >= 0:
-        one.diverged_at = diverged_at
-        one.position = diverged_at
-    one.curve.extend(curve[: one.epochs - before])
-
-
-def _saved(one: Training) -> dict[str, np.ndarray]:
-    leaves = jax.tree.leaves(one.state)
-    arrays = {f"{number}": np.asarray(leaf) for number, leaf in enumerate(leaves)}
-    curve = np.array(one.curve, np.float32).reshape(-1, len(training.CURVE))
-    return arrays | {"curve": curve, "position": np.array(one.position)}
-
-
-def _load(one: Training, arrays: Mapping[str, np.ndarray]) -> None:
-    expected = jax.tree.leaves(one.state)
-    found = [arrays.get(f"{number}") for number in range(len(expected))]
-    fits = all(
-        array is not None and array.shape == leaf.shape and array.dtype == leaf.dtype
-        for array, leaf in zip(found, expected, strict=True)
-    )
-    if not fits or "curve" not in arrays or "position" not in arrays:
-        raise RunError(
-            f"saved weights must fit their settings, got others for candidate "
-            f"{one.member.candidate}, replicate {one.member.replicate}; start the run anew."
-        )
-    one.state = jax.tree.unflatten(jax.tree.structure(one.state), found)
-    one.curve = list(arrays["curve"])
-    one.position = int(arrays["position"])
-    diverged_at = int(one.state.diverged_at)
-    one.diverged_at = diverged_at if diverged_at >= 0 else None

@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 
 import typer
 
-from fleetgrad.errors import FleetgradError, TrainingError
+from fleetgrad.errors import DeviceError, FleetgradError, TrainingError
 
 DONE, FAILED, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
 MOST_LETTERS = 500  # of an unexpected error's message: some carry a whole program
@@ -98,7 +98,7 @@ def _failure(error: BaseException) -> _Failure:
     if isinstance(error, typer.TyperException):
         return _Failure("UsageError", _misused(error), WRONG_USE)
     if isinstance(error, FleetgradError):
-        status = FAILED if isinstance(error, TrainingError) else WRONG_USE
+        status = FAILED if isinstance(error, TrainingError | DeviceError) else WRONG_USE
         return _Failure(type(error).__name__, str(error), status)
     return _Failure(type(error).__name__, _unexpected(error), FAILED)
 

@@ -46,6 +46,10 @@ def tune(  # noqa: PLR0913 - one for each option
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="The run's directory; runs/NAME-1 else.")
     ] = None,
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", help="Show the plan, with bytes and seconds; train nothing."),
+    ] = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
     as_json: Json = False,
@@ -60,6 +64,11 @@ def tune(  # noqa: PLR0913 - one for each option
     limit = _budget(budget, candidates, epochs)
     searched = None if space is None else fg.Space.from_toml(space)
     sets.bring(data, data_dir, quiet=quiet)
+    if dry_run:
+        task = (data, searched, limit, seed, out)
+        found = fg.dry_run(*task, sampler=sampler, target=target, data_dir=data_dir)
+        _foretell(found, as_json=as_json)
+        return
     with live.watching(f"tune {data}", quiet=quiet, verbose=verbose) as report:
         result = fg.tune(
             data,
@@ -131,6 +140,15 @@ def _budget(budget: str | None, candidates: int | None, epochs: int | None) -> A
             f"`{missing} 9`."
         )
     return fg.Budget(candidates=candidates, epochs=epochs)
+
+
+def _foretell(forecast: "fg.Forecast", *, as_json: bool) -> None:
+    from fleetgrad.display import ahead, consoles  # noqa: PLC0415 - not for `--help`
+
+    if as_json:
+        ending.answer(forecast.to_dict())
+    else:
+        ahead.show(consoles.out(), forecast)
 
 
 def _finish(result: "fg.Result", *, as_json: bool) -> None:

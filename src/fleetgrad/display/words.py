@@ -55,6 +55,18 @@ def duration(seconds: float) -> str:
     return f"{seconds // _MINUTE} min {seconds % _MINUTE} s"
 
 
+def size(number: float) -> str:
+    """Bytes, to three digits or so.
+
+    >>> size(812), size(3_456_789), size(16_100_000_000)
+    ('812 bytes', '3.46 MB', '16.1 GB')
+    """
+    for unit, bytes_ in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if number >= bytes_:
+            return f"{number / bytes_:.3g} {unit}"
+    return f"{number:,.0f} bytes"
+
+
 def count(number: float, one: str, many: str = "") -> str:
     """A number with its noun.
 

@@ -1,0 +1,109 @@
+"""What a run would do: its schedule, its programs, its bytes and seconds."""
+
+from collections.abc import Sequence
+
+from rich.console import Console, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from fleetgrad.display.columns import INDENT, Column, fitting, table
+from fleetgrad.display.words import count, duration, size, value
+from fleetgrad.forecast import Cohort, Forecast
+
+MOST_ROWS = 12
+BRIEF = ("hidden", "batch_size", "optimizer")  # of what a cohort has in common, always shown
+
+
+def show(console: Console, forecast: Forecast) -> None:
+    """Print the forecast."""
+    data = forecast.dataset
+    parts = [
+        f"{count(data['rows'], 'row')} of {count(data['features'], 'feature')}",
+        count(forecast.plan.candidates, "candidate"),
+        f"{count(forecast.network_epochs, 'network-epoch')} in {duration(forecast.expected_s)}",
+    ]
+    title = Text.assemble((str(data["name"]), "bold"), "  ", (" · ".join(parts), "dim"))
+    console.print(title)
+    console.print()
+    _print(console, _facts(forecast))
+    made = table(fitting(_columns(forecast.cohorts[:MOST_ROWS]), console.width))
+    _print(console, made)
+    more = len(forecast.cohorts) - MOST_ROWS
+    if more > 0:
+        _print(console, Text(f"and {count(more, 'program')} more", "dim"))
+    words = "nothing was trained and nothing written"
+    if not all(one.measured for one in forecast.cohorts):
+        words += "; ~ is reckoned from the speed of the measured programs"
+    console.print(Text(words, "dim"))
+
+
+def _print(console: Console, part: RenderableType) -> None:
+    console.print(Padding(part, (0, 0, 0, INDENT), expand=False))
+    console.print()
+
+
+def _facts(forecast: Forecast) -> Table:
+    grid = Table.grid(padding=(0, 3, 0, 0))
+    grid.add_column(style="dim", no_wrap=True)
+    plan, part = forecast.plan, forecast.expected
+    finalists = min(plan.finalists, plan.candidates)
+    largest = max(one.member_bytes for one in forecast.cohorts)
+    seconds = {
+        "loading": forecast.loading_s,
+        "compiling": forecast.compile_s,
+        "search": part.search,
+        "finals": part.finals,
+        "refit": part.refit,
+    }
+    facts = {
+        "search": "\n".join(_generations(forecast)),
+        "finals": f"{count(finalists, 'finalist')}, {count(plan.replicates, 'repeat')} each, for "
+        f"{count(plan.epochs, 'epoch')}; then the winner on all rows",
+        "programs": f"{count(len(forecast.cohorts), 'program')} for the first "
+        f"{count(plan.generations[0], 'candidate')}, on {count(forecast.lanes, 'lane')}",
+        "memory": f"{size(forecast.population_bytes)} of networks, at most {size(largest)} each; "
+        f"{size(forecast.data_bytes)} of data; {size(forecast.available_bytes)} available",
+        "time": ", ".join(f"{name} {duration(taken)}" for name, taken in seconds.items()),
+        "run": f"{forecast.run}, not made yet",
+    }
+    for name, text in facts.items():
+        grid.add_row(name, Text(text))
+    return grid
+
+
+def _generations(forecast: Forecast) -> list[str]:
+    """A line a generation, equal ones together: who goes on, and until when."""
+    plan = forecast.plan
+    lines: dict[str, int] = {}
+    for number, candidates in enumerate(plan.generations):
+        steps, alive = [], candidates
+        for until, keep in plan.rungs(number):
+            steps.append(f"{alive} until epoch {until}")
+            alive = min(alive, keep)
+        line = ", ".join(steps)
+        lines[line] = lines.get(line, 0) + 1
+    return [line if times == 1 else f"{times} times {line}" for line, times in lines.items()]
+
+
+def _columns(cohorts: Sequence[Cohort]) -> list[Column]:
+    columns = [
+        Column("candidates", [str(one.candidates) for one in cohorts], "right"),
+        *(_common(name, cohorts) for name in BRIEF),
+        Column("bytes each", [size(one.member_bytes) for one in cohorts], "right"),
+        Column("an epoch", [_epoch(one) for one in cohorts], "right", "bold"),
+    ]
+    others = [name for name in cohorts[0].settings if name not in BRIEF]
+    varied = [name for name in others if len({str(one.settings[name]) for one in cohorts}) > 1]
+    return columns + [_common(name, cohorts) for name in varied]
+
+
+def _common(name: str, cohorts: Sequence[Cohort]) -> Column:
+    cells = [value(one.settings[name]) for one in cohorts]
+    return Column(name, cells, "right" if name == "batch_size" else "left", "dim")
+
+
+def _epoch(cohort: Cohort) -> str:
+    seconds = cohort.epoch_seconds
+    text = f"{1000 * seconds:.3g} ms" if seconds < 1 else duration(seconds)
+    return text if cohort.measured else f"~{text}"

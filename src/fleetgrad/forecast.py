@@ -1,0 +1,193 @@
+"""What a run would do, before it does anything: its schedule, its networks, bytes and seconds.
+
+The candidates are the very ones that the search would begin with. What an epoch takes is measured
+as for a budget in time, on the cohorts with the most candidates; the others are reckoned from
+their arithmetic at the speed that was measured, and say so.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from fleetgrad import memory, samplers
+from fleetgrad import plan as plans
+from fleetgrad.clock import Clock
+from fleetgrad.fleet import Fleet
+from fleetgrad.plan import Expected, Plan
+from fleetgrad.preparing import Asked, planned
+from fleetgrad.settings import Settings
+from fleetgrad.space import Space
+from fleetgrad.training import Shape
+
+MOST_MEASURED = 16  # cohorts; each may have to be compiled first
+STATIC = (
+    *("hidden", "activation", "bias", "normalization", "loss", "optimizer", "batch_size"),
+    "precision",
+)
+SWITCHES = ("dropout", "input_dropout", "input_noise", "gradient_clipping", "ema")
+
+
+class Cohort(NamedTuple):
+    """Candidates of the first generation that share a program.
+
+    Args:
+        settings: What they have in common; of `SWITCHES`, whether each is above 0.
+        candidates: How many they are.
+        member_bytes: Weights, optimizer state, statistics and average of one.
+        epoch_seconds: What an epoch of one takes on one lane.
+        measured: Whether that was measured, or reckoned from the others' speed.
+    """
+
+    settings: dict[str, Any]
+    candidates: int
+    member_bytes: int
+    epoch_seconds: float
+    measured: bool
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What a run would do.
+
+    Args:
+        run: Where it would lie.
+        dataset: Name, rows, features, classes, test rows.
+        budget_s: The budget in time, or None.
+        plan: The schedule.
+        cohorts: Of the first generation, the most candidates first.
+        lanes: How many networks train at once.
+        data_bytes: Of inputs and labels.
+        available_bytes: Of memory, that the machine can still give.
+        compile_s: What compiling the cohorts' programs should take.
+        loading_s: What loading the data took.
+        expected: Seconds of each part; a budget in time also gets repeats for what is left.
+    """
+
+    run: Path
+    dataset: dict[str, Any]
+    budget_s: float | None
+    plan: Plan
+    cohorts: tuple[Cohort, ...]
+    lanes: int
+    data_bytes: int
+    available_bytes: int
+    compile_s: float
+    loading_s: float
+    expected: Expected
+
+    @property
+    def network_epochs(self) -> int:
+        """Of search, repeats and refit, if nobody diverges."""
+        plan = self.plan
+        search = sum(plan.rungs(n).cost(size) for n, size in enumerate(plan.generations))
+        finalists = min(plan.finalists, plan.candidates)
+        return search + (finalists * plan.replicates + 1) * plan.epochs
+
+    @property
+    def population_bytes(self) -> int:
+        """Of the first generation's networks together."""
+        return sum(one.candidates * one.member_bytes for one in self.cohorts)
+
+    @property
+    def expected_s(self) -> float:
+        """Of everything; a budget in time is kept."""
+        whole = self.loading_s + self.compile_s + sum(self.expected) + plans.END_SECONDS
+        return whole if self.budget_s is None else min(whole, self.budget_s)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, ready for JSON."""
+        rungs = [self.plan.rungs(number) for number in range(len(self.plan.generations))]
+        return {
+            "run": str(self.run),
+            "dataset": self.dataset,
+            "budget_s": self.budget_s,
+            "candidates": self.plan.candidates,
+            "generations": list(self.plan.generations),
+            "rungs": [
+                {"epochs": list(one.epochs), "survivors": list(one.survivors)} for one in rungs
+            ],
+            "epochs": self.plan.epochs,
+            "finalists": self.plan.finalists,
+            "replicates": self.plan.replicates,
+            "network_epochs": self.network_epochs,
+            "lanes": self.lanes,
+            "cohorts": [one._asdict() for one in self.cohorts],
+            "population_bytes": self.population_bytes,
+            "data_bytes": self.data_bytes,
+            "available_bytes": self.available_bytes,
+            "expected_s": self.expected_s,
+            "expected": {"loading": self.loading_s, "compile": self.compile_s}
+            | self.expected._asdict(),
+            "measured": all(one.measured for one in self.cohorts),
+        }
+
+
+def forecast(task: Asked, run: Path, fleet: Fleet, clock: Clock) -> Forecast:
+    """Plan a run, and measure what its networks cost.
+
+    Args:
+        task: What was asked for.
+        run: Where it would lie.
+        fleet: Over the task's data.
+        clock: With the task's budget, started before the data were loaded.
+
+    Raises:
+        FleetgradError: The run could not begin.
+    """
+    loading, data = clock.elapsed, task.data
+    plan = planned(task.config, fleet, clock)
+    cohorts = _cohorts(_first(task, plan), fleet)
+    compiled = fleet.machine.compilations
+    each = fleet.compile_seconds / compiled if compiled else 0.0
+    seconds = [one.epoch_seconds for one in cohorts for _ in range(one.candidates)]
+    return Forecast(
+        run=run,
+        dataset=task.config["dataset"],
+        budget_s=task.seconds,
+        plan=plan,
+        cohorts=cohorts,
+        lanes=fleet.lanes,
+        data_bytes=data.x.nbytes + data.y.nbytes,
+        available_bytes=memory.available(),
+        compile_s=each * len(cohorts) / min(fleet.lanes, len(cohorts)),
+        loading_s=loading,
+        expected=plans.expected(plan, seconds, fleet.lanes),
+    )
+
+
+def _first(task: Asked, plan: Plan) -> Sequence[Settings]:
+    """The candidates that the search would begin with."""
+    space, seed = Space.from_dict(task.config["space"]), int(task.config["seed"])
+    sampler = samplers.make(task.config["sampler"], space, seed=seed, epochs=plan.epochs)
+    return sampler.ask(plan.generations[0]).settings
+
+
+def _cohorts(candidates: Sequence[Settings], fleet: Fleet) -> tuple[Cohort, ...]:
+    shapes = [fleet.shape(one) for one in candidates]
+    examples = dict(zip(shapes, candidates, strict=True))
+    counts = dict(Counter(shapes).most_common())
+    tried = list(counts)[:MOST_MEASURED]
+    seconds = dict(
+        zip(tried, fleet.epoch_seconds([examples[shape] for shape in tried]), strict=True)
+    )
+    work = {shape: shape.step_flops * fleet.steps(examples[shape]) for shape in counts}
+    pace = sum(seconds.values()) / sum(work[shape] for shape in tried)
+    return tuple(
+        Cohort(
+            settings=_common(examples[shape], shape),
+            candidates=count,
+            member_bytes=memory.member_bytes(examples[shape], shape.features, shape.classes),
+            epoch_seconds=seconds.get(shape, pace * work[shape]),
+            measured=shape in seconds,
+        )
+        for shape, count in counts.items()
+    )
+
+
+def _common(settings: Settings, shape: Shape) -> dict[str, Any]:
+    """What makes settings need their program."""
+    common = {name: getattr(shape, name) for name in STATIC} | {"hidden": list(shape.hidden)}
+    common |= {name: getattr(settings, name) > 0 for name in SWITCHES}
+    return common | {"augment": shape.augment.kind if shape.augment else "none"}

@@ -1,0 +1,186 @@
+"""What a run is asked to do, checked and written down before anything trains.
+
+`asked` refuses what cannot run and gathers the rest; `planned` makes the schedule, and for a budget
+in time measures what an epoch costs. A run and its dry run both begin here.
+"""
+
+from dataclasses import asdict
+from os import PathLike
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from fleetgrad import plan as plans
+from fleetgrad import samplers
+from fleetgrad.clock import Clock
+from fleetgrad.data import NAMES, Dataset, load
+from fleetgrad.errors import BudgetError, SettingsError, UsageError, suggestion
+from fleetgrad.fleet import Fleet
+from fleetgrad.material import steps_per_epoch
+from fleetgrad.plan import Budget, Plan
+from fleetgrad.settings import Settings
+from fleetgrad.space import Space, default_space
+
+FORMAT = 1
+SAMPLER = "sobol"
+FEWEST_SECONDS = 5
+TYPICAL = 32  # candidates whose cost stands for all when a time is planned
+
+Path_ = str | PathLike[str]
+Source = Dataset | Path_
+
+
+class Asked(NamedTuple):
+    """A run that can begin: its data, and its configuration as the record keeps it."""
+
+    data: Dataset
+    space: Space
+    config: dict[str, Any]
+
+    @property
+    def seconds(self) -> float | None:
+        """The budget's, where it is a time."""
+        seconds: float | None = self.config["budget"]["seconds"]
+        return seconds
+
+
+def asked(
+    data: Source,
+    space: Space | None,
+    budget: str | float | Budget,
+    seed: int,
+    *,
+    sampler: str,
+    target: str | None,
+    data_dir: Path_ | None,
+) -> Asked:
+    """Load the data and check everything against them; arguments as for `tune`.
+
+    Raises:
+        FleetgradError: A child that says what is wrong and what to do.
+    """
+    limit = Budget.of(budget)
+    _check_long_enough(limit)
+    check_seed(seed)
+    if sampler not in samplers.NAMES:
+        raise UsageError(f"`{sampler}` is no sampler; {suggestion(sampler, samplers.NAMES)}")
+    source = _described(data, target, data_dir)
+    data = loaded(data, target, data_dir)
+    space = space or default_space(data.rows, data.features, image=data.image_shape is not None)
+    _check_space(space, data, seed)
+    config = {
+        "format": FORMAT,
+        "dataset": _summary(data),
+        "source": source,
+        "fingerprint": data.fingerprint,
+        "space": space.to_dict(),
+        "budget": asdict(limit),
+        "sampler": sampler,
+        "seed": seed,
+    }
+    return Asked(data, space, config)
+
+
+def planned(config: dict[str, Any], fleet: Fleet, clock: Clock) -> Plan:
+    """The schedule of a run; a budget in time has it measured what an epoch takes.
+
+    Raises:
+        BudgetError: The time is too short for the smallest search.
+    """
+    budget = Budget(**config["budget"])
+    adaptive = config["sampler"] == "tpe"
+    if budget.seconds is None:
+        return plans.counted(budget, adaptive=adaptive)
+    if clock.left < plans.END_SECONDS:
+        raise BudgetError(
+            f"the budget must leave time to train, got {budget.seconds:g} s, of which "
+            f"{clock.elapsed:.1f} s went into loading the data; use 60s."
+        )
+    space, seed = Space.from_dict(config["space"]), int(config["seed"])
+    typical = list(samplers.make("random", space, seed=seed, epochs=1).ask(TYPICAL).settings)
+    return plans.timed(
+        budget,
+        epoch_seconds=fleet.epoch_seconds(typical),
+        steps=int(np.mean([fleet.steps(one) for one in typical])),
+        lanes=fleet.lanes,
+        spent=clock.elapsed,
+        adaptive=adaptive,
+    )
+
+
+def directory(out: Path_ | None, name: str) -> Path:
+    """Where a run lies: as told, or the next free one of `runs/NAME-1` and so on."""
+    if out is not None:
+        return Path(out)
+    safe = "".join(letter if letter.isalnum() or letter in "-_" else "-" for letter in name)
+    number = 1
+    while Path("runs", f"{safe}-{number}").exists():
+        number += 1
+    return Path("runs", f"{safe}-{number}")
+
+
+def loaded(data: Source, target: str | None = None, data_dir: Path_ | None = None) -> Dataset:
+    """The dataset itself, or what `load` makes of it."""
+    if isinstance(data, Dataset):
+        return data
+    return load(data, target=target, data_dir=data_dir)
+
+
+def check_seed(seed: object) -> None:
+    """Refuse what is no seed.
+
+    Raises:
+        SettingsError: It is no whole number, or below 0.
+    """
+    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
+        raise SettingsError(f"`seed` must be a whole number of at least 0, got {seed!r}; use 0.")
+
+
+def _described(data: Source, target: str | None, data_dir: Path_ | None) -> dict[str, Any] | None:
+    """Where the data came from, so that `resume` finds them; None for arrays in memory."""
+    if isinstance(data, Dataset):
+        return None
+    name = str(data) if str(data) in NAMES else str(Path(data).resolve())
+    return {
+        "name": name,
+        "target": target,
+        "data_dir": str(Path(data_dir).resolve()) if data_dir else None,
+    }
+
+
+def _summary(data: Dataset) -> dict[str, Any]:
+    return {
+        "name": data.name,
+        "rows": data.rows,
+        "features": data.features,
+        "classes": len(data.classes),
+        "test_rows": data.test.rows,
+    }
+
+
+def _check_long_enough(budget: Budget) -> None:
+    """Refuse at once what could not even compile; the plan refuses what it then measures."""
+    if budget.seconds is not None and budget.seconds < FEWEST_SECONDS:
+        raise BudgetError(
+            f"a budget in time must be at least {FEWEST_SECONDS} s, for the programs must be "
+            f"compiled in it, got {budget.seconds:g} s; use 60s, or candidates and epochs."
+        )
+
+
+def _check_space(space: Space, data: Dataset, seed: int) -> None:
+    """Refuse now what otherwise only the first candidate that has it would find out."""
+    rows = len(data.split(0, seed).train)
+    for value in _extremes(space, "augment"):
+        value.check(data.image_shape)
+    for value in _extremes(space, "batch_size"):
+        steps_per_epoch(value, rows)
+
+
+def _extremes(space: Space, name: str) -> tuple[Any, ...]:
+    """Values of a hyperparameter that can run if and only if all others can."""
+    span = space.ranges.get(name)
+    return span.extremes() if span else (space.fixed.get(name, getattr(_DEFAULTS, name)),)
+
+
+_DEFAULTS = Settings()

@@ -1,0 +1,83 @@
+"""One network under way: where it stands, and its state as named arrays and back."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import jax
+import numpy as np
+
+from fleetgrad import training
+from fleetgrad.errors import RunError
+from fleetgrad.settings import Settings
+from fleetgrad.trainees import Member
+
+
+@dataclass
+class Training:
+    """Where one member stands: its state on the device, and its history on the host."""
+
+    member: Member
+    settings: Settings
+    shape: training.Shape
+    rates: training.Rates
+    state: Any
+    steps_per_epoch: int
+    position: int = 0  # steps taken
+    diverged_at: int | None = None
+    curve: list[np.ndarray] = field(default_factory=list)
+
+    @property
+    def done(self) -> float:
+        """Epochs done, and the share of the one in progress."""
+        return self.position / self.steps_per_epoch
+
+    @property
+    def epochs(self) -> int:
+        """Whole epochs done."""
+        return self.position // self.steps_per_epoch
+
+    def needs(self, until: int) -> bool:
+        """Whether it has steps to take before epoch `until` ends."""
+        goal = min(until, self.settings.epochs) * self.steps_per_epoch
+        return self.diverged_at is None and self.position < goal
+
+    def note(self, state: Any, curve: np.ndarray, position: int) -> None:
+        """Record where a call left it: its state, the epochs it completed, its divergence."""
+        before = self.epochs
+        self.state, self.position = state, position
+        diverged_at = int(state.diverged_at)
+        if diverged_at >= 0:
+            self.diverged_at = diverged_at
+            self.position = diverged_at
+        self.curve.extend(curve[: self.epochs - before])
+
+    def saved(self) -> dict[str, np.ndarray]:
+        """Everything `load` needs, as named arrays."""
+        leaves = jax.tree.leaves(self.state)
+        arrays = {f"{number}": np.asarray(leaf) for number, leaf in enumerate(leaves)}
+        curve = np.array(self.curve, np.float32).reshape(-1, len(training.CURVE))
+        return arrays | {"curve": curve, "position": np.array(self.position)}
+
+    def load(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """Go on from what `saved` gave.
+
+        Raises:
+            RunError: An array is missing, or does not fit the settings.
+        """
+        expected = jax.tree.leaves(self.state)
+        found = [arrays.get(f"{number}") for number in range(len(expected))]
+        fits = all(
+            array is not None and array.shape == leaf.shape and array.dtype == leaf.dtype
+            for array, leaf in zip(found, expected, strict=True)
+        )
+        if not fits or "curve" not in arrays or "position" not in arrays:
+            raise RunError(
+                f"saved weights must fit their settings, got others for candidate "
+                f"{self.member.candidate}, replicate {self.member.replicate}; start the run anew."
+            )
+        self.state = jax.tree.unflatten(jax.tree.structure(self.state), found)
+        self.curve = list(arrays["curve"])
+        self.position = int(arrays["position"])
+        diverged_at = int(self.state.diverged_at)
+        self.diverged_at = diverged_at if diverged_at >= 0 else None
