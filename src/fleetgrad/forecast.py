@@ -5,6 +5,7 @@ as for a budget in time, on the cohorts with the most candidates; the others are
 their arithmetic at the speed that was measured, and say so.
 """
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -91,6 +92,11 @@ class Forecast:
         return sum(one.candidates * one.member_bytes for one in self.cohorts)
 
     @property
+    def turns(self) -> int:
+        """Groups that train one after another, where memory has no room for all at once."""
+        return max(1, math.ceil(self.population_bytes / (memory.SHARE * self.available_bytes)))
+
+    @property
     def expected_s(self) -> float:
         """Of everything; a budget in time is kept."""
         whole = self.loading_s + self.compile_s + sum(self.expected) + plans.END_SECONDS
@@ -115,6 +121,7 @@ class Forecast:
             "lanes": self.lanes,
             "cohorts": [one._asdict() for one in self.cohorts],
             "population_bytes": self.population_bytes,
+            "turns": self.turns,
             "data_bytes": self.data_bytes,
             "available_bytes": self.available_bytes,
             "expected_s": self.expected_s,
@@ -150,7 +157,7 @@ def forecast(task: Asked, run: Path, fleet: Fleet, clock: Clock) -> Forecast:
         cohorts=cohorts,
         lanes=fleet.lanes,
         data_bytes=data.x.nbytes + data.y.nbytes,
-        available_bytes=memory.available(),
+        available_bytes=memory.available(fleet.machine.lanes),
         compile_s=each * len(cohorts) / min(fleet.lanes, len(cohorts)),
         loading_s=loading,
         expected=plans.expected(plan, seconds, fleet.lanes),
