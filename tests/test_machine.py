@@ -171,8 +171,9 @@ def test_nothing_is_kept_where_loading_would_fill_the_terminal(tmp_path):
 
 def test_a_second_process_compiles_nothing_and_says_nothing(tmp_path):
     script = (
-        "import fleetgrad as fg; from fleetgrad.fleet import Fleet; f = Fleet(fg.load('digits'), 0);"
-        "f.epoch_seconds([fg.Settings(hidden=(64, 32), dropout=0.1, optimizer='adamw')])"
+        "import fleetgrad as fg; from fleetgrad.fleet import Fleet;"
+        "fleet = Fleet(fg.load('digits'), 0);"
+        "fleet.epoch_seconds([fg.Settings(hidden=(64, 32), dropout=0.1, optimizer='adamw')])"
     )
     programs = []
     for _ in range(2):

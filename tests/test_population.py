@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 
 import reference
 from digits_fleet import DRAWS, MIXED, curves, digits, machine, members, populate
-from fleetgrad import network
 from fleetgrad import lanes as module
+from fleetgrad import network
 from fleetgrad.augmentation import PRESETS, Augmentation
 from fleetgrad.errors import BudgetError, RunError, SettingsError
 from fleetgrad.kernels import sparse
@@ -195,7 +195,7 @@ def test_a_fleet_that_skips_zeros_is_trained_as_by_hand():
     fleet = (*MIXED[::2], dataclasses.replace(MIXED[1], input_noise=0.1))
     skipping = [one.input_noise == 0 for one in fleet]
     population = Population(material, members(fleet), DRAWS, machine(lanes=2))
-    assert [one.shape.skips_zeros for one in population._training.values()] == skipping
+    assert [one.shape.arithmetic.skips_zeros for one in population._training.values()] == skipping
     assert population.advance(EPOCHS)
     check_against_reference(population, EPOCHS)
 

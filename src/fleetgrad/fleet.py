@@ -84,7 +84,6 @@ class Fleet:
     def shape(self, settings: Settings) -> training.Shape:
         """The program that settings need: those that need the same are a cohort."""
         features, validation = self._data.x.shape[1], len(self.view(0).validation)
-        precision = self.machine.precision(settings.precision)
         return training.shape_of(
             settings,
             features,
@@ -92,7 +91,7 @@ class Fleet:
             validation,
             epochs=1,
             image_shape=self._data.image_shape,
-            precision=precision,
+            arithmetic=self.machine.arithmetic(settings.precision, filled=1.0),
         )
 
     def _population(

@@ -23,10 +23,7 @@ from fleetgrad.space import Space
 from fleetgrad.training import Shape
 
 MOST_MEASURED = 16  # cohorts; each may have to be compiled first
-STATIC = (
-    *("hidden", "activation", "bias", "normalization", "loss", "optimizer", "batch_size"),
-    "precision",
-)
+STATIC = ("hidden", "activation", "bias", "normalization", "loss", "optimizer", "batch_size")
 SWITCHES = ("dropout", "input_dropout", "input_noise", "gradient_clipping", "ema")
 
 
@@ -197,4 +194,5 @@ def _common(settings: Settings, shape: Shape) -> dict[str, Any]:
     """What makes settings need their program."""
     common = {name: getattr(shape, name) for name in STATIC} | {"hidden": list(shape.hidden)}
     common |= {name: getattr(settings, name) > 0 for name in SWITCHES}
-    return common | {"augment": shape.augment.kind if shape.augment else "none"}
+    augment = shape.augment.kind if shape.augment else "none"
+    return common | {"augment": augment, "precision": shape.arithmetic.precision}

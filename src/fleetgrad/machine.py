@@ -20,6 +20,7 @@ import numpy as np
 
 from fleetgrad import cache, products, training
 from fleetgrad.kernels import sparse
+from fleetgrad.products import Arithmetic
 
 CARD_WIDTH = 256  # members a card trains at once, at most
 CPU_OPTIONS = {
@@ -72,19 +73,24 @@ class Machine:
             return cls((devices[0],) * cores(), width=1)
         return cls(tuple(devices), width=CARD_WIDTH)
 
-    @property
-    def skips_zeros(self) -> bool:
-        """Whether programs for inputs that are mostly zeros can be had."""
-        on_cpu = all(device.platform == "cpu" for device in self.lanes)
-        return on_cpu and self.width == 1 and sparse.available()
+    def arithmetic(self, precision: str, filled: float) -> Arithmetic:
+        """How programs multiply here.
 
-    def precision(self, asked: str) -> str:
-        """What a setting's precision means here: `auto` is the faster, measured once."""
-        if asked != "auto":
-            return asked
+        Args:
+            precision: As in `Settings`; `auto` becomes the faster, measured once.
+            filled: The share of inputs that are not zero.
+        """
+        on_cpu = all(device.platform == "cpu" for device in self.lanes)
+        skips_zeros = on_cpu and self.width == 1 and filled <= sparse.WORTH and sparse.available()
+        if precision == "auto":
+            precision = self._faster()
+        return Arithmetic(precision, skips_zeros, on_cpu)
+
+    def _faster(self) -> str:
         with self._lock:
             if self._fastest is None:
-                self._fastest = products.fastest(self.lanes[0])
+                device = self.lanes[0]
+                self._fastest = products.fastest(device, _options(device))
             return self._fastest
 
     def width_of(self, shape: training.Shape) -> int:
@@ -139,8 +145,7 @@ class Machine:
         run: Callable[..., Any] = partial(training.advance, shape)
         if arguments[0].step.ndim:  # several members
             run = jax.vmap(run, in_axes=(0, 0, training.FEED_AXES, None, None, None))
-        options = CPU_OPTIONS if device.platform == "cpu" else None
-        jitted = jax.jit(run, donate_argnums=0, compiler_options=options)
+        jitted = jax.jit(run, donate_argnums=0, compiler_options=_options(device))
         program: Program = jitted.lower(*arguments).compile()
         _return_memory()
         with self._lock:
@@ -177,6 +182,10 @@ def _moved(member: Any, device: jax.Device) -> Any:
     if isinstance(state.step, jax.Array) and state.step.devices() != {device}:
         state = jax.device_put(state, device)
     return state, rates, feed
+
+
+def _options(device: jax.Device) -> dict[str, Any] | None:
+    return CPU_OPTIONS if device.platform == "cpu" else None
 
 
 def _keep_programs() -> None:

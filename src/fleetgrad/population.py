@@ -25,7 +25,6 @@ from jaxtyping import Float
 
 from fleetgrad import failures, memory, training
 from fleetgrad.feeds import Feeds
-from fleetgrad.kernels import sparse
 from fleetgrad.lanes import STRETCH_SECONDS, Lanes
 from fleetgrad.machine import GUESSED_FLOPS, Machine
 from fleetgrad.material import Draws, Material, steps_per_epoch
@@ -169,7 +168,6 @@ class Population:
         rows = len(self.material.views[member.replicate].train)
         steps = steps_per_epoch(settings.batch_size, rows)
         validation = max(len(view.validation) for view in self.material.views.values())
-        skips_zeros = self.machine.skips_zeros and self.material.filled <= sparse.WORTH
         describe = partial(
             training.shape_of,
             settings,
@@ -177,8 +175,7 @@ class Population:
             classes,
             validation,
             image_shape=self.material.image_shape,
-            skips_zeros=skips_zeros,
-            precision=self.machine.precision(settings.precision),
+            arithmetic=self.machine.arithmetic(settings.precision, self.material.filled),
         )
         shape = describe(epochs=1)
         # All rows, not this view's, so that a refit on more of them needs no other program.

@@ -16,7 +16,7 @@ from jaxtyping import Array, Float, Int, Num
 
 from fleetgrad import augment, losses, network, normalization, optimizers
 from fleetgrad.augment import Amounts, Form
-from fleetgrad.products import Products
+from fleetgrad.products import PLAIN, Arithmetic
 from fleetgrad.settings import Settings
 
 EVALUATION_ROWS = 1000  # a block of validation rows: small enough for the cache, and for memory
@@ -40,8 +40,7 @@ class Shape:
         validation_rows: Rows scored after each epoch; 0 leaves the scores NaN.
         epochs: Most epochs one call can cover.
         augment: How training images are disturbed, or None.
-        skips_zeros: Whether the first layer passes over inputs that are zero.
-        precision: Of the factors of products, float32 or bfloat16.
+        arithmetic: How its layers multiply.
     """
 
     features: int
@@ -59,13 +58,7 @@ class Shape:
     validation_rows: int
     epochs: int
     augment: Form | None = None
-    skips_zeros: bool = False
-    precision: str = "float32"
-
-    @property
-    def products(self) -> Products:
-        """How its layers multiply."""
-        return Products.of(self.precision, skips_zeros=self.skips_zeros)
+    arithmetic: Arithmetic = PLAIN
 
     @property
     def multiplications(self) -> int:
@@ -91,8 +84,7 @@ def shape_of(
     epochs: int,
     *,
     image_shape: tuple[int, ...] | None = None,
-    skips_zeros: bool = False,
-    precision: str = "float32",
+    arithmetic: Arithmetic = PLAIN,
 ) -> Shape:
     """The program that these settings need.
 
@@ -103,8 +95,7 @@ def shape_of(
         validation_rows: Rows scored after each epoch.
         epochs: Most epochs one call can cover.
         image_shape: Of a row, or None where rows are no images.
-        skips_zeros: Whether inputs are mostly zeros; `input_noise` leaves none.
-        precision: What the settings' precision means on this machine.
+        arithmetic: As the machine and the inputs suggest; `input_noise` leaves no zeros.
 
     Raises:
         SettingsError: Images are to be disturbed, and rows are none.
@@ -128,8 +119,9 @@ def shape_of(
         validation_rows=validation_rows,
         epochs=epochs,
         augment=augment.form_of(settings.augment, image_shape),
-        skips_zeros=skips_zeros and not noisy.input_noise,
-        precision=precision,
+        arithmetic=arithmetic._replace(
+            skips_zeros=arithmetic.skips_zeros and not noisy.input_noise
+        ),
     )
 
 
@@ -336,7 +328,7 @@ def _step(shape: Shape, state: State, rates: Rates, x: Array, y: Array, key: jax
             rates.noise,
             shape.noisy,
             shape.normalization,
-            shape.products,
+            shape.arithmetic.products,
         )
         return loss.objective(logits, targets), (logits, moments)
 
@@ -403,7 +395,7 @@ def _validate(shape: Shape, state: State, feed: Feed, rows: Rows) -> Float[Array
         fresh = start + jnp.arange(block) >= number * block
         chosen = lax.dynamic_slice(feed.validation, (start,), (block,))
         x, y = _take(rows, chosen, feed)
-        logits = network.apply(predicting(state), shape.activation, x, shape.products)
+        logits = network.apply(predicting(state), shape.activation, x, shape.arithmetic.products)
         likelihood = jnp.where(fresh, losses.nll(logits, y, shape.loss), 0)
         right = jnp.where(fresh, losses.correct(logits, y), 0)
         return sums[0] + likelihood.sum(), sums[1] + right.sum()

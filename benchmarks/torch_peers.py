@@ -1,0 +1,146 @@
+"""Two peers in PyTorch: eager, one network at a time, and `torch.func.vmap` over a population."""
+
+import contextlib
+import copy
+
+import numpy as np
+import torch
+from torch import nn
+from torch.func import functional_call, grad, stack_module_state, vmap
+
+from peers import Layers, Net
+
+ACTIVATIONS = {"relu": nn.ReLU, "sigmoid": nn.Sigmoid}
+
+
+class Eager:
+    """A `Sequential` under autograd, with the fused optimizer.
+
+    Args:
+        net: What to train.
+        layers: Initial weights; copied.
+        x: Scaled inputs (rows, features), of `dtype`.
+        y: Labels (rows,).
+        dtype: Of the weights; float64 in the tests.
+    """
+
+    networks, shuffles, differs = 1, True, ""
+
+    def __init__(
+        self,
+        net: Net,
+        layers: Layers,
+        x: np.ndarray,
+        y: np.ndarray,
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
+        self.net, self.call_rows = net, net.batch_size
+        self.model = module(net, layers, dtype)
+        self.loss = torch.zeros(())
+        self._data = torch.from_numpy(x), torch.from_numpy(y).long()
+        self._optimizer = _optimizer(net, dict(self.model.named_parameters()))
+
+    def work(self, rows: np.ndarray) -> None:
+        """One step on these rows."""
+        x, y = (array[torch.from_numpy(rows)] for array in self._data)
+        self._optimizer.zero_grad()
+        with _precision(self.net):
+            loss = nn.functional.cross_entropy(self.model(x), y)
+        loss.backward()
+        self._optimizer.step()
+        self.loss += loss.detach()
+
+    def layers(self) -> Layers:
+        """The weights as they are now."""
+        return _layers(dict(self.model.named_parameters()))
+
+
+class Vmap:
+    """A population as one program: `vmap` over `grad`, all networks on the same minibatch.
+
+    Args:
+        net: What to train.
+        layers: Initial weights of the first network; the others start from them too, which costs
+            nothing else.
+        x: Scaled inputs (rows, features), of `dtype`.
+        y: Labels (rows,).
+        networks: In the population.
+        dtype: Of the weights; float64 in the tests.
+    """
+
+    shuffles, differs = True, ""
+
+    def __init__(
+        self,
+        net: Net,
+        layers: Layers,
+        x: np.ndarray,
+        y: np.ndarray,
+        networks: int,
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
+        self.net, self.networks, self.call_rows = net, networks, net.batch_size
+        models = [module(net, layers, dtype) for _ in range(networks)]
+        self._params, _ = stack_module_state(models)
+        self._data = torch.from_numpy(x), torch.from_numpy(y).long()
+        self._optimizer = _optimizer(net, self._params)
+        stateless = copy.deepcopy(models[0]).to("meta")
+
+        def loss(params: dict[str, torch.Tensor], x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+            return nn.functional.cross_entropy(functional_call(stateless, params, (x,)), y)
+
+        self._slopes = vmap(grad(loss), in_dims=(0, None, None), randomness="different")
+
+    def work(self, rows: np.ndarray) -> None:
+        """One step of every network on these rows."""
+        x, y = (array[torch.from_numpy(rows)] for array in self._data)
+        with _precision(self.net):
+            slopes = self._slopes({k: v.detach() for k, v in self._params.items()}, x, y)
+        for name, param in self._params.items():
+            param.grad = slopes[name]
+        self._optimizer.step()
+
+    def layers(self, network: int) -> Layers:
+        """One network's weights as they are now."""
+        return _layers({name: array[network] for name, array in self._params.items()})
+
+
+def module(net: Net, layers: Layers, dtype: torch.dtype) -> nn.Sequential:
+    """The network, with these weights."""
+    parts: list[nn.Module] = []
+    for weight, bias in layers:
+        inputs, outputs = weight.shape
+        linear = nn.Linear(inputs, outputs, dtype=dtype)
+        with torch.no_grad():
+            linear.weight.copy_(torch.from_numpy(weight.T))
+            linear.bias.copy_(torch.from_numpy(bias))
+        parts += [linear, ACTIVATIONS[net.activation]()]
+        parts += [nn.Dropout(net.dropout)] if net.dropout else []
+    last = max(number for number, part in enumerate(parts) if isinstance(part, nn.Linear))
+    return nn.Sequential(*parts[: last + 1])
+
+
+def _optimizer(net: Net, params: dict[str, torch.Tensor]) -> torch.optim.Optimizer:
+    """As told; elementwise, so that stacked parameters are trained as if each alone."""
+    weights = [param for name, param in params.items() if name.endswith("weight")]
+    others = [param for name, param in params.items() if not name.endswith("weight")]
+    if net.optimizer == "sgd":
+        return torch.optim.SGD(weights + others, lr=net.learning_rate, fused=True)
+    if net.optimizer == "adam":
+        return torch.optim.Adam(weights + others, lr=net.learning_rate, fused=True)
+    groups = [
+        {"params": weights, "weight_decay": net.weight_decay},
+        {"params": others, "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(groups, lr=net.learning_rate, fused=True)
+
+
+def _precision(net: Net) -> contextlib.AbstractContextManager[None]:
+    if net.precision == "bfloat16":
+        return torch.autocast("cpu", torch.bfloat16)
+    return contextlib.nullcontext()
+
+
+def _layers(params: dict[str, torch.Tensor]) -> Layers:
+    arrays = [param.detach().numpy() for param in params.values()]
+    return [(arrays[at].T, arrays[at + 1]) for at in range(0, len(arrays), 2)]
