@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 import fleetgrad as fg
-from fleetgrad import api
+from fleetgrad import api, products
 from fleetgrad.data.sealed import SealedTest
-from fleetgrad.errors import BudgetError, DataError, RunError, SettingsError, UsageError
+from fleetgrad.errors import BudgetError, DataError, RunError, SettingsError, SpaceError, UsageError
 from fleetgrad.machine import Machine
 from fleetgrad.store import Run
 from runs import script
@@ -407,6 +407,88 @@ def test_a_mistake_is_told_at_once_and_leaves_nothing(tmp_path, machine, monkeyp
         fg.tune(**asked)
     assert time.monotonic() - began < 2
     assert not (tmp_path / "here" / "run").exists()
+
+
+@pytest.fixture
+def uncompiled(monkeypatch):
+    """A machine on which nothing may be compiled, nor measured."""
+
+    def compiles(*_, **__):
+        raise AssertionError("something was compiled")
+
+    for place in (Machine, products):
+        name = "_compile" if place is Machine else "fastest"
+        assert callable(getattr(place, name))
+        monkeypatch.setattr(place, name, compiles)
+    monkeypatch.setattr(Machine, "here", lambda: Machine(MACHINE.lanes, MACHINE.width))
+
+
+RATE = {"learning_rate": fg.Float(1e-3, 0.1, log=True), "precision": "auto"}
+CANNOT_RUN = {  # one value among many, for which a search of few candidates may never ask
+    "batch_size": (
+        {"batch_size": fg.Choice(16, 32, 64, 128, 1439)},
+        "`batch_size` must not .* 1439",
+    ),
+    "batch_size of a range": (
+        {"batch_size": fg.Int(16, 4000, log=True)},
+        "`batch_size` .* got 4000",
+    ),
+    "augment": ({"augment": fg.Choice("none", "shift", {"shift": 8})}, "`augment` .* got 8"),
+}
+
+
+@pytest.mark.parametrize("case", CANNOT_RUN)
+@pytest.mark.parametrize("budget", [fg.Budget(candidates=1, epochs=1), "60s"])
+@pytest.mark.parametrize("call", [fg.tune, fg.dry_run])
+def test_a_space_with_one_value_that_cannot_run_is_refused_by_name_before_compiling(
+    tmp_path, uncompiled, case, budget, call
+):
+    values, words = CANNOT_RUN[case]
+    with pytest.raises(SettingsError, match=words):
+        call("digits", fg.Space(**RATE | values), budget, out=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("hidden", fg.Choice((16,), (16, 0))),
+        ("dropout", fg.Choice(0.0, 0.2, 1.0)),
+        ("dropout", fg.Float(0, 1)),
+        ("batch_size", fg.Int(0, 64)),
+    ],
+)
+def test_a_space_holds_nothing_that_no_data_could_mend(name, value):
+    with pytest.raises(SpaceError, match=f"`{name}`"):
+        fg.Space(**RATE | {name: value})
+
+
+@pytest.mark.parametrize(("name", "value"), [("hidden", (8, 0)), ("dropout", 1), ("batch_size", 0)])
+def test_settings_that_cannot_run_are_never_made(name, value):
+    with pytest.raises(SettingsError, match=f"`{name}` must be"):
+        fg.Settings(**{name: value})
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"batch_size": 1439}, "`batch_size` must not exceed the 11.* training rows, got 1439"),
+        ({"augment": {"elastic": 9}}, "`augment` .* got 9"),
+        ({"hidden": (10**7, 10**7)}, "`hidden` 10000000-10000000"),
+    ],
+)
+def test_a_list_with_one_that_cannot_run_is_refused_by_name_before_compiling(
+    uncompiled, values, words
+):
+    sound = [fg.Settings(precision="auto"), fg.Settings(hidden=(8,))]
+    with pytest.raises((SettingsError, BudgetError), match=words):
+        fg.train("digits", [*sound, fg.Settings(**values)], epochs=1)
+
+
+def test_the_guard_against_compiling_would_notice(uncompiled):
+    for one in (fg.Settings(precision="auto"), fg.Settings()):
+        with pytest.raises(AssertionError, match="was compiled"):
+            fg.train("digits", [one], epochs=1)
 
 
 def test_what_else_is_in_the_directory_stays(tmp_path, machine):

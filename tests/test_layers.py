@@ -14,15 +14,15 @@ import fleetgrad
 
 FLOORS = (
     "errors",
-    "augmentation cache clock durable kernels keys payload settings",
+    "augmentation cache clock durable kernels keys payload settings weights",
     "augment data layers losses network normalization optimizers products space",
     "candidates inference trainees training",
     (
-        "failures feeds finals leaderboard machine material memory plan population rungs samplers"
-        " underway"
+        "failures feeds finals lanes leaderboard machine material memory plan population rungs"
+        " samplers spill underway"
     ),
     (
-        "database directory fleet forecast lock model preparing record result store weights"
+        "database directory fleet forecast lock model preparing record result store"
         " pace repeats rows search standing study"
     ),
     "__main__ api bench cli display history notebook",
@@ -31,8 +31,8 @@ FLOOR = {name: floor for floor, names in enumerate(FLOORS) for name in names.spl
 TOP = len(FLOORS) - 1  # where the package itself stands: it offers everything
 
 ARRAYS = (
-    "augment bench failures kernels keys losses machine material memory network normalization"
-    " notebook optimizers population products training underway"
+    "augment bench failures kernels keys lanes losses machine material memory network"
+    " normalization notebook optimizers population products spill training underway"
 )
 BORDERS = {  # library -> the modules that may name it
     "jax": ARRAYS,
@@ -51,11 +51,13 @@ SEARCH = "finals leaderboard pace plan repeats rungs samplers search space stand
 TRAINING = {
     "augment",
     "fleet",
+    "lanes",
     "losses",
     "memory",
     "network",
     "optimizers",
     "population",
+    "spill",
     "training",
     "underway",
 }

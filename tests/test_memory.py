@@ -42,40 +42,44 @@ def test_where_the_system_does_not_say_half_of_the_memory_is_taken_to_be_free(mo
     assert 1e8 < memory.available() < 1e14
 
 
-@pytest.fixture
-def room(monkeypatch):
-    """A machine with room for ten small networks under plain gradient descent."""
-    monkeypatch.setattr(memory, "available", lambda: 10 * BYTES)
+class Card:
+    """A device with memory of its own."""
+
+    platform = "gpu"
+
+    def __init__(self, stats):
+        self.stats = stats
+
+    def memory_stats(self):
+        return self.stats
 
 
-SMALL = Settings(hidden=(8,), optimizer="sgd")
+def test_of_cards_their_own_memory_counts_each_once():
+    card, other = (Card({"bytes_limit": 10**9, "bytes_in_use": used}) for used in (10**8, 0))
+    assert memory.available([card, card, other]) == 19 * 10**8
+    assert memory.available([Card(None)]) > 1e8
 
 
-def test_what_fits_is_let_in(room):
-    memory.check([SMALL] * 10, 64, 10)
-    memory.check([], 64, 10)
+def test_a_fifth_of_what_is_available_is_left_to_others(monkeypatch):
+    monkeypatch.setattr(memory, "available", lambda _: 600)
+    assert memory.room([]) == 480
+    assert memory.room([], held=400) == 800
 
 
-def test_what_does_not_fit_is_refused_with_how_many_would(room):
-    with pytest.raises(BudgetError, match="25 networks need .* use at most 10 candidates"):
-        memory.check([SMALL] * 25, 64, 10)
+def test_equal_kinds_cost_the_same_in_any_company():
+    mixed = [
+        Settings(hidden=(8,), optimizer=optimizer, ema=ema, learning_rate=rate)
+        for rate in (0.1, 0.2)
+        for optimizer in ("sgd", "adam")
+        for ema in (0.0, 0.9)
+    ]
+    assert memory.sizes(mixed, 64, 10) == [memory.member_bytes(one, 64, 10) for one in mixed]
+    assert memory.sizes([], 64, 10) == []
 
 
-def test_one_that_does_not_fit_is_refused_too(room):
-    large = Settings(hidden=(800,), optimizer="sgd")
-    with pytest.raises(BudgetError, match="1 networks need"):
-        memory.check([large], 64, 10)
-
-
-def test_a_mixed_population_costs_the_sum(room):
-    three = Settings(hidden=(8,), optimizer="adam")
-    memory.check([SMALL] * 3 + [three] * 2, 64, 10)
-    with pytest.raises(BudgetError):
-        memory.check([SMALL] * 2 + [three] * 3, 64, 10)
-
-
-def test_an_average_costs_a_copy_in_any_company(room):
-    averaged = Settings(hidden=(8,), optimizer="sgd", ema=0.9)
-    memory.check([SMALL] * 4 + [averaged] * 3, 64, 10)
-    with pytest.raises(BudgetError):
-        memory.check([SMALL] * 4 + [averaged] * 4, 64, 10)
+def test_one_that_does_not_fit_is_refused_by_name():
+    large = Settings(hidden=(800, 8), optimizer="sgd")
+    size = memory.member_bytes(large, 64, 10)
+    memory.check(large, size, size)
+    with pytest.raises(BudgetError, match="`hidden` 800-8 under sgd needs .* GB, got .*narrower"):
+        memory.check(large, size, size - 1)

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 
 import reference
 from digits_fleet import DRAWS, MIXED, curves, digits, machine, members, populate
+from fleetgrad import lanes as module
 from fleetgrad import network
-from fleetgrad import population as module
 from fleetgrad.augmentation import PRESETS, Augmentation
 from fleetgrad.errors import BudgetError, RunError, SettingsError
 from fleetgrad.kernels import sparse

@@ -5,6 +5,7 @@ as for a budget in time, on the cohorts with the most candidates; the others are
 their arithmetic at the speed that was measured, and say so.
 """
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,10 +23,7 @@ from fleetgrad.space import Space
 from fleetgrad.training import Shape
 
 MOST_MEASURED = 16  # cohorts; each may have to be compiled first
-STATIC = (
-    *("hidden", "activation", "bias", "normalization", "loss", "optimizer", "batch_size"),
-    "precision",
-)
+STATIC = ("hidden", "activation", "bias", "normalization", "loss", "optimizer", "batch_size")
 SWITCHES = ("dropout", "input_dropout", "input_noise", "gradient_clipping", "ema")
 
 
@@ -91,6 +89,11 @@ class Forecast:
         return sum(one.candidates * one.member_bytes for one in self.cohorts)
 
     @property
+    def turns(self) -> int:
+        """Groups that train one after another, where memory has no room for all at once."""
+        return max(1, math.ceil(self.population_bytes / (memory.SHARE * self.available_bytes)))
+
+    @property
     def expected_s(self) -> float:
         """Of everything; a budget in time is kept."""
         whole = self.loading_s + self.compile_s + sum(self.expected) + plans.END_SECONDS
@@ -115,6 +118,7 @@ class Forecast:
             "lanes": self.lanes,
             "cohorts": [one._asdict() for one in self.cohorts],
             "population_bytes": self.population_bytes,
+            "turns": self.turns,
             "data_bytes": self.data_bytes,
             "available_bytes": self.available_bytes,
             "expected_s": self.expected_s,
@@ -150,7 +154,7 @@ def forecast(task: Asked, run: Path, fleet: Fleet, clock: Clock) -> Forecast:
         cohorts=cohorts,
         lanes=fleet.lanes,
         data_bytes=data.x.nbytes + data.y.nbytes,
-        available_bytes=memory.available(),
+        available_bytes=memory.available(fleet.machine.lanes),
         compile_s=each * len(cohorts) / min(fleet.lanes, len(cohorts)),
         loading_s=loading,
         expected=plans.expected(plan, seconds, fleet.lanes),
@@ -190,4 +194,5 @@ def _common(settings: Settings, shape: Shape) -> dict[str, Any]:
     """What makes settings need their program."""
     common = {name: getattr(shape, name) for name in STATIC} | {"hidden": list(shape.hidden)}
     common |= {name: getattr(settings, name) > 0 for name in SWITCHES}
-    return common | {"augment": shape.augment.kind if shape.augment else "none"}
+    augment = shape.augment.kind if shape.augment else "none"
+    return common | {"augment": augment, "precision": shape.arithmetic.precision}

@@ -2,22 +2,20 @@
 
 A member is one network: a candidate's settings at one replicate. Members whose settings need the
 same program (`training.Shape`) form a cohort and share one compilation, whatever their rates and
-however many they are. Work is a queue of short stretches of steps, who is least far first; each
-lane (a core, or a card) takes the next stretch as soon as it is free, so mixed shapes pack without
-holes and a clock can stop the fleet between two stretches. On a CPU a lane runs one member at a
-time, whose weights then stay in that core's cache; on a card it runs many at once.
+however many they are (`lanes`). On a CPU a lane runs one member at a time, whose weights then stay
+in that core's cache; on a card it runs many at once.
+
+States are made when their turn comes. Members that do not fit into memory together train to the
+same epoch in turns, between which their states wait on the disk (`spill`).
 
 State lives here between calls: `keep` drops losers and costs nothing, `state` and `restore` carry
 survivors through a file.
 """
 
-import heapq
+import bisect
 import itertools
-import threading
-import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any
 
@@ -27,13 +25,14 @@ from jaxtyping import Float
 
 from fleetgrad import failures, memory, training
 from fleetgrad.feeds import Feeds
+from fleetgrad.lanes import STRETCH_SECONDS, Lanes
 from fleetgrad.machine import GUESSED_FLOPS, Machine
 from fleetgrad.material import Draws, Material, steps_per_epoch
 from fleetgrad.settings import Settings
+from fleetgrad.spill import Spill
 from fleetgrad.trainees import Member
 from fleetgrad.underway import Training
 
-STRETCH_SECONDS = 0.4  # how long a lane works before it looks at the clock
 MOST_EPOCHS_A_CALL = 8
 
 
@@ -47,7 +46,7 @@ class Population:
         machine: Lanes and compiled programs; share one to share compilations.
 
     Raises:
-        BudgetError: The members need more memory than the machine has free.
+        BudgetError: A member needs more memory than the machine has free.
         SettingsError: A batch is larger than the rows, or images are to be disturbed that are none.
     """
 
@@ -58,20 +57,28 @@ class Population:
         draws: Draws,
         machine: Machine,
     ) -> None:
-        memory.check(list(settings.values()), material.features, material.classes)
         self.material = material
         self.machine = machine
-        self.network_epochs = 0.0
-        self._feeds = Feeds(material, draws)
-        self._lock = threading.Lock()
+        self._draws = draws
+        self._lanes = Lanes(machine, material, Feeds(material, draws))
+        self._spill = Spill()
+        self._training: dict[Member, Training] = {}
+        sizes = memory.sizes(settings.values(), material.features, material.classes)
+        self._check(settings, sizes)
         self._training = {
-            member: self._begin(member, one, draws) for member, one in settings.items()
+            member: self._begin(member, one, size)
+            for (member, one), size in zip(settings.items(), sizes, strict=True)
         }
 
     @property
     def members(self) -> tuple[Member, ...]:
         """Everyone still kept, in the order given."""
         return tuple(self._training)
+
+    @property
+    def network_epochs(self) -> float:
+        """Epochs trained so far, over all members."""
+        return self._lanes.network_epochs
 
     def advance(self, until: int, proceed: Callable[[], bool] = lambda: True) -> bool:
         """Train every member until it has done `until` epochs, or all that its settings ask for.
@@ -86,37 +93,14 @@ class Population:
         Raises:
             DeviceError: A device has no room for even one member, or is gone.
         """
-        chunks = self._chunks([one for one in self._training.values() if one.needs(until)])
-        numbers = itertools.count()
-        queue = [(chunk[0].done, next(numbers), chunk) for chunk in chunks]
-        heapq.heapify(queue)
-        stop = threading.Event()
-
-        def lane(device: jax.Device) -> None:
-            try:
-                while not stop.is_set():
-                    with self._lock:
-                        if not queue:
-                            return
-                        chunk = heapq.heappop(queue)[-1]
-                    if not proceed():
-                        stop.set()
-                        return
-                    for left in self._attempt(device, chunk, until):
-                        with self._lock:
-                            heapq.heappush(queue, (left[0].done, next(numbers), left))
-            except BaseException:
-                stop.set()
-                raise
-
-        lanes = self.machine.lanes[: max(1, len(chunks))]
-        with ThreadPoolExecutor(len(lanes)) as pool:
-            try:  # from the first lane on: the pool waits for its lanes however this block ends
-                for future in [pool.submit(lane, device) for device in lanes]:
-                    future.result()
-            finally:
-                stop.set()
-        return not any(one.needs(until) for one in self._training.values())
+        waiting = self._in_turn([one for one in self._training.values() if one.needs(until)])
+        while waiting:
+            with failures.explained():
+                turn = self._bring(waiting)
+            if not self._lanes.train(turn, until, proceed):
+                return False
+            waiting = waiting[len(turn) :]
+        return True
 
     def epochs(self, member: Member) -> int:
         """Whole epochs a member has done."""
@@ -133,11 +117,13 @@ class Population:
     def params(self, member: Member) -> Any:
         """A member's layers as they are scored and predicted with, as NumPy arrays."""
         with failures.explained():
-            return jax.tree.map(np.asarray, training.predicting(self._training[member].state))
+            state = self._state(self._training[member])
+            return jax.tree.map(np.asarray, training.predicting(state))
 
     def keep(self, members: Iterable[Member]) -> None:
         """Drop everyone else; those kept go on as if nobody had been dropped."""
-        self._training = {member: self._training[member] for member in members}
+        before, self._training = self._training, {one: self._training[one] for one in members}
+        self._spill.drop(before.keys() - self._training.keys())
 
     def epoch_seconds(self, member: Member) -> float:
         """What an epoch of a member takes a lane, as last measured or else guessed."""
@@ -150,7 +136,7 @@ class Population:
             return {
                 f"{one.member.candidate}.{one.member.replicate}.{name}": array
                 for one in self._training.values()
-                for name, array in one.saved().items()
+                for name, array in one.saved(self._state(one)).items()
             }
 
     def restore(self, arrays: Mapping[str, np.ndarray]) -> None:
@@ -164,9 +150,20 @@ class Population:
             prefix, _, rest = name.rpartition(".")
             grouped[prefix][rest] = array
         for member, one in self._training.items():
-            one.load(grouped[f"{member.candidate}.{member.replicate}"])
+            one.load(grouped[f"{member.candidate}.{member.replicate}"], self._state(one))
+            self._spill.drop([member])
+            if self._held() > self._room():
+                self._put_away([one])
 
-    def _begin(self, member: Member, settings: Settings, draws: Draws) -> Training:
+    def _check(self, settings: Mapping[Member, Settings], sizes: Iterable[int]) -> None:
+        """Refuse, before anything is compiled, whoever cannot run."""
+        room = self._room()
+        for (member, one), size in zip(settings.items(), sizes, strict=True):
+            steps_per_epoch(one.batch_size, len(self.material.views[member.replicate].train))
+            one.augment.check(self.material.image_shape)
+            memory.check(one, size, room)
+
+    def _begin(self, member: Member, settings: Settings, size: int) -> Training:
         features, classes = self.material.features, self.material.classes
         rows = len(self.material.views[member.replicate].train)
         steps = steps_per_epoch(settings.batch_size, rows)
@@ -185,81 +182,54 @@ class Population:
         seconds = shape.step_flops * (len(self.material.y) / settings.batch_size) / GUESSED_FLOPS
         epochs = int(np.clip(STRETCH_SECONDS / max(seconds, 1e-9), 1, MOST_EPOCHS_A_CALL))
         shape = describe(epochs=epochs)
-        params = draws.initial(settings, member.replicate, features, classes)
         return Training(
             member=member,
             settings=settings,
             shape=shape,
             rates=training.rates_of(settings, steps),
-            state=training.begin(shape, params),
             steps_per_epoch=steps,
+            size=size,
         )
 
-    def _chunks(self, waiting: Sequence[Training]) -> list[list[Training]]:
-        """Members that can run in one call: of one shape, and equally far."""
-        groups: dict[tuple[Any, ...], list[Training]] = defaultdict(list)
-        for one in waiting:
-            groups[one.shape, one.position, one.steps_per_epoch].append(one)
-        return [chunk for group in groups.values() for chunk in self._cut(group)]
+    def _state(self, one: Training) -> Any:
+        """A member's state: in memory, put away, or made now."""
+        if one.state is not None:
+            return one.state
+        if one.member in self._spill:
+            return self._spill.get(one.member)
+        features, classes = self.material.features, self.material.classes
+        params = self._draws.initial(one.settings, one.member.replicate, features, classes)
+        return training.begin(one.shape, params)
 
-    def _cut(self, group: list[Training]) -> list[list[Training]]:
-        width = self.machine.width_of(group[0].shape)
-        return [group[first : first + width] for first in range(0, len(group), width)]
+    def _held(self) -> int:
+        """Bytes of the states that are in memory."""
+        return sum(one.size for one in self._training.values() if one.state is not None)
 
-    def _attempt(
-        self, device: jax.Device, chunk: list[Training], until: int
-    ) -> list[list[Training]]:
-        """One call; who has to go on, in chunks of half the width where there was no room.
+    def _room(self) -> int:
+        """Bytes that states may take."""
+        return memory.room(self.machine.lanes, self._held())
 
-        Raises:
-            DeviceError: There was no room for one member, or the device failed otherwise.
-        """
-        shape = chunk[0].shape
-        width = self.machine.width_of(shape)
-        if len(chunk) > width:  # narrowed by another lane meanwhile
-            return self._cut(chunk)
-        with failures.explained():
-            try:
-                self._stretch(device, chunk, until, width)
-            except failures.FAILURES as error:
-                if width == 1 or not failures.no_room(error):
-                    raise
-            else:
-                left = [one for one in chunk if one.needs(until)]
-                return [left] if left else []
-        # The program has taken over copies of the members' states; their own are as before.
-        self.machine.narrow(shape, width // 2)
-        return self._cut(chunk)
+    def _in_turn(self, waiting: list[Training]) -> list[Training]:
+        """Those in memory first, and those of one shape together."""
+        shapes = {shape: n for n, shape in enumerate(dict.fromkeys(one.shape for one in waiting))}
+        return sorted(waiting, key=lambda one: (one.state is None, shapes[one.shape]))
 
-    def _stretch(self, device: jax.Device, chunk: list[Training], until: int, width: int) -> None:
-        """Run one call for members that are equally far, and note where they got to."""
-        first = chunk[0]
-        epoch, start = divmod(first.position, first.steps_per_epoch)
-        goal = min(until, *(one.settings.epochs for one in chunk))
-        stop = self._stop(first, start, goal - epoch)
-        arguments = (
-            *self.machine.stack([self._arguments(one, epoch) for one in chunk], device, width),
-            self.machine.resident(self.material.x, self.material.y, device),
-            np.int32(start),
-            np.int32(stop),
-        )
-        program = self.machine.program(first.shape, device, arguments)
-        began = time.perf_counter()
-        state, found = program(*arguments)
-        curves = np.asarray(found)
-        self.machine.note(first.shape, time.perf_counter() - began, stop - start)
-        states = self.machine.unstack(state, len(chunk))
-        rows = [curves] if width == 1 else curves
-        for one, state_, curve in zip(chunk, states, rows, strict=False):
-            one.note(state_, curve, epoch * one.steps_per_epoch + stop)
-        with self._lock:
-            self.network_epochs += len(chunk) * (stop - start) / first.steps_per_epoch
+    def _bring(self, waiting: list[Training]) -> list[Training]:
+        """The first of these that fit into memory together, at least one, and their states."""
+        room, turn = self._room(), waiting
+        if self._held() + sum(one.size for one in waiting if one.state is None) > room:
+            fit = bisect.bisect(list(itertools.accumulate(one.size for one in waiting)), room)
+            turn = waiting[: max(1, fit)]
+            staying = {one.member for one in turn}
+            self._put_away(one for one in self._training.values() if one.member not in staying)
+        for one in turn:
+            one.state = self._state(one)
+            self._spill.drop([one.member])
+        return turn
 
-    def _arguments(self, one: Training, epoch: int) -> tuple[Any, training.Rates, training.Feed]:
-        feed = self._feeds.of(one.member.replicate, epoch, one.shape.epochs, one.steps_per_epoch)
-        return one.state, one.rates, feed
-
-    def _stop(self, one: Training, start: int, epochs: int) -> int:
-        pace = self.machine.step_seconds(one.shape)
-        most = min(epochs, one.shape.epochs) * one.steps_per_epoch
-        return min(most, start + max(1, int(STRETCH_SECONDS / pace)))
+    def _put_away(self, members: Iterable[Training]) -> None:
+        """Take states out of memory; those before the first step are made again when needed."""
+        for one in members:
+            if one.state is not None and not one.untouched:
+                self._spill.put(one.member, one.state)
+            one.state = None

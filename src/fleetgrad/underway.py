@@ -15,14 +15,18 @@ from fleetgrad.trainees import Member
 
 @dataclass
 class Training:
-    """Where one member stands: its state on the device, and its history on the host."""
+    """Where one member stands: its state on the device, and its history on the host.
+
+    `size` is the state's in bytes; `state` is None where it is not in memory.
+    """
 
     member: Member
     settings: Settings
     shape: training.Shape
     rates: training.Rates
-    state: Any
     steps_per_epoch: int
+    size: int
+    state: Any = None
     position: int = 0  # steps taken
     diverged_at: int | None = None
     curve: list[np.ndarray] = field(default_factory=list)
@@ -52,20 +56,33 @@ class Training:
             self.position = diverged_at
         self.curve.extend(curve[: self.epochs - before])
 
-    def saved(self) -> dict[str, np.ndarray]:
-        """Everything `load` needs, as named arrays."""
-        leaves = jax.tree.leaves(self.state)
+    @property
+    def untouched(self) -> bool:
+        """Whether it has not taken a step, so that its state can be made anew."""
+        return self.position == 0 and self.diverged_at is None
+
+    def saved(self, state: Any) -> dict[str, np.ndarray]:
+        """Everything `load` needs, as named arrays.
+
+        Args:
+            state: Its own, wherever that is kept.
+        """
+        leaves = jax.tree.leaves(state)
         arrays = {f"{number}": np.asarray(leaf) for number, leaf in enumerate(leaves)}
         curve = np.array(self.curve, np.float32).reshape(-1, len(training.CURVE))
         return arrays | {"curve": curve, "position": np.array(self.position)}
 
-    def load(self, arrays: Mapping[str, np.ndarray]) -> None:
+    def load(self, arrays: Mapping[str, np.ndarray], like: Any) -> None:
         """Go on from what `saved` gave.
+
+        Args:
+            arrays: By name.
+            like: A state of these settings.
 
         Raises:
             RunError: An array is missing, or does not fit the settings.
         """
-        expected = jax.tree.leaves(self.state)
+        expected = jax.tree.leaves(like)
         found = [arrays.get(f"{number}") for number in range(len(expected))]
         fits = all(
             array is not None and array.shape == leaf.shape and array.dtype == leaf.dtype
@@ -76,7 +93,7 @@ class Training:
                 f"saved weights must fit their settings, got others for candidate "
                 f"{self.member.candidate}, replicate {self.member.replicate}; start the run anew."
             )
-        self.state = jax.tree.unflatten(jax.tree.structure(self.state), found)
+        self.state = jax.tree.unflatten(jax.tree.structure(like), found)
         self.curve = list(arrays["curve"])
         self.position = int(arrays["position"])
         diverged_at = int(self.state.diverged_at)

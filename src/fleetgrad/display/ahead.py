@@ -48,6 +48,7 @@ def _facts(forecast: Forecast) -> Table:
     grid.add_column(style="dim", no_wrap=True)
     plan, part = forecast.plan, forecast.expected
     finalists = min(plan.finalists, plan.candidates)
+    turns = f", in {count(forecast.turns, 'turn')}" if forecast.turns > 1 else ""
     largest = max(one.member_bytes for one in forecast.cohorts)
     seconds = {
         "loading": forecast.loading_s,
@@ -62,8 +63,9 @@ def _facts(forecast: Forecast) -> Table:
         f"{count(plan.epochs, 'epoch')}; then the winner on all rows",
         "programs": f"{count(len(forecast.cohorts), 'program')} for the first "
         f"{count(plan.generations[0], 'candidate')}, on {count(forecast.lanes, 'lane')}",
-        "memory": f"{size(forecast.population_bytes)} of networks, at most {size(largest)} each; "
-        f"{size(forecast.data_bytes)} of data; {size(forecast.available_bytes)} available",
+        "memory": f"{size(forecast.population_bytes)} of networks{turns}, at most "
+        f"{size(largest)} each; {size(forecast.data_bytes)} of data; "
+        f"{size(forecast.available_bytes)} available",
         "time": ", ".join(f"{name} {duration(taken)}" for name, taken in seconds.items()),
         "run": f"{forecast.run}, not made yet",
     }

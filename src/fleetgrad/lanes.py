@@ -1,0 +1,153 @@
+"""Members at work: a queue of short stretches of steps, who is least far first.
+
+Each lane (a core, or a card) takes the next stretch as soon as it is free, so mixed shapes pack
+without holes and a clock can stop the fleet between two stretches. A call trains as many members of
+one shape as the machine is wide, or half as many where the device has no room.
+"""
+
+import heapq
+import itertools
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import jax
+import numpy as np
+
+from fleetgrad import failures, training
+from fleetgrad.feeds import Feeds
+from fleetgrad.machine import Machine
+from fleetgrad.material import Material
+from fleetgrad.underway import Training
+
+STRETCH_SECONDS = 0.4  # how long a lane works before it looks at the clock
+
+
+class Lanes:
+    """The lanes of a machine, over one material.
+
+    Args:
+        machine: Devices and programs.
+        material: The rows.
+        feeds: What members see, epoch by epoch.
+    """
+
+    def __init__(self, machine: Machine, material: Material, feeds: Feeds) -> None:
+        self.network_epochs = 0.0
+        self._machine, self._material, self._feeds = machine, material, feeds
+        self._lock = threading.Lock()
+
+    def train(self, turn: Sequence[Training], until: int, proceed: Callable[[], bool]) -> bool:
+        """Train members, whose states are in memory, to epoch `until`; whether all arrived.
+
+        Args:
+            turn: Who.
+            until: Epochs since the start.
+            proceed: Asked before every stretch, from any lane; once false, all lanes stop.
+
+        Raises:
+            DeviceError: A device has no room for even one member, or is gone.
+        """
+        chunks = self._chunks(turn)
+        numbers = itertools.count()
+        queue = [(chunk[0].done, next(numbers), chunk) for chunk in chunks]
+        heapq.heapify(queue)
+        stop = threading.Event()
+
+        def lane(device: jax.Device) -> None:
+            try:
+                while not stop.is_set():
+                    with self._lock:
+                        if not queue:
+                            return
+                        chunk = heapq.heappop(queue)[-1]
+                    if not proceed():
+                        stop.set()
+                        return
+                    for left in self._attempt(device, chunk, until):
+                        with self._lock:
+                            heapq.heappush(queue, (left[0].done, next(numbers), left))
+            except BaseException:
+                stop.set()
+                raise
+
+        lanes = self._machine.lanes[: max(1, len(chunks))]
+        with ThreadPoolExecutor(len(lanes)) as pool:
+            try:  # from the first lane on: the pool waits for its lanes however this block ends
+                for future in [pool.submit(lane, device) for device in lanes]:
+                    future.result()
+            finally:
+                stop.set()
+        return not any(one.needs(until) for one in turn)
+
+    def _chunks(self, waiting: Sequence[Training]) -> list[list[Training]]:
+        """Members that can run in one call: of one shape, and equally far."""
+        groups: dict[tuple[Any, ...], list[Training]] = defaultdict(list)
+        for one in waiting:
+            groups[one.shape, one.position, one.steps_per_epoch].append(one)
+        return [chunk for group in groups.values() for chunk in self._cut(group)]
+
+    def _cut(self, group: list[Training]) -> list[list[Training]]:
+        width = self._machine.width_of(group[0].shape)
+        return [group[first : first + width] for first in range(0, len(group), width)]
+
+    def _attempt(
+        self, device: jax.Device, chunk: list[Training], until: int
+    ) -> list[list[Training]]:
+        """One call; who has to go on, in chunks of half the width where there was no room.
+
+        Raises:
+            DeviceError: There was no room for one member, or the device failed otherwise.
+        """
+        shape = chunk[0].shape
+        width = self._machine.width_of(shape)
+        if len(chunk) > width:  # narrowed by another lane meanwhile
+            return self._cut(chunk)
+        with failures.explained():
+            try:
+                self._stretch(device, chunk, until, width)
+            except failures.FAILURES as error:
+                if width == 1 or not failures.no_room(error):
+                    raise
+            else:
+                left = [one for one in chunk if one.needs(until)]
+                return [left] if left else []
+        # The program has taken over copies of the members' states; their own are as before.
+        self._machine.narrow(shape, width // 2)
+        return self._cut(chunk)
+
+    def _stretch(self, device: jax.Device, chunk: list[Training], until: int, width: int) -> None:
+        """Run one call for members that are equally far, and note where they got to."""
+        first = chunk[0]
+        epoch, start = divmod(first.position, first.steps_per_epoch)
+        goal = min(until, *(one.settings.epochs for one in chunk))
+        stop = self._stop(first, start, goal - epoch)
+        arguments = (
+            *self._machine.stack([self._arguments(one, epoch) for one in chunk], device, width),
+            self._machine.resident(self._material.x, self._material.y, device),
+            np.int32(start),
+            np.int32(stop),
+        )
+        program = self._machine.program(first.shape, device, arguments)
+        began = time.perf_counter()
+        state, found = program(*arguments)
+        curves = np.asarray(found)
+        self._machine.note(first.shape, time.perf_counter() - began, stop - start)
+        states = self._machine.unstack(state, len(chunk))
+        rows = [curves] if width == 1 else curves
+        for one, state_, curve in zip(chunk, states, rows, strict=False):
+            one.note(state_, curve, epoch * one.steps_per_epoch + stop)
+        with self._lock:
+            self.network_epochs += len(chunk) * (stop - start) / first.steps_per_epoch
+
+    def _arguments(self, one: Training, epoch: int) -> tuple[Any, training.Rates, training.Feed]:
+        feed = self._feeds.of(one.member.replicate, epoch, one.shape.epochs, one.steps_per_epoch)
+        return one.state, one.rates, feed
+
+    def _stop(self, one: Training, start: int, epochs: int) -> int:
+        pace = self._machine.step_seconds(one.shape)
+        most = min(epochs, one.shape.epochs) * one.steps_per_epoch
+        return min(most, start + max(1, int(STRETCH_SECONDS / pace)))
