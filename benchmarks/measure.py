@@ -94,6 +94,7 @@ def run(
     return {
         "machine": bench.description() | {"packages": _versions(), "load_before": load},
         "peak_gflops": best,
+        "peak_gflops_then": peak.gflops,
         "pace": pace._asdict(),
         "networks": NETWORKS,
         "missing": missing,

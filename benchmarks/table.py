@@ -74,11 +74,14 @@ def _machine(found: Mapping[str, Any]) -> list[str]:
     machine, peak = found["machine"], found["peak_gflops"]
     packages = ", ".join(f"{name} {version}" for name, version in machine["packages"].items())
     best = f"{peak['float32']:.0f} GFLOP/s in float32, {peak['bfloat16']:.0f} in bfloat16"
+    moved = [found["peak_gflops_then"][kind] for kind in ("float32", "bfloat16")]
+    ranges = [f"{min(peaks):.0f} to {max(peaks):.0f}" for peaks in moved]
+    then = f"over the run {' and '.join(ranges)}"
     place = f"{machine['cores']} cores, {machine['platform']}, {machine['system']}"
     return [
         f"{machine['processor']}, {place}",
         f"Python {machine['python']}, jax {machine['jax']}, {packages}",
-        f"Peak: {best}, the best of large matrix products on all cores between the slices",
+        f"Peak: {best}, the best of large matrix products on all cores between the slices; {then}",
         f"Load before: {machine['load_before']:.2f}; the run took {found['seconds']:.0f} s",
     ]
 

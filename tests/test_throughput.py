@@ -297,6 +297,15 @@ def test_where_torch_is_missing_the_answer_says_so(measured, monkeypatch, capsys
     assert "fleetgrad[bench]" in capsys.readouterr().err
 
 
+def test_the_page_says_how_far_the_peak_moved_during_the_run(measured):
+    for kind, found in measured["peak_gflops_then"].items():
+        assert len(found) == 3  # before each of two rounds, and after the last
+        assert max(found) == measured["peak_gflops"][kind]
+    then = {"float32": [99.6, 105.2], "bfloat16": [180.0, 160.0]}
+    page = markdown(measured | {"peak_gflops_then": then})
+    assert "over the run 100 to 105 and 160 to 180." in page
+
+
 def test_the_page_holds_every_row_ratio_and_difference(measured):
     page = markdown(measured)
     assert "| tabular: 16-64-64-26, relu, adam, batch 256, float32 | 2 |" in page
