@@ -14,6 +14,7 @@ from fleetgrad.errors import BudgetError, DeviceError, RunError
 from fleetgrad.population import Population
 from fleetgrad.settings import Settings
 from fleetgrad.spill import Spill
+from fleetgrad.store import Run
 from fleetgrad.trainees import Member
 from runs import no_file_longer_than
 
@@ -105,6 +106,36 @@ def test_a_restored_population_takes_turns_too(lanes, tight, place):
     second.advance(EPOCHS)
     assert equal(second.state(), first.state())
     assert equal(saved, copies)  # training has not written into what was handed out
+
+
+def on_disk(array):
+    """Whether it is a view of a file."""
+    while isinstance(array, np.ndarray) and not isinstance(array, np.memmap):
+        array = array.base
+    return isinstance(array, np.memmap)
+
+
+def test_what_waits_goes_into_the_record_and_comes_back_without_all_in_memory(
+    lanes, tight, place, tmp_path
+):
+    first = tight.populate(MIXED, lanes, 2)
+    first.advance(2)
+    saved = first.state()
+    there = sum(array.nbytes for array in saved.values() if not on_disk(array))
+    with Run.create(tmp_path / "run", {}) as run:
+        run.commit("search/0", payload={}, weights=saved)
+        found = run.weights("search/0")
+        assert all(map(on_disk, found.values()))
+        tight.populations.clear()
+        second = tight.populate(MIXED, lanes, 2)
+        second.restore(found)
+    assert tight.held <= tight.total * memory.SHARE
+    tight.populations[:] = [first]
+    first.advance(EPOCHS)
+    tight.populations[:] = [second]
+    second.advance(EPOCHS)
+    assert equal(curves(second), curves(first))
+    assert there < tight.total < sum(array.nbytes for array in saved.values()) / 2
 
 
 def test_many_at_once_take_turns_too(tight, place):

@@ -24,6 +24,33 @@ def test_weights_of_any_order_and_shape_come_back():
         assert same(run.weights("search/0"), cases)
 
 
+def in_memory():
+    """Bytes of this process that lie in no file."""
+    words = Path("/proc/self/status").read_text("ascii").split()
+    return 1024 * int(words[words.index("RssAnon:") + 1])
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the system does not say")
+def test_weights_stay_on_the_disk_when_read_and_when_written_again(tmp_path):
+    size = 2**26
+    with Run.create(tmp_path / "run", {}) as run:
+        run.commit("search/0", payload={}, weights={"a": np.ones(size, np.uint8)})
+        before = in_memory()
+        found = run.weights("search/0")
+        run.commit("search/1", payload={}, weights=found)
+        assert int(found["a"].sum(dtype=np.int64)) == size
+        assert in_memory() - before < size / 4
+        assert not found["a"].flags.writeable
+
+
+def test_weights_are_as_they_were_when_others_have_taken_their_place(place):
+    with Run.open(place) as run:
+        found = run.weights("search/0")
+        commit(run, 1)
+        assert names(place / "weights") == ["search-1.safetensors"]
+        assert same(found, arrays(0))
+
+
 def test_a_crafted_record_cannot_name_a_file_elsewhere(place, tmp_path):
     outside = tmp_path / "outside.safetensors"
     outside.write_bytes((place / "weights" / "search-0.safetensors").read_bytes())
@@ -58,13 +85,21 @@ def test_damaged_weights_are_refused_and_named(place, damage, found):
         run.weights("search/0")
 
 
-def test_weights_with_a_right_checksum_and_no_sense_are_refused(place):
+def described(kind):
+    """A file of one array of this kind, one of whose entries takes a byte."""
+    header = f'{{"a":{{"dtype":"{kind}","shape":[92],"data_offsets":[0,92]}}}}'.encode()
+    return len(header).to_bytes(8, "little") + header + bytes(92)
+
+
+@pytest.mark.parametrize("content", [b"\xff" * 100, described("F8_E4M3"), described("F32")])
+def test_weights_with_a_right_checksum_and_no_sense_are_refused(place, content):
     path = place / "weights" / "search-0.safetensors"
-    path.write_bytes(b"\xff" * 100)
+    path.write_bytes(content)
     from fleetgrad.weights import _checksum
 
     with raw(place) as record:
-        record.execute("UPDATE segments SET sha256 = ?, size = 100", (_checksum(path),))
+        values = (_checksum(path), len(content))
+        record.execute("UPDATE segments SET sha256 = ?, size = ?", values)
     with Run.open(place) as run, pytest.raises(RunError, match="must be as they were recorded"):
         run.weights("search/0")
 

@@ -223,8 +223,11 @@ class Population:
             staying = {one.member for one in turn}
             self._put_away(one for one in self._training.values() if one.member not in staying)
         for one in turn:
-            one.state = self._state(one)
-            self._spill.drop([one.member])
+            if one.member in self._spill:
+                one.state = jax.tree.map(np.array, self._spill.get(one.member))
+                self._spill.drop([one.member])
+            else:
+                one.state = self._state(one)
         return turn
 
     def _put_away(self, members: Iterable[Training]) -> None:

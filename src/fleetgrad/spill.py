@@ -17,7 +17,7 @@ import numpy as np
 
 from fleetgrad.errors import DeviceError
 from fleetgrad.trainees import Member
-from fleetgrad.weights import SUFFIX, WeightsFile, read_weights, write_weights
+from fleetgrad.weights import SUFFIX, WeightsFile, map_weights, write_weights
 
 LASTING = "/var/tmp"  # noqa: S108 - mkdtemp makes a directory that nobody else can enter
 
@@ -51,14 +51,14 @@ class Spill:
             ) from error
 
     def get(self, member: Member) -> Any:
-        """A member's state as NumPy arrays, bit by bit as it was put away.
+        """A member's state, bit by bit as it was put away: NumPy arrays, left on the disk.
 
         Raises:
             RunError: Its file was changed or removed by somebody.
         """
         file, structure = self._files[member]
         assert self._directory is not None
-        arrays = read_weights(self._directory, file)
+        arrays = map_weights(self._directory, file)
         return jax.tree.unflatten(structure, [arrays[f"{n}"] for n in range(len(arrays))])
 
     def drop(self, members: Iterable[Member]) -> None:

@@ -24,7 +24,7 @@ from fleetgrad import database, directory
 from fleetgrad.errors import RunError
 from fleetgrad.lock import Lock
 from fleetgrad.record import CurvePoint, Note, Opening, Record
-from fleetgrad.weights import SUFFIX, WeightsFile, read_weights, sweep_weights, write_weights
+from fleetgrad.weights import SUFFIX, WeightsFile, map_weights, sweep_weights, write_weights
 
 __all__ = ["CurvePoint", "Note", "Opening", "Run"]
 
@@ -138,7 +138,7 @@ class Run(Record):
             self._sweep()
 
     def weights(self, segment: str) -> dict[str, np.ndarray]:
-        """The arrays of a segment, checked against the record.
+        """The arrays of a segment, checked against the record; read-only, and left on the disk.
 
         Raises:
             RunError: The segment has none (any more), or the file is damaged.
@@ -152,7 +152,7 @@ class Run(Record):
                 f"ones take their place); {held}."
             )
         try:
-            return read_weights(self._weights, known)
+            return map_weights(self._weights, known)
         except RunError:
             if segment in self._files():
                 raise

@@ -93,8 +93,10 @@ class Training:
                 f"saved weights must fit their settings, got others for candidate "
                 f"{self.member.candidate}, replicate {self.member.replicate}; start the run anew."
             )
-        self.state = jax.tree.unflatten(jax.tree.structure(like), found)
-        self.curve = list(arrays["curve"])
+        # Copies: what was given may lie on the disk.
+        copies = [np.array(array) for array in found]
+        self.state = jax.tree.unflatten(jax.tree.structure(like), copies)
+        self.curve = list(np.array(arrays["curve"]))
         self.position = int(arrays["position"])
         diverged_at = int(self.state.diverged_at)
         self.diverged_at = diverged_at if diverged_at >= 0 else None

@@ -5,9 +5,10 @@ file the record names is whole; what the record does not name is left over from 
 """
 
 import hashlib
+import math
 import re
 import stat
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +20,12 @@ from fleetgrad.durable import replacing
 from fleetgrad.errors import RunError
 
 SUFFIX = ".safetensors"
+_TYPES = {"BOOL": np.bool_} | {
+    f"{kind[0].upper()}{bits}": np.dtype(f"{kind}{bits}")
+    for kind in ("int", "uint", "float")
+    for bits in (8, 16, 32, 64)
+    if (kind, bits) != ("float", 8)
+}
 # The second kind is the library's: it writes to `.tmpXXXXXX` beside its target before renaming.
 _OURS = re.compile(r"[a-z0-9_]+(-[a-z0-9_]+)*\.safetensors(\.tmp)?|\.tmp[A-Za-z0-9]{6}")
 
@@ -54,16 +61,51 @@ def read_weights(directory: Path, known: WeightsFile) -> dict[str, np.ndarray]:
     Raises:
         RunError: The file is missing or differs from the one that was recorded.
     """
+    return _intact(directory, known, _read)
+
+
+def map_weights(directory: Path, known: WeightsFile) -> dict[str, np.ndarray]:
+    """The same, left on the disk: read-only arrays whose pages come into memory as they are read.
+
+    They are as they were found here even when another file takes this one's name, or none does.
+
+    Raises:
+        RunError: The file is missing or differs from the one that was recorded.
+    """
+    return _intact(directory, known, _mapped)
+
+
+def _intact(
+    directory: Path, known: WeightsFile, read: Callable[[Path], dict[str, np.ndarray]]
+) -> dict[str, np.ndarray]:
     path = directory / known.name
     try:
         _check_intact(path, known)
-        with safe_open(path, framework="numpy") as file:
-            return {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - no mapping
-    except (OSError, ValueError, SafetensorError) as error:
+        return read(path)
+    except (OSError, ValueError, KeyError, SafetensorError) as error:
         raise RunError(
             f"weights `{path}` must be as they were recorded, got: {error}; restore the file from "
             "a copy, or start the run anew in another directory."
         ) from error
+
+
+def _read(path: Path) -> dict[str, np.ndarray]:
+    with safe_open(path, framework="numpy") as file:
+        return {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - no mapping
+
+
+def _mapped(path: Path) -> dict[str, np.ndarray]:
+    """Views of the file: eight bytes, the size of the header; the header; arrays without holes."""
+    arrays = {}
+    with safe_open(path, framework="numpy") as file:  # has the header checked
+        content = np.memmap(path, np.uint8, "r")
+        end = 8 + int.from_bytes(content[:8].tobytes(), "little")
+        for key in file.offset_keys():
+            described = file.get_slice(key)
+            kind, shape = np.dtype(_TYPES[described.get_dtype()]), described.get_shape()
+            start, end = end, end + math.prod(shape) * kind.itemsize
+            arrays[key] = content[start:end].view(kind).reshape(shape)
+    return arrays
 
 
 def sweep_weights(directory: Path, keep: Iterable[str]) -> None:
