@@ -10,7 +10,7 @@ from fleetgrad.standing import accuracy
 from fleetgrad.trainees import Trainees
 
 END_SECONDS = 1.0  # kept back for saving the model and opening the test part
-SLACK = 1.05  # on the repeats: the search may end a stretch late, and costs are estimates
+SLACK = 1.15  # on the repeats: the search may end a stretch late, and machines slow down
 REFIT = 1.25  # of a full training: a fifth more rows, on one lane
 MOST_HELD = 0.75  # of the time left when the search begins: rather fewer repeats than no search
 GRACE = 0.05  # of the budget: a refit cut short is worth little, so it may run over by this
