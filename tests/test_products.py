@@ -17,12 +17,19 @@ def rounded(array):
     return np.asarray(jnp.asarray(array, jnp.bfloat16), np.float64)
 
 
+@st.composite
+def factors(draw):
+    """Inputs, weights, and the slope of their product, of any sizes that fit together."""
+    batch, inputs, outputs = (draw(st.integers(1, 70)) for _ in range(3))
+    normal = np.random.default_rng(batch).standard_normal
+    shapes = ((batch, inputs), (inputs, outputs), (batch, outputs))
+    return tuple(normal(shape, np.float32) for shape in shapes)
+
+
 @settings(max_examples=20)
-@given(st.integers(1, 70), st.integers(1, 70), st.integers(1, 70))
-def test_factors_are_rounded_and_sums_are_not(batch, inputs, outputs):
-    draw = np.random.default_rng(batch).standard_normal
-    x, weight = draw((batch, inputs), np.float32), draw((inputs, outputs), np.float32)
-    slope = draw((batch, outputs), np.float32)
+@given(factors())
+def test_factors_are_rounded_and_sums_are_not(matrices):
+    x, weight, slope = matrices
     product, back = jax.vjp(products.bfloat16, x, weight)
     close = {"rtol": 1e-4, "atol": 1e-4}
     np.testing.assert_allclose(product, rounded(x) @ rounded(weight), **close)
@@ -33,11 +40,9 @@ def test_factors_are_rounded_and_sums_are_not(batch, inputs, outputs):
 
 
 @settings(max_examples=20)
-@given(st.integers(1, 70), st.integers(1, 70), st.integers(1, 70))
-def test_laying_a_factor_out_anew_changes_no_product(batch, inputs, outputs):
-    draw = np.random.default_rng(batch).standard_normal
-    x, weight = draw((batch, inputs), np.float32), draw((inputs, outputs), np.float32)
-    slope = draw((batch, outputs), np.float32)
+@given(factors())
+def test_laying_a_factor_out_anew_changes_no_product(matrices):
+    x, weight, slope = matrices
     product, back = jax.vjp(products.by_rows, x, weight)
     found = (product, *back(slope))
     exact = (x @ weight, slope @ weight.T, x.T @ slope)

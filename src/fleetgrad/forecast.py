@@ -19,7 +19,6 @@ from fleetgrad.fleet import Fleet
 from fleetgrad.plan import Expected, Plan
 from fleetgrad.preparing import Asked, planned
 from fleetgrad.settings import Settings
-from fleetgrad.space import Space
 from fleetgrad.training import Shape
 
 MOST_MEASURED = 16  # cohorts; each may have to be compiled first
@@ -163,8 +162,10 @@ def forecast(task: Asked, run: Path, fleet: Fleet, clock: Clock) -> Forecast:
 
 def _first(task: Asked, plan: Plan) -> Sequence[Settings]:
     """The candidates that the search would begin with."""
-    space, seed = Space.from_dict(task.config["space"]), int(task.config["seed"])
-    sampler = samplers.make(task.config["sampler"], space, seed=seed, epochs=plan.epochs)
+    config = task.config
+    sampler = samplers.make(
+        config["sampler"], task.space, seed=int(config["seed"]), epochs=plan.epochs
+    )
     return sampler.ask(plan.generations[0]).settings
 
 

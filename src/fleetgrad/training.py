@@ -298,7 +298,7 @@ def _steps(
 
 def _take(rows: Rows, chosen: Array, feed: Feed) -> tuple[Array, Array]:
     x = rows.x.at[chosen].get(mode="promise_in_bounds").astype(jnp.float32)
-    return (x - feed.shift) * feed.scale, rows.y.at[chosen].get(mode="promise_in_bounds")
+    return _scaled(x, rows, chosen, feed)
 
 
 def _take_to_learn(
@@ -308,6 +308,11 @@ def _take_to_learn(
     if shape.augment is None:
         return _take(rows, chosen, feed)
     x = augment.images(rows.x, chosen, key, shape.augment, rates.augment)
+    return _scaled(x, rows, chosen, feed)
+
+
+def _scaled(x: Array, rows: Rows, chosen: Array, feed: Feed) -> tuple[Array, Array]:
+    """Raw inputs as the network sees them, and their labels."""
     return (x - feed.shift) * feed.scale, rows.y.at[chosen].get(mode="promise_in_bounds")
 
 
