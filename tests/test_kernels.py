@@ -1,6 +1,5 @@
-"""Products that skip zeros: they are the dense ones, and whoever has no compiler does without."""
+"""Kernels do what XLA does, and whoever has no compiler does without."""
 
-import functools
 import os
 import stat
 import threading
@@ -14,9 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fleetgrad import cache
-from fleetgrad.kernels import compiler, sparse
+from fleetgrad.kernels import adam, bfloat16, compiler, sparse
 
 SOURCE = "int answer(void) { return 42; }\n"
+KERNELS = (adam, bfloat16, sparse)
 compiled = pytest.mark.skipif(not sparse.available(), reason="no C compiler on this machine")
 
 
@@ -98,9 +98,27 @@ def test_matrices_that_do_not_fit_are_refused_by_the_kernel(other):
         jax.block_until_ready(call(np.zeros((5, 4), np.float32), other))
 
 
+@pytest.mark.skipif(not bfloat16.available(), reason="no kernel for bfloat16 here")
+@pytest.mark.parametrize("handler", [bfloat16._FORWARD, bfloat16._INPUTS, bfloat16._WEIGHTS])
+def test_factors_that_do_not_fit_are_refused_by_the_kernel(handler):
+    left, right = np.zeros((3, 5), np.float32), np.ones((4, 6), np.float32)
+    with pytest.raises(jax.errors.JaxRuntimeError, match="do not fit"):
+        jax.block_until_ready(compiler.call(handler, (3, 7), left, right))
+
+
+@pytest.mark.skipif(not bfloat16.available(), reason="no kernel for bfloat16 here")
+def test_rounding_lets_what_is_not_finite_spread():
+    x, weight = drawn(20, 70, 5, 1.0)
+    x[1, 69], x[2, 3] = np.nan, np.inf
+    product = np.asarray(bfloat16.product(x, weight))
+    assert np.isnan(product[1]).all()
+    assert not np.isfinite(product[2]).any()
+    assert np.isfinite(product[[0, *range(3, 20)]]).all()
+
+
 def test_the_switch_leaves_the_kernels_alone(monkeypatch):
-    monkeypatch.setenv(sparse.SWITCH, "0")
-    assert not sparse.available()
+    monkeypatch.setenv(compiler.SWITCH, "0")
+    assert not any(kernel.available() for kernel in KERNELS)
 
 
 # The compiler.
@@ -152,10 +170,18 @@ def test_what_cannot_be_loaded_is_no_library(source, monkeypatch):
     assert compiler.library(source) is None
 
 
-def test_without_kernels_the_engine_does_without(monkeypatch):
+def test_without_a_library_there_are_no_kernels(monkeypatch):
     monkeypatch.setattr(compiler, "library", lambda *_: None)
-    monkeypatch.setattr(sparse, "_registered", functools.cache(sparse._registered.__wrapped__))
-    assert not sparse.available()
+    monkeypatch.setattr(compiler, "_registered", compiler._registered.__wrapped__)
+    assert not any(kernel.available() for kernel in KERNELS)
+
+
+@compiled
+def test_a_changed_header_is_another_library(source, tmp_path):
+    compiler.library(source)
+    source.with_name("kernel.h").write_text("/* new */")
+    compiler.library(source)
+    assert len(libraries(tmp_path)) == 2
 
 
 # The folder: nothing is loaded from where others may write.

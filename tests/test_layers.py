@@ -16,7 +16,7 @@ FLOORS = (
     "errors",
     "augmentation cache clock durable kernels keys payload settings weights",
     "augment data layers losses network normalization optimizers products space",
-    "candidates inference trainees training",
+    "candidates inference steps trainees training",
     (
         "failures feeds finals lanes leaderboard machine material memory plan population rungs"
         " samplers spill underway"
@@ -32,13 +32,13 @@ TOP = len(FLOORS) - 1  # where the package itself stands: it offers everything
 
 ARRAYS = (
     "augment bench failures kernels keys lanes losses machine material memory network"
-    " normalization notebook optimizers population products spill training underway"
+    " normalization notebook optimizers population products spill steps training underway"
 )
 BORDERS = {  # library -> the modules that may name it
     "jax": ARRAYS,
     "jaxlib": ARRAYS,
     "onnx": "inference",
-    "optax": "optimizers",
+    "optax": "optimizers steps",
     "optuna": "samplers",
     "pickle": "data",
     "rich": "cli display",

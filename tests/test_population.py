@@ -21,7 +21,7 @@ from fleetgrad import lanes as module
 from fleetgrad import network
 from fleetgrad.augmentation import PRESETS, Augmentation
 from fleetgrad.errors import BudgetError, RunError, SettingsError
-from fleetgrad.kernels import sparse
+from fleetgrad.kernels import adam, sparse
 from fleetgrad.material import SeededDraws
 from fleetgrad.population import Population
 from fleetgrad.settings import (
@@ -196,6 +196,17 @@ def test_a_fleet_that_skips_zeros_is_trained_as_by_hand():
     skipping = [one.input_noise == 0 for one in fleet]
     population = Population(material, members(fleet), DRAWS, machine(lanes=2))
     assert [one.shape.arithmetic.skips_zeros for one in population._training.values()] == skipping
+    assert population.advance(EPOCHS)
+    check_against_reference(population, EPOCHS)
+
+
+@pytest.mark.skipif(not adam.available(), reason="no C compiler: optax's steps are tested")
+def test_a_fleet_whose_steps_are_taken_in_place_is_trained_as_by_hand(monkeypatch):
+    monkeypatch.setattr(adam, "WORTH", 1)
+    fleet = [dataclasses.replace(one, optimizer="adamw") for one in MIXED[3:8:2]]
+    fleet += [dataclasses.replace(one, optimizer="adam", learning_rate=0.01) for one in MIXED[6:8]]
+    population = Population(digits(), members(fleet), DRAWS, machine(lanes=2))
+    assert all(one.shape.arithmetic.in_place for one in population._training.values())
     assert population.advance(EPOCHS)
     check_against_reference(population, EPOCHS)
 

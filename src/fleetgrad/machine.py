@@ -19,7 +19,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from fleetgrad import cache, products, training
-from fleetgrad.kernels import sparse
+from fleetgrad.kernels import adam, sparse
 from fleetgrad.products import Arithmetic
 
 CARD_WIDTH = 256  # members a card trains at once, at most
@@ -57,7 +57,7 @@ class Machine:
     _locks: dict[Place, threading.Lock] = field(default_factory=dict)
     _spent: dict[training.Shape, tuple[float, int]] = field(default_factory=dict)
     _narrowed: dict[training.Shape, int] = field(default_factory=dict)
-    _fastest: str | None = None
+    _fastest: dict[str, Arithmetic] = field(default_factory=dict)
     _rows: dict[jax.Device, tuple[Any, training.Rows]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -80,18 +80,19 @@ class Machine:
             precision: As in `Settings`; `auto` becomes the faster, measured once.
             filled: The share of inputs that are not zero.
         """
-        on_cpu = all(device.platform == "cpu" for device in self.lanes)
-        skips_zeros = on_cpu and self.width == 1 and filled <= sparse.WORTH and sparse.available()
-        if precision == "auto":
-            precision = self._faster()
-        return Arithmetic(precision, skips_zeros, on_cpu)
+        dense = self._dense(precision)
+        alone = dense.on_cpu and self.width == 1
+        return dense._replace(
+            skips_zeros=alone and filled <= sparse.WORTH and sparse.available(),
+            in_place=alone and adam.available(),
+        )
 
-    def _faster(self) -> str:
+    def _dense(self, precision: str) -> Arithmetic:
         with self._lock:
-            if self._fastest is None:
+            if precision not in self._fastest:
                 device = self.lanes[0]
-                self._fastest = products.fastest(device, _options(device))
-            return self._fastest
+                self._fastest[precision] = products.fastest(precision, device, _options(device))
+            return self._fastest[precision]
 
     def width_of(self, shape: training.Shape) -> int:
         """Members of a shape that are trained at once."""

@@ -4,7 +4,7 @@ All take `x` (batch, inputs) and `weight` (inputs, outputs) in float32 and give 
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -12,6 +12,7 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float
 
+from fleetgrad.kernels import bfloat16 as rounding
 from fleetgrad.kernels import sparse
 
 Matrix = Float[Array, "rows columns"]
@@ -28,18 +29,26 @@ class Arithmetic(NamedTuple):
     precision: Of the factors, one of `PRECISIONS`.
     skips_zeros: Whether the first layer passes over inputs that are zero.
     on_cpu: Whether it runs on cores, whose matrix kernels want their factors laid out by rows.
+    by_kernel: Whether products in bfloat16 are our own kernel's.
+    in_place: Whether a kernel may take the optimizer's step.
     """
 
     precision: str = "float32"
     skips_zeros: bool = False
     on_cpu: bool = False
+    by_kernel: bool = False
+    in_place: bool = False
 
     @property
     def products(self) -> "Products":
         """The products of its layers."""
-        by_cores = self.on_cpu and self.precision == "float32"
-        dense: Product = by_rows if by_cores else PRECISIONS[self.precision]
-        return Products(sparse.product if self.skips_zeros else dense, dense)
+        return Products(sparse.product if self.skips_zeros else self._dense, self._dense)
+
+    @property
+    def _dense(self) -> Product:
+        if self.precision == "bfloat16":
+            return rounding.product if self.by_kernel else bfloat16
+        return by_rows if self.on_cpu else jnp.matmul
 
 
 class Products(NamedTuple):
@@ -94,34 +103,50 @@ def _rounded(left: Matrix, right: Matrix) -> Matrix:
 
 bfloat16.defvjp(lambda x, weight: (_rounded(x, weight), (x, weight)), _backward_rounded)
 
-PRECISIONS: Mapping[str, Product] = {"bfloat16": bfloat16, "float32": jnp.matmul}
 DENSE = Products(jnp.matmul, jnp.matmul)
 PLAIN = Arithmetic()
 
 
-def fastest(device: jax.Device, options: dict[str, Any] | None = None) -> str:
-    """The precision in which this device trains fastest: bfloat16 where it is `WORTH` it.
+def fastest(
+    precision: str, device: jax.Device, options: dict[str, Any] | None = None
+) -> Arithmetic:
+    """How this device trains fastest in a precision; nothing is skipped yet.
 
     Args:
-        device: Where the products of a layer, and of both its gradients, are timed.
+        precision: As in `Settings`; `auto` is bfloat16 where that is `WORTH` it, else float32.
+        device: Where the products of a layer, and of both its gradients, are timed, if there is
+            any choice.
         options: The compiler's.
     """
+    on_cpu = device.platform == "cpu"
+    ways = [Arithmetic("bfloat16", on_cpu=on_cpu)]
+    if on_cpu and precision != "float32" and rounding.available():
+        ways.append(ways[0]._replace(by_kernel=True))
+    exact = ways[0]._replace(precision="float32")
+    if precision == "float32" or (precision == "bfloat16" and len(ways) == 1):
+        return exact._replace(precision=precision)
+    seconds = _timed([exact, *ways], device, options)
+    rounded = min(ways, key=seconds.__getitem__)
+    pays = precision == "bfloat16" or seconds[exact] > WORTH * seconds[rounded]
+    return rounded if pays else exact
+
+
+def _timed(
+    ways: Sequence[Arithmetic], device: jax.Device, options: dict[str, Any] | None
+) -> dict[Arithmetic, float]:
+    """The shortest time of a layer's products in each way."""
     batch, inputs, outputs = TRIAL
     shapes = ((batch, inputs), (inputs, outputs), (batch, outputs))
     arrays = jax.device_put([jnp.ones(shape) for shape in shapes], device)
-    on_cpu = device.platform == "cpu"
-    programs = {
-        name: jax.jit(_trial(Arithmetic(name, on_cpu=on_cpu)), compiler_options=options)
-        for name in PRECISIONS
-    }
+    programs = {way: jax.jit(_trial(way), compiler_options=options) for way in ways}
     seconds = dict.fromkeys(programs, float("inf"))
     wait: Any = jax.block_until_ready
-    for _ in range(1 + TRIALS):  # in turn, so that a slow moment meets both; the first compiles
-        for name, program in programs.items():
+    for _ in range(1 + TRIALS):  # in turn, so that a slow moment meets all; the first compiles
+        for way, program in programs.items():
             began = time.perf_counter()
             wait(program(*arrays))
-            seconds[name] = min(seconds[name], time.perf_counter() - began)
-    return "bfloat16" if seconds["float32"] > WORTH * seconds["bfloat16"] else "float32"
+            seconds[way] = min(seconds[way], time.perf_counter() - began)
+    return seconds
 
 
 def _trial(arithmetic: Arithmetic) -> Callable[..., tuple[Array, ...]]:

@@ -14,7 +14,7 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, Float, Int, Num
 
-from fleetgrad import augment, losses, network, normalization, optimizers
+from fleetgrad import augment, losses, network, normalization, optimizers, steps
 from fleetgrad.augment import Amounts, Form
 from fleetgrad.products import PLAIN, Arithmetic
 from fleetgrad.settings import Settings
@@ -342,27 +342,29 @@ def _step(shape: Shape, state: State, rates: Rates, x: Array, y: Array, key: jax
     if shape.clips:
         grads, finite = optimizers.clipped(grads, rates.gradient_clipping)
         alive &= finite
-    now = optimizers.Rates(rates.learning_rate, rates.momentum, rates.weight_decay)
-    transformation = optimizers.OPTIMIZERS[shape.optimizer](now)
-    updates, optimizer = transformation.update(grads, state.optimizer, state.params)
-    params = jax.tree.map(jnp.add, state.params, updates)
-    running, average = state.running, state.average
+    running = state.running
     if running:
         running, finite = normalization.follow(running, moments)
         alive &= finite
-    if shape.averages:
-        newest = network.predicting(params, running)
-        average = optimizers.averaged(average, newest, rates.renewed, state.step)
-    # A frozen member keeps its last weights; where() lets no NaN through.
-    params, optimizer, running, average = jax.tree.map(
-        lambda new, old: jnp.where(alive, new, old),
-        (params, optimizer, running, average),
-        (state.params, state.optimizer, state.running, state.average),
+        running = steps.where(alive, running, state.running)
+    now = optimizers.Rates(rates.learning_rate, rates.momentum, rates.weight_decay)
+    reached = steps.after(
+        shape.optimizer,
+        now,
+        grads,
+        steps.Standing(state.params, state.optimizer),
+        alive,
+        in_place=shape.arithmetic.in_place,
     )
+    average = state.average
+    if shape.averages:
+        newest = network.predicting(reached.params, running)
+        average = optimizers.averaged(average, newest, rates.renewed, state.step)
+        average = steps.where(alive, average, state.average)
     newly = (state.diverged_at < 0) & ~alive
     return State(
-        params=params,
-        optimizer=optimizer,
+        params=reached.params,
+        optimizer=reached.optimizer,
         step=state.step + alive,
         diverged_at=jnp.where(newly, state.step, state.diverged_at),
         loss=state.loss + loss.reports(logits, targets),

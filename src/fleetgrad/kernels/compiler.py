@@ -5,20 +5,67 @@ widest vectors there are. Without a C compiler there is no library, and callers 
 """
 
 import ctypes
+import functools
 import hashlib
 import os
 import shutil
 import subprocess
 import tempfile
+import threading
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
 
 from fleetgrad import cache
 
+SWITCH = "FLEETGRAD_KERNELS"  # the environment variable: 0 leaves the kernels alone
 COMPILERS = ("cc", "gcc", "clang")
-OPTIONS = ("-O3", "-std=c11", "-shared", "-fPIC")
+ARITHMETIC = ("-ffp-contract=fast", "-fno-math-errno", "-fno-trapping-math")  # for whole vectors
+OPTIONS = ("-O3", "-std=c11", *ARITHMETIC, "-shared", "-fPIC")
 NATIVE = ("-march=native", "-mcpu=native")  # x86 and most others; ARM's older compilers
 SECONDS = 60  # a compiler that takes longer hangs
+
+
+_lock = threading.Lock()
+
+
+def available(source: Path, names: tuple[str, ...]) -> bool:
+    """Whether a file's kernels can be had on this machine's CPU, and XLA knows them by name.
+
+    Args:
+        source: A C file; compiled at the first call.
+        names: Its handlers.
+    """
+    if os.environ.get(SWITCH) == "0":
+        return False
+    with _lock:
+        return _registered(source, names)
+
+
+@functools.cache
+def _registered(source: Path, names: tuple[str, ...]) -> bool:
+    found = library(source, [jax.ffi.include_dir()])
+    if found is None:
+        return False
+    for name in names:
+        handler = ctypes.cast(getattr(found, name), ctypes.c_void_p)
+        capsule: Any = jax.ffi.pycapsule(handler)  # type: ignore[no-untyped-call]
+        jax.ffi.register_ffi_target(name, capsule, platform="cpu")
+    return True
+
+
+def call(
+    name: str, shape: tuple[int, ...], *arguments: Float[Array, "rows columns"]
+) -> Float[Array, "rows columns"]:
+    """What a handler makes of these matrices; members side by side are worked on one by one."""
+    described: Any = jax.ShapeDtypeStruct  # its constructor has no types
+    handler: Any = jax.ffi.ffi_call(name, described(shape, jnp.float32), vmap_method="sequential")
+    result: Array = handler(*arguments)
+    return result
 
 
 def library(source: Path, includes: Sequence[str] = ()) -> ctypes.CDLL | None:
@@ -66,6 +113,7 @@ def _compile(compiler: str, source: Path, includes: Sequence[str], target: Path)
 
 
 def _fingerprint(source: Path, compiler: str, includes: Sequence[str]) -> str:
-    """What the library depends on: its source, the headers' place, the compiler, the processor."""
-    parts = (source.read_text("utf-8"), compiler, *includes, cache.processor())
+    """What the library depends on: its source and headers, theirs, the compiler, the processor."""
+    own = [path.read_text("utf-8") for path in (source, *sorted(source.parent.glob("*.h")))]
+    parts = (*own, *OPTIONS, compiler, *includes, cache.processor())
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]

@@ -8,13 +8,8 @@
  * first cache while all of the batch passes. Columns are taken in tiles of at most MOST vectors,
  * which live in registers; vectors are the compiler's, so that this is plain C on any processor.
  */
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
+#include "kernel.h"
 
-#include "xla/ffi/api/c_api.h"
-
-#define INLINE static inline __attribute__((always_inline))
 #define LANES 16  /* floats of a vector: one register with AVX-512, two or four elsewhere */
 #define BLOCK 64  /* inputs at a time: the bits of a word */
 #define ROWS 64   /* rows of the batch at a time, in backward */
@@ -47,19 +42,6 @@ INLINE tile tile_at(int64_t number, int64_t columns) {
 
 INLINE int64_t tiles(int64_t columns) {
   return (columns + MOST * LANES - 1) / (MOST * LANES);
-}
-
-/* A thread's workspace; it grows, and is kept for the next call. NULL: no memory. */
-static void *workspace(size_t bytes) {
-  static __thread void *kept;
-  static __thread size_t size;
-  if (bytes > size) {
-    free(kept);
-    size = 0;
-    kept = aligned_alloc(64, (bytes + 63) / 64 * 64);
-    if (kept) size = bytes;
-  }
-  return kept;
 }
 
 /* Bit j says whether x[j] is anything but zero: NaN is, so that it spreads. */
@@ -215,43 +197,18 @@ static int backward(const float *x, const float *d, float *g, int64_t batch, int
   return 1;
 }
 
-/* XLA asks a handler for its version before it calls it with buffers. */
-static int answers_metadata(XLA_FFI_CallFrame *frame) {
-  /* The type of the extension has other names in other versions of the header. */
-  if (!frame->extension_start || frame->extension_start->type != XLA_FFI_Extension_Metadata) return 0;
-  XLA_FFI_Metadata *metadata = ((XLA_FFI_Metadata_Extension *)frame->extension_start)->metadata;
-  metadata->api_version.major_version = XLA_FFI_API_MAJOR;
-  metadata->api_version.minor_version = XLA_FFI_API_MINOR;
-  return 1;
+static int works_forward(const XLA_FFI_Buffer *x, const XLA_FFI_Buffer *w, const XLA_FFI_Buffer *y) {
+  return forward(x->data, w->data, y->data, x->dims[0], x->dims[1], w->dims[1]);
 }
 
-static XLA_FFI_Error *failed(XLA_FFI_CallFrame *frame, XLA_FFI_Error_Code code, const char *message) {
-  XLA_FFI_Error_Create_Args args = {0};
-  args.struct_size = sizeof args;
-  args.message = message;
-  args.errc = code;
-  return frame->api->XLA_FFI_Error_Create(&args);
+static int works_backward(const XLA_FFI_Buffer *x, const XLA_FFI_Buffer *d, const XLA_FFI_Buffer *g) {
+  return backward(x->data, d->data, g->data, x->dims[0], x->dims[1], d->dims[1]);
 }
 
-static int is_matrix(const XLA_FFI_Buffer *buffer) {
-  return buffer->dtype == XLA_FFI_DataType_F32 && buffer->rank == 2;
+XLA_FFI_Error *fleetgrad_sparse_forward(XLA_FFI_CallFrame *frame) {
+  return handled(frame, fits_plain, works_forward);
 }
 
-static XLA_FFI_Error *checked(XLA_FFI_CallFrame *frame, int back) {
-  if (answers_metadata(frame)) return NULL;
-  if (frame->args.size != 2 || frame->rets.size != 1)
-    return failed(frame, XLA_FFI_Error_Code_INVALID_ARGUMENT, "two matrices in, one out");
-  const XLA_FFI_Buffer *x = frame->args.args[0], *other = frame->args.args[1], *out = frame->rets.rets[0];
-  if (!is_matrix(x) || !is_matrix(other) || !is_matrix(out))
-    return failed(frame, XLA_FFI_Error_Code_INVALID_ARGUMENT, "matrices must be float32");
-  int64_t batch = x->dims[0], inputs = x->dims[1], outputs = other->dims[1];
-  int64_t rows = back ? inputs : batch;
-  if (other->dims[0] != (back ? batch : inputs) || out->dims[0] != rows || out->dims[1] != outputs)
-    return failed(frame, XLA_FFI_Error_Code_INVALID_ARGUMENT, "matrices do not fit together");
-  int done = (back ? backward : forward)(x->data, other->data, out->data, batch, inputs, outputs);
-  return done ? NULL : failed(frame, XLA_FFI_Error_Code_RESOURCE_EXHAUSTED, "no memory for the workspace");
+XLA_FFI_Error *fleetgrad_sparse_backward(XLA_FFI_CallFrame *frame) {
+  return handled(frame, fits_turned_left, works_backward);
 }
-
-XLA_FFI_Error *fleetgrad_sparse_forward(XLA_FFI_CallFrame *frame) { return checked(frame, 0); }
-
-XLA_FFI_Error *fleetgrad_sparse_backward(XLA_FFI_CallFrame *frame) { return checked(frame, 1); }
