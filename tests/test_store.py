@@ -39,7 +39,7 @@ def test_new_weights_take_the_place_of_their_phases_older_ones(place):
 
 def test_kept_weights_stay(place):
     with Run.open(place) as run:
-        commit(run, 1, keep=True)
+        commit(run, 1, releases=())
         assert same(run.weights("search/0"), arrays(0))
         assert same(run.weights("search/1"), arrays(1))
 

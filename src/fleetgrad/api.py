@@ -24,13 +24,15 @@ from fleetgrad.forecast import Forecast, forecast
 from fleetgrad.leaderboard import Leaderboard
 from fleetgrad.model import Model
 from fleetgrad.plan import Budget, Plan
-from fleetgrad.preparing import SAMPLER, Source, check_seed, loaded
+from fleetgrad.preparing import Source, check_seed, loaded
 from fleetgrad.result import Result, Test, Validation
+from fleetgrad.samplers import Sampler
 from fleetgrad.settings import Settings
 from fleetgrad.space import Space
 from fleetgrad.store import Run
 from fleetgrad.study import Study, Winner
 from fleetgrad.trainees import Member
+from fleetgrad.trials import Strategy
 
 METRIC = "accuracy"
 
@@ -44,7 +46,8 @@ def tune(  # noqa: PLR0913 - all that makes a run, each with a default but the d
     seed: int = 0,
     out: str | PathLike[str] | None = None,
     *,
-    sampler: str = SAMPLER,
+    strategy: str = "auto",
+    sampler: str | None = None,
     target: str | None = None,
     data_dir: str | PathLike[str] | None = None,
     report: Report = lambda _: None,
@@ -61,7 +64,8 @@ def tune(  # noqa: PLR0913 - all that makes a run, each with a default but the d
         budget: "90s", "10m", "2h", seconds, or `Budget(candidates=64, epochs=20)`.
         seed: Of every draw, >= 0.
         out: The run's directory; `runs/NAME-1` and so on by default.
-        sampler: "grid", "random", "sobol" or "tpe".
+        strategy: "halving", "thaw" (a model of all curves decides who goes on) or "auto".
+        sampler: "grid", "random", "sobol" or "tpe", of halving; "sobol" by default.
         target: The column to predict, for tables.
         data_dir: Where named sets lie.
         report: Told of progress a few times a second.
@@ -71,7 +75,14 @@ def tune(  # noqa: PLR0913 - all that makes a run, each with a default but the d
     """
     clock = Clock(None)
     task = preparing.asked(
-        data, space, budget, seed, sampler=sampler, target=target, data_dir=data_dir
+        data,
+        space,
+        budget,
+        seed,
+        strategy=strategy,
+        sampler=sampler,
+        target=target,
+        data_dir=data_dir,
     )
     with Run.create(preparing.directory(out, task.data.name), task.config) as run:
         try:
@@ -91,7 +102,8 @@ def dry_run(
     seed: int = 0,
     out: str | PathLike[str] | None = None,
     *,
-    sampler: str = SAMPLER,
+    strategy: str = "auto",
+    sampler: str | None = None,
     target: str | None = None,
     data_dir: str | PathLike[str] | None = None,
 ) -> Forecast:
@@ -105,7 +117,14 @@ def dry_run(
     """
     clock = Clock(None)
     task = preparing.asked(
-        data, space, budget, seed, sampler=sampler, target=target, data_dir=data_dir
+        data,
+        space,
+        budget,
+        seed,
+        strategy=strategy,
+        sampler=sampler,
+        target=target,
+        data_dir=data_dir,
     )
     place = preparing.directory(out, task.data.name)
     check_vacant(place)
@@ -208,10 +227,10 @@ def _result(run: Run, data: Dataset, clock: Clock, report: Report) -> Result:
     config = run.config
     seed = int(config["seed"])
     fleet = Fleet(data, seed)
-    space = Space.from_dict(config["space"])
     plan = _planned(run, fleet, clock)
-    sampler = samplers.make(config["sampler"], space, seed=seed, epochs=plan.epochs)
-    study = Study(run, sampler, plan, fleet, seed=seed, clock=clock, report=report)
+    study = Study(
+        run, _proposer(config, plan, fleet), plan, fleet, seed=seed, clock=clock, report=report
+    )
     outcome = study.run()
     model = path = test = None
     if outcome.winner is not None:
@@ -240,6 +259,18 @@ def _result(run: Run, data: Dataset, clock: Clock, report: Report) -> Result:
         model_path=path,
         interrupted=outcome.interrupted,
     )
+
+
+def _proposer(config: dict[str, Any], plan: Plan, fleet: Fleet) -> Sampler | Strategy:
+    """What proposes candidates to the search, by the run's strategy."""
+    space, seed = Space.from_dict(config["space"]), int(config["seed"])
+    if plan.strategy == "halving":
+        return samplers.make(config["sampler"], space, seed=seed, epochs=plan.epochs)
+    from fleetgrad.strategies.options import Options  # noqa: PLC0415 - as below
+    from fleetgrad.strategies.thaw import Thaw  # noqa: PLC0415 - takes SciPy a second
+
+    budget = plan.network_epochs or 0
+    return Thaw(space, Options(plan.epochs, budget, seed, lanes=fleet.lanes))
 
 
 def _planned(run: Run, fleet: Fleet, clock: Clock) -> Plan:

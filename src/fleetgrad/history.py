@@ -66,9 +66,7 @@ def leaderboard(run: Run) -> Leaderboard:
     }
     rows: dict[int, Row] = {}
     for name, done in _segments(run, "search").items():
-        generation, rung = map(int, name.split("/")[1].split("_"))
-        last = rung + 1 == len(plan.rungs(generation))
-        rows |= rung_rows(done, settings, last=last)
+        rows |= rung_rows(done, settings, last=_is_last(name, plan))
     return Leaderboard((rows | _finalists(run, rows)).values())
 
 
@@ -121,6 +119,9 @@ def writer(path: Path) -> str | None:
 
 def _searching(plan: Plan, rungs: Mapping[str, Mapping[str, Any]]) -> str:
     """Which rung of which generation is next."""
+    if plan.strategy == "thaw":
+        cut = any(done["cut"] for done in rungs.values())
+        return "finals" if cut else f"search, round {len(rungs) + 1}"
     generation, rung = 0, 0
     for name, done in rungs.items():
         if done["cut"]:  # the time for searching is up
@@ -133,6 +134,14 @@ def _searching(plan: Plan, rungs: Mapping[str, Mapping[str, Any]]) -> str:
     words = f"search, rung {rung + 1} of {len(plan.rungs(generation))}"
     several = len(plan.generations) > 1
     return f"{words}, generation {generation + 1} of {len(plan.generations)}" if several else words
+
+
+def _is_last(name: str, plan: Plan) -> bool:
+    """Whether nobody goes on at once after a segment of the search."""
+    if plan.strategy == "thaw":
+        return True
+    generation, rung = map(int, name.split("/")[1].split("_"))
+    return rung + 1 == len(plan.rungs(generation))
 
 
 def _finalists(run: Run, rows: Mapping[int, Row]) -> dict[int, Row]:

@@ -40,12 +40,11 @@ class Lanes:
         self._machine, self._material, self._feeds = machine, material, feeds
         self._lock = threading.Lock()
 
-    def train(self, turn: Sequence[Training], until: int, proceed: Callable[[], bool]) -> bool:
-        """Train members, whose states are in memory, to epoch `until`; whether all arrived.
+    def train(self, turn: Sequence[Training], proceed: Callable[[], bool]) -> bool:
+        """Train members, whose states are in memory, to their goals; whether all arrived.
 
         Args:
             turn: Who.
-            until: Epochs since the start.
             proceed: Asked before every stretch, from any lane; once false, all lanes stop.
 
         Raises:
@@ -67,7 +66,7 @@ class Lanes:
                     if not proceed():
                         stop.set()
                         return
-                    for left in self._attempt(device, chunk, until):
+                    for left in self._attempt(device, chunk):
                         with self._lock:
                             heapq.heappush(queue, (left[0].done, next(numbers), left))
             except BaseException:
@@ -81,7 +80,7 @@ class Lanes:
                     future.result()
             finally:
                 stop.set()
-        return not any(one.needs(until) for one in turn)
+        return not any(one.needs for one in turn)
 
     def _chunks(self, waiting: Sequence[Training]) -> list[list[Training]]:
         """Members that can run in one call: of one shape, and equally far."""
@@ -94,9 +93,7 @@ class Lanes:
         width = self._machine.width_of(group[0].shape)
         return [group[first : first + width] for first in range(0, len(group), width)]
 
-    def _attempt(
-        self, device: jax.Device, chunk: list[Training], until: int
-    ) -> list[list[Training]]:
+    def _attempt(self, device: jax.Device, chunk: list[Training]) -> list[list[Training]]:
         """One call; who has to go on, in chunks of half the width where there was no room.
 
         Raises:
@@ -108,22 +105,22 @@ class Lanes:
             return self._cut(chunk)
         with failures.explained():
             try:
-                self._stretch(device, chunk, until, width)
+                self._stretch(device, chunk, width)
             except failures.FAILURES as error:
                 if width == 1 or not failures.no_room(error):
                     raise
             else:
-                left = [one for one in chunk if one.needs(until)]
+                left = [one for one in chunk if one.needs]
                 return [left] if left else []
         # The program has taken over copies of the members' states; their own are as before.
         self._machine.narrow(shape, width // 2)
         return self._cut(chunk)
 
-    def _stretch(self, device: jax.Device, chunk: list[Training], until: int, width: int) -> None:
+    def _stretch(self, device: jax.Device, chunk: list[Training], width: int) -> None:
         """Run one call for members that are equally far, and note where they got to."""
         first = chunk[0]
         epoch, start = divmod(first.position, first.steps_per_epoch)
-        goal = min(until, *(one.settings.epochs for one in chunk))
+        goal = min(min(one.goal, one.settings.epochs) for one in chunk)
         stop = self._stop(first, start, goal - epoch)
         arguments = (
             *self._machine.stack([self._arguments(one, epoch) for one in chunk], device, width),

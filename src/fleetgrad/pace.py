@@ -13,6 +13,7 @@ END_SECONDS = 1.0  # kept back for saving the model and opening the test part
 SLACK = 1.15  # on the repeats: the search may end a stretch late, and machines slow down
 REFIT = 1.25  # of a full training: a fifth more rows, on one lane
 MOST_HELD = 0.75  # of the time left when the search begins: rather fewer repeats than no search
+TINY = 1e-9  # seconds: nothing is faster
 GRACE = 0.05  # of the budget: a refit cut short is worth little, so it may run over by this
 
 
@@ -45,6 +46,8 @@ class Pace:
     ) -> None:
         self._plan, self._clock, self._lanes, self._report = plan, clock, lanes, report
         self._most_held = MOST_HELD * clock.left
+        self._began = clock.elapsed
+        self._fewest = min(REPLICATES, plan.replicates)
 
     @property
     def elapsed(self) -> float:
@@ -68,6 +71,19 @@ class Pace:
 
         return proceed
 
+    def spendable(self, spent: float) -> float:
+        """Epochs of a typical network that a search may still spend, at the speed it had so far.
+
+        Args:
+            spent: Network-epochs of the search until now.
+        """
+        planned, gone = self._plan.epoch_seconds or 0.0, self._clock.elapsed - self._began
+        each = max(self._lanes * gone / spent if spent else planned, TINY)
+        waves = math.ceil(self._plan.finalists * self._fewest / self._lanes)
+        whole = self._plan.epochs * each
+        held = min((SLACK * waves + REFIT) * whole + END_SECONDS, self._most_held)
+        return max(0.0, self._clock.left - held) * self._lanes / each
+
     def affords(self, population: Trainees) -> bool:
         """Whether training all of these from start to end, and the refit, would end in time."""
         costs = [population.epoch_seconds(member) for member in population.members]
@@ -85,8 +101,7 @@ class Pace:
         end = REFIT * self._full(population) + END_SECONDS
         if phase == "finals":
             return end
-        fewest = min(REPLICATES, self._plan.replicates)
-        waves = math.ceil(self._plan.finalists * fewest / self._lanes)
+        waves = math.ceil(self._plan.finalists * self._fewest / self._lanes)
         held = SLACK * waves * self._expected(population) + end
         return min(held, self._most_held)
 

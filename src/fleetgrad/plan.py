@@ -5,6 +5,7 @@ follows from what a network-epoch was just measured to cost. Either way it is a 
 and recorded before the search begins, so a resumed run goes by the same one.
 """
 
+import bisect
 import math
 import re
 from collections.abc import Sequence
@@ -14,6 +15,7 @@ from typing import Any, NamedTuple, Self
 from fleetgrad import rungs
 from fleetgrad.errors import BudgetError
 from fleetgrad.rungs import Rungs
+from fleetgrad.strategies.options import Options
 
 FINALISTS = 3
 REPLICATES = 5
@@ -23,21 +25,24 @@ MOST_CANDIDATES = 256
 FEW_EPOCHS, MOST_EPOCHS = 4, 60
 MOST_STEPS = 9_000  # a dense network learns little more in steps beyond these
 ADAPTIVE_GENERATIONS = 4
+SEARCHED = 12  # full trainings of a typical network that a search should have
 END_SECONDS = 1.5  # saving the model, opening the test part, printing
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """How much to spend: either `candidates` and `epochs`, or `seconds`.
+    """How much to spend: `candidates` and `epochs`, `network_epochs` and `epochs`, or `seconds`.
 
     Args:
         candidates: How many settings to try, >= 1.
         epochs: Passes over the training rows of those that go all the way, >= 1.
         seconds: Wall-clock time for everything, compilation and the final test included, > 0.
+        network_epochs: Passes of the search, over all its networks, >= `epochs`; repeats and refit
+            are not counted.
 
     Raises:
-        BudgetError: Neither or both are given, or one is out of range.
+        BudgetError: None or several are given, or one is out of range.
 
     >>> Budget(candidates=64, epochs=20).seconds is None
     True
@@ -46,23 +51,29 @@ class Budget:
     candidates: int | None = None
     epochs: int | None = None
     seconds: float | None = None
+    network_epochs: int | None = None
 
     def __post_init__(self) -> None:
         timed = self.seconds is not None
-        counted = self.candidates is not None and self.epochs is not None
-        if timed == counted or (timed and (self.candidates or self.epochs)):
+        limits = (self.candidates, self.network_epochs, self.seconds)
+        if sum(limit is not None for limit in limits) != 1 or timed == (self.epochs is not None):
             raise BudgetError(
-                "a budget must be a time, or candidates and epochs together, got "
-                f"{self}; use 10m, or Budget(candidates=32, epochs=9)."
+                "a budget must be a time, or candidates and epochs together, or network_epochs "
+                f"and epochs, got {self}; use 10m, or Budget(candidates=32, epochs=9)."
             )
         if timed and not _is_time(self.seconds):
             raise BudgetError(f"a budget must be above 0 s, got {self.seconds!r}; use 60s or 10m.")
-        for name in ("candidates", "epochs"):
-            if not timed and not _is_count(getattr(self, name)):
+        for name in ("candidates", "epochs", "network_epochs"):
+            count = getattr(self, name)
+            if count is not None and not _is_count(count):
                 raise BudgetError(
-                    f"`{name}` must be a whole number of at least 1, got {getattr(self, name)!r}; "
-                    "use 9."
+                    f"`{name}` must be a whole number of at least 1, got {count!r}; use 9."
                 )
+        if self.network_epochs is not None and self.network_epochs < (self.epochs or 1):
+            raise BudgetError(
+                f"`network_epochs` must be enough for one candidate of {self.epochs} epochs, got "
+                f"{self.network_epochs}; use {20 * (self.epochs or 1)}."
+            )
 
     @classmethod
     def of(cls, budget: "str | float | Budget") -> "Budget":
@@ -96,6 +107,10 @@ class Plan:
         finalists: How many settings are repeated.
         replicates: How often each finalist is repeated; more often where a clock has time left.
         seconds: The time to keep to, or None.
+        strategy: "halving" or "thaw"; the latter finds its candidates as it goes, beginning with
+            one generation of so many.
+        network_epochs: What the search may spend, as far as that is known beforehand.
+        epoch_seconds: What an epoch of a typical network was measured to take a lane, or None.
     """
 
     generations: tuple[int, ...]
@@ -103,6 +118,9 @@ class Plan:
     finalists: int = FINALISTS
     replicates: int = REPLICATES
     seconds: float | None = None
+    strategy: str = "halving"
+    network_epochs: float | None = None
+    epoch_seconds: float | None = None
 
     @property
     def candidates(self) -> int:
@@ -124,11 +142,20 @@ class Plan:
         return cls(**(values | {"generations": tuple(values["generations"])}))
 
 
-def counted(budget: Budget, *, adaptive: bool) -> Plan:
-    """The plan of a budget in counts; `adaptive` samplers get several generations."""
-    assert budget.candidates is not None
+def counted(budget: Budget, *, adaptive: bool, strategy: str = "halving") -> Plan:
+    """The plan of a budget in counts; `adaptive` samplers get several generations.
+
+    Raises:
+        BudgetError: The strategy is `halving`, and the passes are too few for it.
+    """
     assert budget.epochs is not None
-    return Plan(_generations(budget.candidates, adaptive=adaptive), budget.epochs)
+    epochs, passes = budget.epochs, budget.network_epochs
+    if strategy == "thaw":
+        assert passes is not None
+        first = Options(epochs=epochs, budget=passes).start
+        return Plan((first,), epochs, strategy=strategy, network_epochs=passes)
+    candidates = budget.candidates or _affordable(epochs, passes or 0, adaptive=adaptive)
+    return Plan(_generations(candidates, adaptive=adaptive), epochs)
 
 
 def timed(
@@ -139,6 +166,7 @@ def timed(
     lanes: int,
     spent: float,
     adaptive: bool,
+    strategy: str = "halving",
 ) -> Plan:
     """The plan of a budget in seconds.
 
@@ -153,6 +181,7 @@ def timed(
         lanes: How many work at once.
         spent: Seconds gone before the search begins.
         adaptive: Whether the sampler learns between generations.
+        strategy: "halving" or "thaw".
 
     Raises:
         BudgetError: The time is too short for the smallest search; the smallest that would do is
@@ -169,6 +198,8 @@ def timed(
             f"use at least {math.ceil(1.2 * needed)}s here."
         )
     most = int(min(MOST_EPOCHS, max(10, MOST_STEPS // max(steps, 1))))
+    if strategy == "thaw":
+        return _thawing(budget.seconds, left, cost, most)
     candidates = 2 * FEWEST_CANDIDATES
     if cost.longest(left, candidates) < FEW_EPOCHS:
         candidates = FEWEST_CANDIDATES
@@ -182,6 +213,30 @@ def timed(
         epochs,
         replicates=cost.replicates(left, candidates, epochs),
         seconds=budget.seconds,
+    )
+
+
+def _thawing(seconds: float, left: float, cost: "_Cost", most: int) -> Plan:
+    """The plan of a search that freezes and thaws.
+
+    Training is as long as leaves the search `SEARCHED` full trainings of a typical network beside
+    the repeats and the refit, but not longer than `most`.
+    """
+    whole = SEARCHED * cost.typical / cost.lanes
+    epochs = left / (whole + REPLICATES * cost.repeat + cost.refit)
+    if epochs < FEW_EPOCHS:  # rather a smaller search than networks that have learned nothing
+        epochs = left / (whole / 2 + REPLICATES * cost.repeat + cost.refit)
+    epochs = max(1, min(most, int(epochs)))
+    searching = left - epochs * (REPLICATES * cost.repeat + cost.refit)
+    passes = max(epochs, cost.lanes * searching / cost.typical)
+    options = Options(epochs=epochs, budget=passes, lanes=cost.lanes)
+    return Plan(
+        (options.start,),
+        epochs,
+        seconds=seconds,
+        strategy="thaw",
+        network_epochs=passes,
+        epoch_seconds=cost.typical,
     )
 
 
@@ -252,6 +307,17 @@ class _Cost:
         more = range(REPLICATES, MOST_REPLICATES + 1)
         fits = (n for n in more if self.whole(candidates, epochs, n) <= seconds)
         return max(fits, default=REPLICATES)
+
+
+def _affordable(epochs: int, passes: int, *, adaptive: bool) -> int:
+    """The most candidates whose halving takes no more passes."""
+
+    def cost(candidates: int) -> int:
+        sizes = _generations(candidates, adaptive=adaptive)
+        schedules = [rungs.successive_halving(n, epochs, finalists=FINALISTS) for n in sizes]
+        return sum(one.cost(size) for one, size in zip(schedules, sizes, strict=True))
+
+    return bisect.bisect_right(range(1, passes + 1), passes, key=cost) or 1
 
 
 def _generations(candidates: int, *, adaptive: bool) -> tuple[int, ...]:

@@ -80,11 +80,13 @@ class Population:
         """Epochs trained so far, over all members."""
         return self._lanes.network_epochs
 
-    def advance(self, until: int, proceed: Callable[[], bool] = lambda: True) -> bool:
-        """Train every member until it has done `until` epochs, or all that its settings ask for.
+    def advance(
+        self, until: int | Mapping[Member, int], proceed: Callable[[], bool] = lambda: True
+    ) -> bool:
+        """Train every member until it has done so many epochs, or all that its settings ask for.
 
         Args:
-            until: Epochs since the start.
+            until: Epochs since the start: of all, or of each; whoever is not named stays.
             proceed: Asked before every stretch, from any lane; once false, all lanes stop.
 
         Returns:
@@ -93,11 +95,13 @@ class Population:
         Raises:
             DeviceError: A device has no room for even one member, or is gone.
         """
-        waiting = self._in_turn([one for one in self._training.values() if one.needs(until)])
+        for member, one in self._training.items():
+            one.goal = until if isinstance(until, int) else until.get(member, 0)
+        waiting = self._in_turn([one for one in self._training.values() if one.needs])
         while waiting:
             with failures.explained():
                 turn = self._bring(waiting)
-            if not self._lanes.train(turn, until, proceed):
+            if not self._lanes.train(turn, proceed):
                 return False
             waiting = waiting[len(turn) :]
         return True
@@ -139,8 +143,10 @@ class Population:
                 for name, array in one.saved(self._state(one)).items()
             }
 
-    def restore(self, arrays: Mapping[str, np.ndarray]) -> None:
-        """Put every member where `state` left it.
+    def restore(
+        self, arrays: Mapping[str, np.ndarray], members: Iterable[Member] | None = None
+    ) -> None:
+        """Put every member, or each of these, where `state` left it.
 
         Raises:
             RunError: A member is missing, or its arrays do not fit its settings.
@@ -149,7 +155,8 @@ class Population:
         for name, array in arrays.items():
             prefix, _, rest = name.rpartition(".")
             grouped[prefix][rest] = array
-        for member, one in self._training.items():
+        for member in self.members if members is None else members:
+            one = self._training[member]
             one.load(grouped[f"{member.candidate}.{member.replicate}"], self._state(one))
             self._spill.drop([member])
             if self._held() > self._room():

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fleetgrad import plan as plans
-from fleetgrad import samplers
+from fleetgrad import samplers, strategies
 from fleetgrad.clock import Clock
 from fleetgrad.data import NAMES, Dataset, load
 from fleetgrad.errors import BudgetError, SettingsError, UsageError, suggestion
@@ -51,7 +51,8 @@ def asked(
     budget: str | float | Budget,
     seed: int,
     *,
-    sampler: str,
+    sampler: str | None,
+    strategy: str,
     target: str | None,
     data_dir: Path_ | None,
 ) -> Asked:
@@ -63,12 +64,15 @@ def asked(
     limit = Budget.of(budget)
     _check_long_enough(limit)
     check_seed(seed)
-    if sampler not in samplers.NAMES:
+    if sampler is not None and sampler not in samplers.NAMES:
         raise UsageError(f"`{sampler}` is no sampler; {suggestion(sampler, samplers.NAMES)}")
     source = _described(data, target, data_dir)
     data = loaded(data, target, data_dir)
     space = space or default_space(data.rows, data.features, image=data.image_shape is not None)
     _check_space(space, data, seed)
+    strategy = strategies.resolved(
+        strategy, space, by_candidates=limit.candidates is not None, sampler=sampler
+    )
     config = {
         "format": FORMAT,
         "dataset": _summary(data),
@@ -76,7 +80,8 @@ def asked(
         "fingerprint": data.fingerprint,
         "space": space.to_dict(),
         "budget": asdict(limit),
-        "sampler": sampler,
+        "strategy": strategy,
+        "sampler": sampler or SAMPLER,
         "seed": seed,
     }
     return Asked(data, space, config)
@@ -89,9 +94,9 @@ def planned(config: dict[str, Any], fleet: Fleet, clock: Clock) -> Plan:
         BudgetError: The time is too short for the smallest search.
     """
     budget = Budget(**config["budget"])
-    adaptive = config["sampler"] == "tpe"
+    adaptive, strategy = config["sampler"] == "tpe", config["strategy"]
     if budget.seconds is None:
-        return plans.counted(budget, adaptive=adaptive)
+        return plans.counted(budget, adaptive=adaptive, strategy=strategy)
     if clock.left < plans.END_SECONDS:
         raise BudgetError(
             f"the budget must leave time to train, got {budget.seconds:g} s, of which "
@@ -106,6 +111,7 @@ def planned(config: dict[str, Any], fleet: Fleet, clock: Clock) -> Plan:
         lanes=fleet.lanes,
         spent=clock.elapsed,
         adaptive=adaptive,
+        strategy=strategy,
     )
 
 

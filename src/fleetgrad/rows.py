@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Float
 
 from fleetgrad import finals
+from fleetgrad.errors import BudgetError, TrainingError
 from fleetgrad.leaderboard import Row, Status
 from fleetgrad.settings import Settings
 
@@ -67,6 +68,33 @@ def repeated_rows(
         )
         for place, (candidate, scores) in enumerate(zip(finalists, table, strict=True))
     }
+
+
+def leaders(rows: Sequence[Row], reach: Mapping[int, int], seconds: float | None) -> list[int]:
+    """Ids of the sound ones: who came furthest first, and of those the best.
+
+    Args:
+        rows: Of all candidates.
+        reach: The epoch up to which each has been judged.
+        seconds: The time there was to search in, for a message.
+
+    Raises:
+        TrainingError: Every candidate diverged.
+        BudgetError: The time ran out before anything was learned.
+    """
+    sound = [row for row in rows if not math.isnan(row.score)]
+    if not sound and any(row.status == "diverged" for row in rows):
+        raise TrainingError(
+            f"a search needs a candidate that learns, got {len(rows)} that all diverged; "
+            "lower the range of `learning_rate`."
+        )
+    if not sound:
+        raise BudgetError(
+            f"the budget must be enough for one epoch of one candidate, got {seconds or 0:g} s; "
+            "double it."
+        )
+    sound.sort(key=lambda row: (-reach[row.id], -row.score, row.id))
+    return [row.id for row in sound]
 
 
 def _status(found: Mapping[str, Any], done: Mapping[str, Any], *, last: bool) -> Status:

@@ -11,11 +11,10 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from fleetgrad.candidates import Candidates
-from fleetgrad.errors import BudgetError, TrainingError
 from fleetgrad.leaderboard import Row
 from fleetgrad.pace import Pace, Stage
 from fleetgrad.plan import Plan
-from fleetgrad.rows import rung_rows
+from fleetgrad.rows import leaders, rung_rows
 from fleetgrad.rungs import survivors
 from fleetgrad.samplers import Sampler
 from fleetgrad.settings import Settings
@@ -86,19 +85,8 @@ class Search:
             TrainingError: Every candidate diverged.
             BudgetError: The time ran out before anything was learned.
         """
-        sound = [row for row in self.rows if not math.isnan(row.score)]
-        if not sound and any(row.status == "diverged" for row in self.rows):
-            raise TrainingError(
-                f"a search needs a candidate that learns, got {len(self.rows)} that all diverged; "
-                "lower the range of `learning_rate`."
-            )
-        if not sound:
-            raise BudgetError(
-                "the budget must be enough for one epoch of one candidate, got "
-                f"{self._plan.seconds or 0:g} s; double it."
-            )
-        sound.sort(key=lambda row: (-self._reach[row.id], -row.score, row.id))
-        return self._candidates.only(row.id for row in sound[:count])
+        ranked = leaders(self.rows, self._reach, self._plan.seconds)
+        return self._candidates.only(ranked[:count])
 
     def stopped(self) -> dict[int, Weights]:
         """After an interrupt: bring `rows` up to date; whose weights are at hand, by id."""

@@ -11,7 +11,7 @@ and then, in one transaction, everything else; a crash at any moment leaves the 
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from os import PathLike
 from pathlib import Path
@@ -115,7 +115,7 @@ class Run(Record):
         payload: Mapping[str, Any],
         curves: Sequence[CurvePoint] = (),
         weights: Mapping[str, np.ndarray] | None = None,
-        keep: bool = False,
+        releases: Iterable[str] | None = None,
     ) -> None:
         """Record, durably and as a whole, that a segment is done.
 
@@ -123,8 +123,9 @@ class Run(Record):
             segment: Its name, `phase/step`: lower-case letters, digits and `_`.
             payload: Plain values that later steps, or a resumed run, need.
             curves: What its epochs measured.
-            weights: Arrays to go on from; they take the place of the phase's earlier ones.
-            keep: Whether the phase's earlier weights stay all the same.
+            weights: Arrays to go on from.
+            releases: Segments whose weights nobody will ask for any more; by default, where this
+                one has any, all earlier ones of its phase.
 
         Raises:
             RunError: The segment is recorded already, or the disk refuses. Nothing has changed.
@@ -132,10 +133,15 @@ class Run(Record):
         self._check_new(segment)
         try:
             file = None if weights is None else self._write_weights(segment, weights)
-            replaced = [] if file is None or keep else self._with_weights(_phase(segment))
-            self._put_segment(segment, payload, curves, file, replaced)
+            if releases is None:
+                releases = [] if file is None else self._with_weights(_phase(segment))
+            self._put_segment(segment, payload, curves, file, [*releases])
         finally:
             self._sweep()
+
+    def weighted(self) -> tuple[str, ...]:
+        """The segments whose weights are kept."""
+        return tuple(self._files())
 
     def weights(self, segment: str) -> dict[str, np.ndarray]:
         """The arrays of a segment, checked against the record; read-only, and left on the disk.

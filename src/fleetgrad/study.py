@@ -26,12 +26,14 @@ from fleetgrad.pace import Pace, Stage
 from fleetgrad.plan import Plan
 from fleetgrad.repeats import Repeats
 from fleetgrad.rows import repeated_rows
+from fleetgrad.rounds import Rounds
 from fleetgrad.samplers import Sampler
 from fleetgrad.search import Search
 from fleetgrad.settings import Settings
 from fleetgrad.standing import points, trained
 from fleetgrad.store import Run
 from fleetgrad.trainees import Trainees, Trainer
+from fleetgrad.trials import Strategy
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,7 @@ class Study:
 
     Args:
         run: Its open record.
-        sampler: Asked for candidates.
+        proposer: The sampler that halving asks for candidates, or the strategy that decides.
         plan: The schedule.
         trainer: Makes populations.
         seed: Of the bootstrap.
@@ -76,7 +78,7 @@ class Study:
     def __init__(
         self,
         run: Run,
-        sampler: Sampler,
+        proposer: Sampler | Strategy,
         plan: Plan,
         trainer: Trainer,
         *,
@@ -86,7 +88,7 @@ class Study:
     ) -> None:
         self._run, self._plan, self._trainer, self._seed = run, plan, trainer, seed
         self._pace = Pace(plan, clock, trainer.lanes, report)
-        self._search = Search(run, sampler, plan, trainer, self._pace)
+        self._search = _search(run, proposer, plan, trainer, self._pace)
         self._finalists: dict[int, Row] = {}
 
     @property
@@ -168,3 +170,11 @@ class Study:
                 view = self._trainer.view(0)
                 return Winner(row.id, row.settings, weights[row.id](), view, refitted=False)
         return None
+
+
+def _search(
+    run: Run, proposer: Sampler | Strategy, plan: Plan, trainer: Trainer, pace: Pace
+) -> Search | Rounds:
+    if isinstance(proposer, Strategy):
+        return Rounds(run, proposer, plan, trainer, pace)
+    return Search(run, proposer, plan, trainer, pace)

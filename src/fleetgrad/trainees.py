@@ -30,8 +30,11 @@ class Trainees(Protocol):
     def network_epochs(self) -> float:
         """Epochs trained so far, over all members."""
 
-    def advance(self, until: int, proceed: Callable[[], bool]) -> bool:
-        """Train everyone to epoch `until`, or until `proceed` is false; whether all arrived."""
+    def advance(self, until: int | Mapping[Member, int], proceed: Callable[[], bool]) -> bool:
+        """Train all to one epoch, or each to its own, or until `proceed` is false; if all arrived.
+
+        Those for whom no epoch is given stay where they are.
+        """
 
     def curve(self, member: Member) -> np.ndarray:
         """(epochs, 4): train loss and accuracy, validation loss and accuracy."""
@@ -51,8 +54,10 @@ class Trainees(Protocol):
     def state(self) -> dict[str, np.ndarray]:
         """Everything `restore` needs."""
 
-    def restore(self, arrays: Mapping[str, np.ndarray]) -> None:
-        """Go on from where `state` was taken."""
+    def restore(
+        self, arrays: Mapping[str, np.ndarray], members: Iterable[Member] | None = None
+    ) -> None:
+        """Go on from where `state` was taken: all, or these members."""
 
 
 class Trainer(Protocol):

@@ -26,6 +26,7 @@ class Training:
     rates: training.Rates
     steps_per_epoch: int
     size: int
+    goal: int = 0  # the epoch until which it is to be trained
     state: Any = None
     position: int = 0  # steps taken
     diverged_at: int | None = None
@@ -41,9 +42,10 @@ class Training:
         """Whole epochs done."""
         return self.position // self.steps_per_epoch
 
-    def needs(self, until: int) -> bool:
-        """Whether it has steps to take before epoch `until` ends."""
-        goal = min(until, self.settings.epochs) * self.steps_per_epoch
+    @property
+    def needs(self) -> bool:
+        """Whether it has steps to take before its goal."""
+        goal = min(self.goal, self.settings.epochs) * self.steps_per_epoch
         return self.diverged_at is None and self.position < goal
 
     def note(self, state: Any, curve: np.ndarray, position: int) -> None:

@@ -41,7 +41,15 @@ def tune(  # noqa: PLR0913 - one for each option
     epochs: Annotated[
         int | None, typer.Option(metavar="E", help="Passes of those that go all the way.")
     ] = None,
-    sampler: Annotated[str, typer.Option(help="sobol, random, grid or tpe.")] = "sobol",
+    network_epochs: Annotated[
+        int | None, typer.Option(metavar="N", help="Passes of the search, in place of a time.")
+    ] = None,
+    strategy: Annotated[
+        str, typer.Option(help="thaw (pause and go on, by a model), halving, or auto.")
+    ] = "auto",
+    sampler: Annotated[
+        str | None, typer.Option(help="sobol, random, grid or tpe: whom halving asks.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Of every draw.")] = 0,
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="The run's directory; runs/NAME-1 else.")
@@ -61,12 +69,14 @@ def tune(  # noqa: PLR0913 - one for each option
     """
     from fleetgrad.display import live  # noqa: PLC0415 - not for `--help`
 
-    limit = _budget(budget, candidates, epochs)
+    limit = _budget(budget, candidates, network_epochs, epochs)
     searched = None if space is None else fg.Space.from_toml(space)
     sets.bring(data, data_dir, quiet=quiet)
     if dry_run:
         task = (data, searched, limit, seed, out)
-        found = fg.dry_run(*task, sampler=sampler, target=target, data_dir=data_dir)
+        found = fg.dry_run(
+            *task, strategy=strategy, sampler=sampler, target=target, data_dir=data_dir
+        )
         _foretell(found, as_json=as_json)
         return
     with live.watching(f"tune {data}", quiet=quiet, verbose=verbose) as report:
@@ -76,6 +86,7 @@ def tune(  # noqa: PLR0913 - one for each option
             limit,
             seed,
             out,
+            strategy=strategy,
             sampler=sampler,
             target=target,
             data_dir=data_dir,
@@ -124,22 +135,26 @@ def show(directory: RunDirectory, *, as_json: Json = False) -> None:
     outcome.show(consoles.out(), result, ranges, state=state, curves=curves)
 
 
-def _budget(budget: str | None, candidates: int | None, epochs: int | None) -> Any:
-    """The one of the two ways to give a budget that was used."""
-    if candidates is None and epochs is None:
+def _budget(
+    budget: str | None, candidates: int | None, network_epochs: int | None, epochs: int | None
+) -> Any:
+    """The one of the ways to give a budget that was used."""
+    counts = {"--candidates": candidates, "--network-epochs": network_epochs}
+    given = [name for name, count in counts.items() if count is not None]
+    if not given and epochs is None:
         return fg.Budget.of("10m" if budget is None else budget)
     if budget is not None:
         raise BudgetError(
             "a budget must be a time, or candidates and epochs, got both; leave out `--budget`, "
             "or `--candidates` and `--epochs`."
         )
-    if candidates is None or epochs is None:
-        missing = "--candidates" if candidates is None else "--epochs"
+    if not given or epochs is None:
+        missing = "--epochs" if given else "--candidates"
         raise BudgetError(
             "`--candidates` and `--epochs` must be given together, got only one of them; add "
             f"`{missing} 9`."
         )
-    return fg.Budget(candidates=candidates, epochs=epochs)
+    return fg.Budget(candidates=candidates, epochs=epochs, network_epochs=network_epochs)
 
 
 def _foretell(forecast: "fg.Forecast", *, as_json: bool) -> None:

@@ -51,6 +51,10 @@ class Float:
         value = _between(self.low, self.high, unit, log=self.log)
         return min(max(value, self.low), self.high)
 
+    def place(self, value: float) -> float:
+        """The place of [0, 1) at which a value lies."""
+        return _place(self.low, self.high, value, log=self.log)
+
     def has(self, value: Any) -> bool:
         """Whether the range holds this value."""
         return isinstance(value, int | float) and self.low <= value <= self.high
@@ -91,6 +95,10 @@ class Int:
         """The value at a place of [0, 1)."""
         value = _between(self.low, self.high + 1, unit, log=self.log)
         return min(max(int(value), self.low), self.high)
+
+    def place(self, value: int) -> float:
+        """The middle of the part of [0, 1) at which a value lies."""
+        return _place(self.low, self.high + 1, value + 0.5, log=self.log)
 
     def has(self, value: Any) -> bool:
         """Whether the range holds this value."""
@@ -134,6 +142,10 @@ class Choice:
         """The value at a place of [0, 1)."""
         return self.values[min(int(unit * len(self.values)), len(self.values) - 1)]
 
+    def place(self, value: Any) -> float:
+        """The middle of the part of [0, 1) at which a value lies."""
+        return (self.values.index(value) + 0.5) / len(self.values)
+
     def has(self, value: Any) -> bool:
         """Whether the value is one of the choices."""
         return value in self.values
@@ -150,6 +162,12 @@ def _between(low: float, high: float, unit: float, *, log: bool) -> float:
     if log:
         return low * math.exp(unit * (math.log(high) - math.log(low)))
     return low + unit * (high - low)
+
+
+def _place(low: float, high: float, value: float, *, log: bool) -> float:
+    if log:
+        low, high, value = math.log(low), math.log(high), math.log(value)
+    return min(max((value - low) / (high - low), 0.0), math.nextafter(1.0, 0.0))
 
 
 def _check_ends(span: Float | Int) -> None:

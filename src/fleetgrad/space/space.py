@@ -92,6 +92,11 @@ class Space:
         return tuple(self.ranges)
 
     @property
+    def in_order(self) -> tuple[str, ...]:
+        """The searched names, each after those that its conditions ask about."""
+        return self._order
+
+    @property
     def dimensions(self) -> int:
         """How many names are searched."""
         return len(self.ranges)
@@ -113,6 +118,20 @@ class Space:
             )
         places = dict(zip(self.names, unit, strict=True))
         return self.build(lambda name, span: span.at(float(places[name])))
+
+    def encode(self, values: Mapping[str, Any]) -> list[float]:
+        """A point of the unit cube at which these values lie; NaN for names that do not matter.
+
+        Args:
+            values: Of all of `names`, as `Settings` holds them, each in its range.
+
+        >>> space = Space(momentum=Float(0.0, 0.5), bias=Choice(True, False))
+        >>> space.encode({"momentum": 0.125, "bias": False})
+        [0.75, 0.25]
+        """
+        mattering = self.build(lambda name, _: values[name])
+        spans = self.ranges.items()
+        return [span.place(mattering[n]) if n in mattering else math.nan for n, span in spans]
 
     def build(self, pick: Callable[[str, Range], Any]) -> dict[str, Any]:
         """The values that `pick` gives, asked only for names whose conditions hold."""

@@ -1,0 +1,219 @@
+"""The search that pauses and goes on, round by round, as a strategy decides.
+
+    search/N     round N: some candidates go on from where they had paused, others are new
+
+Nobody is given up for good: a candidate pauses with its weights on the disk, and goes on when the
+strategy wants to know more of it (freeze and thaw: Swersky, Snoek and Adams 2014). Each round is a
+segment of the record; those that are there already are taken from it.
+"""
+
+import itertools
+import math
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from fleetgrad.candidates import Candidates
+from fleetgrad.leaderboard import Row
+from fleetgrad.pace import Pace, Stage
+from fleetgrad.plan import Plan
+from fleetgrad.rows import leaders, rung_rows
+from fleetgrad.search import Weights
+from fleetgrad.settings import Settings
+from fleetgrad.standing import points, standing, trained
+from fleetgrad.store import CurvePoint, Run
+from fleetgrad.trainees import Member, Trainees, Trainer
+from fleetgrad.trials import Step, Strategy, Trial
+
+REPLICATE = 0  # the search's own; repeats count from 1
+
+
+class Rounds:
+    """All rounds of a run.
+
+    Args:
+        run: Its open record.
+        strategy: Decides what each round trains.
+        plan: Says how much may be spent.
+        trainer: Makes populations.
+        pace: Says when to stop.
+    """
+
+    def __init__(
+        self, run: Run, strategy: Strategy, plan: Plan, trainer: Trainer, pace: Pace
+    ) -> None:
+        self._run, self._strategy, self._plan = run, strategy, plan
+        self._trainer, self._pace = trainer, pace
+        self._settings: dict[int, Settings] = {}
+        self._rows: dict[int, Row] = {}
+        self._scores: dict[int, list[float]] = {}
+        self._held: dict[int, str] = {}  # the segment that has each one's weights
+        self._files: dict[str, Mapping[str, np.ndarray]] = {}  # segments' weights, on the disk
+        self._memory: Mapping[str, Any] | None = None
+        self._spent = 0.0
+        self._population: Trainees | None = None  # of the round in hand
+
+    @property
+    def rows(self) -> tuple[Row, ...]:
+        """What is known of each candidate."""
+        return tuple(self._rows.values())
+
+    def run(self) -> None:
+        """Go through the rounds, until the strategy or the budget ends them."""
+        self._recall()
+        for number in itertools.count():
+            done = self._run.segment(f"search/{number}") or self._round(number)
+            if done is None or done["cut"]:
+                return
+
+    def best(self, count: int) -> Candidates:
+        """The best of those that came furthest, best first.
+
+        Raises:
+            TrainingError: Every candidate diverged.
+            BudgetError: The time ran out before anything was learned.
+        """
+        reach = {row.id: row.epochs for row in self.rows}
+        chosen = leaders(self.rows, reach, self._plan.seconds)[:count]
+        return Candidates(tuple(chosen), tuple(self._settings[one] for one in chosen))
+
+    def stopped(self) -> dict[int, Weights]:
+        """After an interrupt: bring `rows` up to date; whose weights are at hand, by id."""
+        found: dict[int, Weights] = {one: partial(self._params, one) for one in self._held}
+        population = self._population
+        if population is not None:
+            members = population.members
+            states = [standing(population, member) for member in members]
+            everyone = [member.candidate for member in members]
+            done = {"rung": states, "survivors": everyone, "until": 0, "cut": True}
+            self._rows |= rung_rows(done, self._settings, last=False)
+            found |= {one.candidate: partial(population.params, one) for one in members}
+        return found
+
+    def _recall(self) -> None:
+        """Take what is on record."""
+        for candidates in self._run.generations().values():
+            self._settings |= dict(candidates)
+        on_disk = self._run.weighted()
+        for name in self._run.segments():
+            if name.startswith("search/"):
+                done = self._run.segment(name) or {}
+                self._learn(done)
+                self._held |= dict.fromkeys(done["kept"], name)
+        self._held = {one: name for one, name in self._held.items() if name in on_disk}
+        self._follow([point for point in self._run.curves() if point.phase == "search"])
+
+    def _round(self, number: int) -> dict[str, Any] | None:
+        """Decide, train, record; None where there is nothing left to do."""
+        step = self._strategy.decide(self._trials(), self._left(), self._memory)
+        if not step:
+            return None
+        population = self._population = self._begun(number, step)
+        members = population.members
+        before = {member: len(population.curve(member)) for member in members}
+        goals = {member: step.goals.get(member.candidate, step.until) for member in members}
+        best = max((row.score for row in self.rows if row.score > 0), default=math.nan)
+        stage = Stage("search", number + 1, 0, trained(self._run), best)
+        arrived = population.advance(goals, self._pace.proceed(stage, population))
+        done = {
+            "rung": [standing(population, member) for member in members],
+            "survivors": [],
+            "until": min(goals.values()) if not arrived else 0,
+            "cut": not arrived,
+            "memory": step.memory,
+            "network_epochs": population.network_epochs,
+            "elapsed": self._pace.elapsed,
+        }
+        curves = [p for m in members for p in points("search", population, m, before[m])]
+        self._commit(f"search/{number}", done, curves, population)
+        self._population = None
+        return done
+
+    def _left(self) -> float:
+        """Epochs of a typical network that may still be spent."""
+        if self._plan.seconds is None:
+            return (self._plan.network_epochs or 0) - self._spent
+        return self._pace.spendable(self._spent)
+
+    def _begun(self, number: int, step: Step) -> Trainees:
+        """The round's networks: new ones, and those that go on from where they paused."""
+        fresh = self._run.generations().get(number)  # of a round that was cut short
+        if fresh is None:
+            fresh = Candidates.numbered(step.fresh, len(self._settings))
+            self._run.put_candidates(number, fresh)
+        self._settings |= dict(fresh)
+        again = [one for one in step.goals if one not in fresh.ids]
+        population = self._trainer.populate(
+            {Member(one, REPLICATE): self._settings[one] for one in (*again, *fresh.ids)}
+        )
+        paused = [Member(one, REPLICATE) for one in again if one in self._held]
+        arrays = [self._arrays(member.candidate) for member in paused]
+        population.restore({name: a for held in arrays for name, a in held.items()}, paused)
+        return population
+
+    def _commit(
+        self,
+        name: str,
+        done: dict[str, Any],
+        curves: Sequence[CurvePoint],
+        population: Trainees,
+    ) -> None:
+        """Record the round, and let go of weights that nobody will ask for any more."""
+        self._follow(curves)
+        self._learn(done)
+        wanted = {*self._strategy.wanted(self._trials()), *self._ahead()}
+        staying = [member for member in population.members if member.candidate in wanted]
+        done["kept"] = [member.candidate for member in staying]
+        held = {one: segment for one, segment in self._held.items() if one in wanted}
+        held |= dict.fromkeys(done["kept"], name)
+        released = {*self._held.values()} - {*held.values()}
+        population.keep(staying)
+        weights = population.state() if staying else None
+        self._run.commit(name, payload=done, curves=curves, weights=weights, releases=released)
+        self._held = held
+        self._files = {one: self._files[one] for one in self._files if one in held.values()}
+
+    def _learn(self, done: Mapping[str, Any]) -> None:
+        """What a round's payload says of its candidates, and of what it cost."""
+        self._spent += done["network_epochs"]
+        self._memory = done["memory"]
+        self._rows |= rung_rows(done, self._settings, last=True)
+
+    def _follow(self, curves: Sequence[CurvePoint]) -> None:
+        for point in curves:
+            self._scores.setdefault(point.candidate, []).append(point.validation_accuracy)
+
+    def _trials(self) -> list[Trial]:
+        return [
+            Trial(
+                row.id,
+                row.settings,
+                tuple(score for score in self._scores.get(row.id, ()) if math.isfinite(score)),
+                diverged=row.status == "diverged",
+                kept=row.id in self._held,
+            )
+            for row in sorted(self.rows, key=lambda row: row.id)
+        ]
+
+    def _ahead(self) -> list[int]:
+        """Those that would be the finalists if the search ended now."""
+        sound = [row for row in self.rows if not math.isnan(row.score)]
+        sound.sort(key=lambda row: (-row.epochs, -row.score, row.id))
+        return [row.id for row in sound[: self._plan.finalists]]
+
+    def _arrays(self, candidate: int) -> dict[str, np.ndarray]:
+        """A paused candidate's arrays, as they lie on the disk."""
+        segment = self._held[candidate]
+        if segment not in self._files:
+            self._files[segment] = self._run.weights(segment)
+        prefix = f"{candidate}.{REPLICATE}."
+        held = self._files[segment]
+        return {name: array for name, array in held.items() if name.startswith(prefix)}
+
+    def _params(self, candidate: int) -> Any:
+        member = Member(candidate, REPLICATE)
+        population = self._trainer.populate({member: self._settings[candidate]})
+        population.restore(self._arrays(candidate), [member])
+        return population.params(member)

@@ -1,0 +1,53 @@
+"""How a search that freezes and thaws divides its budget."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to search.
+
+    Args:
+        epochs: Full training, >= 1.
+        budget: All epochs there are to spend.
+        seed: Of all chance.
+        rungs: Epochs at which candidates pause, the last being `epochs`; None takes even ratios
+            from a tenth of it.
+        spread: Share of the budget for evenly spread points.
+        ending: Share of the budget at the end that is for promotions alone.
+        fresh: Share of what is between for new points.
+        decisions: About how many there are between.
+        lanes: Fewest candidates worth training together.
+        pool: Points looked at for each decision.
+    """
+
+    epochs: int
+    budget: float
+    seed: int = 0
+    rungs: tuple[int, ...] | None = None
+    spread: float = 0.2
+    ending: float = 0.1
+    fresh: float = 0.5
+    decisions: int = 40
+    lanes: int = 1
+    pool: int = 1500
+
+    @property
+    def stops(self) -> tuple[int, ...]:
+        """Epochs at which candidates pause."""
+        places = self.epochs * 10.0 ** np.array([-1.0, -0.5, 0.0])
+        return self.rungs or tuple(sorted({max(1, round(float(place))) for place in places}))
+
+    @property
+    def seen(self) -> np.ndarray:
+        """Epochs whose scores the model is told: the stops, one before, and one in between."""
+        stops = np.array([0.16 * self.stops[0], *self.stops])
+        between = np.sqrt(stops[1:] * stops[:-1])
+        return np.unique(np.maximum(1, np.round([*between, *self.stops])).astype(int))
+
+    @property
+    def start(self) -> int:
+        """How many evenly spread points come first."""
+        return max(1, self.lanes, int(self.spread * self.budget / self.stops[0]))

@@ -1,0 +1,130 @@
+"""Freeze and thaw: a model of all partial curves decides who goes on, and who is new.
+
+Every candidate starts with a few epochs and is then paused, never dropped. A Gaussian process over
+settings and epochs (as in Swersky, Snoek and Adams 2014) predicts what each candidate, and any new
+point of the space, would score in the end; each decision spends a share of the budget on the paused
+and the new from whom most is expected. The first part of the budget goes to evenly spread points,
+the last to promotions alone.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from fleetgrad.settings import Settings
+from fleetgrad.space import Space
+from fleetgrad.strategies.choosing import Choosing, ideas
+from fleetgrad.strategies.cube import Cube
+from fleetgrad.strategies.options import Options
+from fleetgrad.strategies.outlook import Hints, Outlook, Record
+from fleetgrad.trials import Step, Trial
+
+MOST_PAUSED = 32  # candidates at each stop whose weights are kept, the best of them
+PATIENCE = 20  # times as many points of a sequence as are asked for are looked at for new ones
+
+
+class Decision(NamedTuple):
+    """Who trains next: rows of the record until an epoch each, and new points until `first`."""
+
+    promote: tuple[tuple[int, int], ...]
+    new: np.ndarray
+    first: int
+    hints: Hints | None
+
+
+class Thaw:
+    """The strategy over one space.
+
+    Args:
+        space: What is searched; not the number of epochs.
+        options: How.
+    """
+
+    def __init__(self, space: Space, options: Options) -> None:
+        self._cube = Cube.of(space)
+        self._options = options
+
+    def decide(
+        self, trials: Sequence[Trial], left: float, memory: Mapping[str, Any] | None
+    ) -> Step:
+        """The next step; see `trials.Strategy`."""
+        known = [one for one in trials if one.scores or one.diverged]
+        decision = decide(self._cube, self._record(known), self._options, left, _hints(memory))
+        fresh = [self._settings(point) for point in decision.new]
+        seen = {one.settings for one in trials}
+        return Step(
+            goals={known[row].id: until for row, until in decision.promote},
+            fresh=tuple(one for one in dict.fromkeys(fresh) if one not in seen),
+            until=decision.first,
+            memory=_plain(decision.hints),
+        )
+
+    def wanted(self, trials: Sequence[Trial]) -> tuple[int, ...]:
+        """Whoever came to the end, and the best of those that paused at each stop."""
+        found: list[int] = []
+        for epochs in sorted({one.epochs for one in trials if one.epochs and not one.diverged}):
+            here = [one for one in trials if one.epochs == epochs and not one.diverged]
+            here.sort(key=lambda one: (-one.scores[-1], one.id))
+            most = len(here) if epochs >= self._options.epochs else MOST_PAUSED
+            found += [one.id for one in here[:most]]
+        return tuple(found)
+
+    def _record(self, trials: Sequence[Trial]) -> Record:
+        points = [self._cube.place(one.settings) for one in trials]
+        return Record(
+            points=np.array(points).reshape(-1, self._cube.dimensions),
+            curves=[np.array([*one.scores, *[np.nan] * one.diverged]) for one in trials],
+            kept=np.array([one.kept for one in trials], bool),
+        )
+
+    def _settings(self, point: np.ndarray) -> Settings:
+        return Settings(**{"epochs": self._options.epochs, **self._cube.values(point)})
+
+
+def decide(
+    cube: Cube, record: Record, options: Options, left: float, hints: Hints | None = None
+) -> Decision:
+    """Who trains next, for at most `left` epochs in all; nobody at the end of the search.
+
+    The same record, options, epochs left and hints give the same decision. `hints` are the model's
+    parameters, handed on to save time; without them it takes longer and differs a little.
+    """
+    count, first = len(record.points), options.stops[0]
+    missing = options.start - count
+    if missing > 0 or record.broken.all():
+        ask = int(min(max(missing, options.lanes), left // first))
+        spread = _spread(cube, record, options.seed, ask)
+        if len(spread) or record.broken.all():
+            return Decision((), spread, first, hints)
+    outlook = Outlook.of(cube, record, options, hints)
+    ending = left <= max(options.ending * options.budget, 2 * options.epochs)
+    generator = np.random.default_rng([options.seed, count, int(record.reached.sum())])
+    fresh = record.points[:0] if ending else ideas(cube, record, options, outlook, generator)
+    choosing = Choosing(cube, record, options, outlook, fresh)
+    promote, new = choosing.ending(left) if ending else choosing.middle(left)
+    return Decision(promote, new, first, outlook.hints)
+
+
+def _spread(cube: Cube, record: Record, seed: int, count: int) -> np.ndarray:
+    """(count, dimensions) evenly spread points that are new; fewer where there are no more."""
+    start, found = len(record.points), {row.tobytes(): row for row in record.points}
+    fresh: list[np.ndarray] = []
+    for row in cube.spread(start, PATIENCE * max(count, 0), seed):
+        if len(fresh) == count:
+            break
+        if found.setdefault(row.tobytes(), row) is row:
+            fresh.append(row)
+    return np.array(fresh).reshape(-1, cube.dimensions)
+
+
+def _hints(memory: Mapping[str, Any] | None) -> Hints | None:
+    if memory is None:
+        return None
+    return Hints(np.array(memory["theta"]), int(memory["observations"]))
+
+
+def _plain(hints: Hints | None) -> dict[str, Any] | None:
+    if hints is None:
+        return None
+    return {"theta": hints.theta.tolist(), "observations": hints.observations}
