@@ -109,6 +109,7 @@ class Simulated:
         """Fewest epochs first, a stretch an epoch, as many at once as there are lanes."""
         self.world.called()
         begun = self.world.now
+        until = until if isinstance(until, dict) else dict.fromkeys(self.members, until)
         waiting = [(self.position[m], begun, m) for m in self.members if self._needs(m, until)]
         heapq.heapify(waiting)
         lanes = [begun] * self.world.lanes
@@ -132,7 +133,7 @@ class Simulated:
         return not any(self._needs(member, until) for member in self.members)
 
     def _needs(self, member, until):
-        goal = min(until, self.settings[member].epochs)
+        goal = min(until.get(member, 0), self.settings[member].epochs)
         return self.diverged_at(member) is None and self.position[member] < goal
 
     def _epoch(self, member):
@@ -176,9 +177,9 @@ class Simulated:
             for m in self.members
         }
 
-    def restore(self, arrays):
+    def restore(self, arrays, members=None):
         self.world.called()
-        for member in self.members:
+        for member in self.members if members is None else members:
             position, memory = arrays[f"{member.candidate}.{member.replicate}"]
             self.position[member], self.memory[member] = int(position), float(memory)
 

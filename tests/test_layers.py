@@ -16,14 +16,14 @@ FLOORS = (
     "errors",
     "augmentation cache clock durable kernels keys payload settings weights",
     "augment data layers losses network normalization optimizers products space",
-    "candidates inference steps trainees training",
+    "candidates inference steps strategies trainees training trials",
     (
         "failures feeds finals lanes leaderboard machine material memory plan population rungs"
         " samplers spill underway"
     ),
     (
         "database directory fleet forecast lock model preparing record result store"
-        " pace repeats rows search standing study"
+        " pace repeats rounds rows search standing study"
     ),
     "__main__ api bench cli display history notebook",
 )
@@ -47,7 +47,10 @@ BORDERS = {  # library -> the modules that may name it
     "sqlite3": "database record store",
     "typer": "cli",
 }
-SEARCH = "finals leaderboard pace plan repeats rungs samplers search space standing study trainees"
+SEARCH = (
+    "finals leaderboard pace plan repeats rounds rungs samplers search space standing strategies"
+    " study trainees trials"
+)
 TRAINING = {
     "augment",
     "fleet",

@@ -95,7 +95,7 @@ def tune(  # noqa: PLR0913 - all that makes a run, each with a default but the d
             raise
 
 
-def dry_run(
+def dry_run(  # noqa: PLR0913 - as for `tune`
     data: Source,
     space: Space | None = None,
     budget: str | float | Budget = "10m",

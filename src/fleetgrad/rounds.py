@@ -11,7 +11,7 @@ import itertools
 import math
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -21,11 +21,13 @@ from fleetgrad.pace import Pace, Stage
 from fleetgrad.plan import Plan
 from fleetgrad.rows import leaders, rung_rows
 from fleetgrad.search import Weights
-from fleetgrad.settings import Settings
 from fleetgrad.standing import points, standing, trained
 from fleetgrad.store import CurvePoint, Run
 from fleetgrad.trainees import Member, Trainees, Trainer
 from fleetgrad.trials import Step, Strategy, Trial
+
+if TYPE_CHECKING:
+    from fleetgrad.settings import Settings
 
 REPLICATE = 0  # the search's own; repeats count from 1
 
@@ -96,13 +98,12 @@ class Rounds:
         """Take what is on record."""
         for candidates in self._run.generations().values():
             self._settings |= dict(candidates)
-        on_disk = self._run.weighted()
         for name in self._run.segments():
             if name.startswith("search/"):
                 done = self._run.segment(name) or {}
                 self._learn(done)
-                self._held |= dict.fromkeys(done["kept"], name)
-        self._held = {one: name for one, name in self._held.items() if name in on_disk}
+                held = self._held | dict.fromkeys(done["kept"], name)
+                self._held = {one: held[one] for one in done["held"]}
         self._follow([point for point in self._run.curves() if point.phase == "search"])
 
     def _round(self, number: int) -> dict[str, Any] | None:
@@ -164,10 +165,12 @@ class Rounds:
         self._follow(curves)
         self._learn(done)
         wanted = {*self._strategy.wanted(self._trials()), *self._ahead()}
-        staying = [member for member in population.members if member.candidate in wanted]
+        sound = [one for one in population.members if population.diverged_at(one) is None]
+        staying = [member for member in sound if member.candidate in wanted]
         done["kept"] = [member.candidate for member in staying]
         held = {one: segment for one, segment in self._held.items() if one in wanted}
         held |= dict.fromkeys(done["kept"], name)
+        done["held"] = list(held)
         released = {*self._held.values()} - {*held.values()}
         population.keep(staying)
         weights = population.state() if staying else None
@@ -210,7 +213,7 @@ class Rounds:
             self._files[segment] = self._run.weights(segment)
         prefix = f"{candidate}.{REPLICATE}."
         held = self._files[segment]
-        return {name: array for name, array in held.items() if name.startswith(prefix)}
+        return {name: array for name, array in held.items() if f"{name}.".startswith(prefix)}
 
     def _params(self, candidate: int) -> Any:
         member = Member(candidate, REPLICATE)

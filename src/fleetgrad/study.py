@@ -25,8 +25,8 @@ from fleetgrad.leaderboard import Leaderboard, Row
 from fleetgrad.pace import Pace, Stage
 from fleetgrad.plan import Plan
 from fleetgrad.repeats import Repeats
-from fleetgrad.rows import repeated_rows
 from fleetgrad.rounds import Rounds
+from fleetgrad.rows import repeated_rows
 from fleetgrad.samplers import Sampler
 from fleetgrad.search import Search
 from fleetgrad.settings import Settings

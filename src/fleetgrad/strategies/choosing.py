@@ -9,6 +9,7 @@ from fleetgrad.strategies.outlook import Outlook, Record
 
 PARENTS = 10  # new points are sought around so many of the most promising candidates
 SHORTLIST = 100  # points of each kind (promising, random, refined) that are looked at closely
+FAR = -5.0  # standard deviations below the best, from where on a series stands for the improvement
 OPTIMISM = 0.5  # standard deviations added to a candidate's expected score at the end
 
 
@@ -125,7 +126,8 @@ class Choosing:
 
 def log_improvement(gain: np.ndarray) -> np.ndarray:
     """Logarithm of the expected improvement, in standard deviations, for a mean of `gain`."""
-    far = np.minimum(gain, -5.0)
+    far = np.minimum(gain, FAR)
     tail = norm.logpdf(far) - 2 * np.log(-far)  # what is left of it far below
-    near = np.maximum(gain, -5.0)
-    return np.where(gain < -5.0, tail, np.log(near * norm.cdf(near) + norm.pdf(near)))
+    near = np.maximum(gain, FAR)
+    found: np.ndarray = np.where(gain < FAR, tail, np.log(near * norm.cdf(near) + norm.pdf(near)))
+    return found

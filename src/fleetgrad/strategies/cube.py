@@ -66,9 +66,10 @@ class Cube:
             if table is None:
                 columns.append(np.nan_to_num(place, nan=0.5)[:, None])
             else:
-                absent = np.isnan(place)
-                row = np.floor(np.where(absent, 0.0, place) * len(table)).astype(int)
-                columns.append(np.where(absent[:, None], table.mean(axis=0), table[row]))
+                row = np.floor(np.nan_to_num(place) * len(table)).astype(int)
+                rows = table[row]
+                rows[np.isnan(place)] = table.mean(axis=0)
+                columns.append(rows)
         return np.hstack(columns)
 
     def settle(self, points: Points) -> Points:
@@ -80,7 +81,7 @@ class Cube:
             place = np.nan_to_num(points[:, column], nan=0.5)
             matters = _matters(self.space, span, values, len(points))
             values[name], middle = _snapped(span, place)
-            values[name] = np.where(matters, values[name], None)
+            values[name][~matters] = None
             settled[:, column] = np.where(matters, middle, np.nan)
         return settled
 
@@ -110,7 +111,8 @@ class Cube:
             generator: Its chance; half of a choice's moves go anywhere.
         """
         shape, count = parents.shape, len(parents)
-        step = np.exp(generator.uniform(*np.log(steps), size=(count, 1)))
+        low, high = map(math.log, steps)
+        step = np.exp(generator.uniform(low, high, size=(count, 1)))
         moves = generator.random(shape) < generator.choice(shares, size=(count, 1))
         moves[np.arange(count), generator.integers(self.dimensions, size=count)] = True
         choice = np.array([table is not None for table in self.tables])
@@ -126,7 +128,8 @@ class Cube:
             ValueError: They do not.
         """
         values = {name: getattr(settings, name) for name in self.space.names}
-        return self.settle(np.array([self.space.encode(values)]))[0]
+        point: np.ndarray = self.settle(np.array([self.space.encode(values)]))[0]
+        return point
 
     def values(self, point: np.ndarray) -> dict[str, Any]:
         """What `Settings` takes, at a settled point."""
@@ -144,14 +147,16 @@ def _table(name: str, span: Range) -> Values | None:
     if len(numbers) == len(span.values) > 2 and not {bool} & set(map(type, numbers)):  # noqa: PLR2004 - two are as far apart either way
         order = np.argsort(np.argsort(numbers))
         return _scaled(order[:, None].astype(float))
-    return np.eye(len(span.values)) * 0.5**0.5  # any two are 1 apart
+    apart: Values = np.eye(len(span.values)) * 0.5**0.5  # any two are 1 apart
+    return apart
 
 
 def _scaled(table: Values) -> Values:
     """Columns from 0 to 1; those that say nothing are left out."""
     low, high = table.min(axis=0), table.max(axis=0)
     says = high > low
-    return ((table - low) / np.where(says, high - low, 1))[:, says if says.any() else [0]]
+    scaled: Values = (table - low) / np.where(says, high - low, 1)
+    return scaled[:, says if says.any() else [0]]
 
 
 def _is_one_of(table: Values) -> bool:

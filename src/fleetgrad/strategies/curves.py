@@ -51,7 +51,8 @@ class Curves:
         found = minimize(
             self.loss, theta, args, "L-BFGS-B", jac=True, bounds=bounds, options=options
         )
-        return found.x
+        fitted: np.ndarray = found.x
+        return fitted
 
     def loss(self, theta: np.ndarray, data: Data, values: np.ndarray) -> tuple[float, np.ndarray]:
         """Minus the logarithm of the posterior of the parameters, and its gradient."""
@@ -102,12 +103,16 @@ class Curves:
         times, at = np.unique(one.time, return_inverse=True)
         others, place = np.unique(other.time, return_inverse=True)
         time = _matern(np.abs(times[:, None] - others) / np.exp(self.theta[d]))[0]
-        found = near * (a + b * time)[at[:, None], place] + (c * time)[at[:, None], place]
-        return found + e * (one.who[:, None] == other.who)
+        found: np.ndarray = (
+            near * (a + b * time)[at[:, None], place] + (c * time)[at[:, None], place]
+        )
+        found += e * (one.who[:, None] == other.who)
+        return found
 
     def mean(self, features: np.ndarray, who: np.ndarray | None = None) -> np.ndarray:
         """Expected value at the end of training; `who` is -1, or None, for nobody known."""
-        return self.covariance(self._end(features, who), self.data) @ self.alpha
+        found: np.ndarray = self.covariance(self._end(features, who), self.data) @ self.alpha
+        return found
 
     def joint(self, features: np.ndarray, who: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Expected values at the end of training, and their covariance."""
@@ -124,7 +129,8 @@ class Curves:
         lengths = np.exp(theta[self.groups])
         one, other = one / lengths, other / lengths
         square = (one**2).sum(1)[:, None] + (other**2).sum(1) - 2 * one @ other.T
-        return np.sqrt(np.maximum(square, 0.0))
+        found: np.ndarray = np.sqrt(np.maximum(square, 0.0))
+        return found
 
 
 def _matern(r: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -80,7 +80,8 @@ def warped(scores: np.ndarray) -> np.ndarray:
     top = scores.max()
     scale = max(SOFTNESS * (top - np.median(scores)), 1e-5)
     values = -np.log1p((top - scores) / scale)
-    return (values - values.mean()) / max(values.std(), 1e-9)
+    found: np.ndarray = (values - values.mean()) / max(values.std(), 1e-9)
+    return found
 
 
 def _observations(record: Record, options: Options) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -1,0 +1,204 @@
+"""Rounds: whoever pauses goes on as if it had not, and a run ends alike however often it stops."""
+
+import math
+from dataclasses import replace
+from itertools import count
+
+import numpy as np
+import pytest
+
+from fleetgrad import history
+from fleetgrad.errors import BudgetError, TrainingError
+from fleetgrad.plan import Plan
+from fleetgrad.space import Float, Space
+from fleetgrad.store import Run
+from fleetgrad.strategies.options import Options
+from fleetgrad.strategies.thaw import Thaw
+from fleetgrad.trials import Step
+from simulated import BEST_RATE, SOUND, SPACE, Crash, World, memory_after, rates, search, study
+from test_study import somewhere, told
+
+EPOCHS = 10
+PASSES = 160
+PLAN = Plan((4,), EPOCHS, replicates=3, strategy="thaw", network_epochs=PASSES)
+TIMED = Plan((4,), EPOCHS, strategy="thaw", seconds=200.0, network_epochs=100, epoch_seconds=1.0)
+WILD = Space(learning_rate=Float(1e-3, 5.0, log=True))
+
+
+def thaw(plan=PLAN, space=SOUND, **changes):
+    return Thaw(space, Options(plan.epochs, plan.network_epochs, decisions=8, **changes))
+
+
+@pytest.fixture
+def place():
+    with somewhere() as place:
+        yield place
+
+
+class Scripted:
+    """A strategy that takes given steps, and wants to keep some of those it knows."""
+
+    def __init__(self, *steps, wanted=lambda trials: [one.id for one in trials]):
+        self.steps, self.seen = list(steps), []
+        self._wanted = wanted
+
+    def decide(self, trials, left, memory):
+        self.seen.append((trials, left, memory))
+        done = len(self.seen) - 1
+        return self.steps[done] if done < len(self.steps) else Step()
+
+    def wanted(self, trials):
+        return tuple(self._wanted(trials))
+
+
+def segments(place):
+    with Run.open(place, write=False) as run:
+        return {name: run.segment(name) for name in run.segments() if name.startswith("search/")}
+
+
+def test_one_that_pauses_goes_on_as_if_it_had_not(place):
+    script = Scripted(
+        Step(fresh=tuple(rates(0.01, 0.02, 0.1)), until=2),
+        Step(goals={1: 5}, fresh=tuple(rates(0.05)), until=3),
+        Step(goals={0: 4, 3: 4}),
+        Step(goals={1: 10}),
+    )
+    one, run = study(place, World(), PLAN, script)
+    with run:
+        one._search.run()
+        held = one._search.stopped()
+        epochs = {row.id: row.epochs for row in one._search.rows}
+        for candidate, weights in held.items():
+            assert weights()[0]["weight"][0, 0] == memory_after(epochs[candidate])
+    assert epochs == {0: 4, 1: 10, 2: 2, 3: 4}
+    assert set(held) == {0, 1, 2, 3}
+
+
+def test_a_strategy_is_told_of_everyone_and_reminded_of_what_it_said(place):
+    script = Scripted(
+        Step(fresh=tuple(rates(0.01, 2.0)), until=2, memory={"said": 1}), Step(goals={0: 3})
+    )
+    one, run = study(place, World(noise=0.0), PLAN, script)
+    with run:
+        one._search.run()
+    (first, left, memory), (second, later, remembered), (third, *_) = script.seen
+    assert (list(first), left, memory) == ([], PASSES, None)
+    assert later == pytest.approx(PASSES - 3)  # one of the two broke after an epoch
+    assert remembered == {"said": 1}
+    assert [(one.id, one.epochs, one.diverged, one.kept) for one in second] == [
+        (0, 2, False, True),
+        (1, 0, True, False),
+    ]
+    assert third[0].scores[:2] == second[0].scores
+    assert third[0].epochs == 3
+
+
+def test_weights_that_nobody_wants_are_let_go(place):
+    script = Scripted(
+        Step(fresh=tuple(rates(0.01, 0.02)), until=2),
+        Step(fresh=tuple(rates(0.03, 0.04)), until=2),
+        Step(goals={2: 10, 3: 10}),
+        wanted=lambda trials: [2, 3],
+    )
+    plan = Plan((2,), EPOCHS, finalists=2, strategy="thaw", network_epochs=PASSES)
+    one, run = study(place, World(), plan, script)
+    with run:
+        one._search.run()
+        assert list(run._files()) == ["search/2"]
+
+
+def test_the_planted_best_is_found_within_the_budget(place):
+    outcome = search(place, World(), PLAN, thaw())
+    assert abs(math.log10(outcome.winner.settings.learning_rate / BEST_RATE)) < 0.25
+    spent = sum(done["network_epochs"] for done in segments(place).values())
+    assert 0.9 * PASSES < spent <= PASSES
+    finished = [row for row in outcome.leaderboard if row.epochs == EPOCHS]
+    assert len(finished) >= 3
+    assert len(outcome.leaderboard) > PASSES / EPOCHS  # than training each to the end would try
+
+
+def test_those_that_diverge_never_go_on_and_never_win(place):
+    outcome = search(place, World(), PLAN, thaw(space=WILD))
+    broken = {row.id for row in outcome.leaderboard if row.status == "diverged"}
+    assert broken
+    assert outcome.winner.candidate not in broken
+    for done in segments(place).values():
+        again = {one["candidate"] for one in done["rung"]} & broken
+        assert all(one not in done["kept"] for one in again)
+    assert sum(len(done["rung"]) for done in segments(place).values()) > len(outcome.leaderboard)
+
+
+def test_a_search_in_which_all_diverge_says_so(place):
+    broken = Space(learning_rate=Float(1.5, 5.0))
+    with pytest.raises(TrainingError, match="all diverged"):
+        search(place, World(), PLAN, thaw(space=broken))
+
+
+def test_a_budget_that_is_spent_before_the_search_says_so(place):
+    with pytest.raises(BudgetError, match="enough for one epoch"):
+        search(place, World(), TIMED, thaw(TIMED), elapsed=199.9)
+
+
+@pytest.mark.parametrize("error", [Crash, KeyboardInterrupt])
+def test_a_run_stopped_anywhere_ends_like_one_that_was_not(place, error):
+    plan = replace(PLAN, network_epochs=70)
+    expected = told(search(place, World(), plan, thaw(plan)))
+    for at in count(1, 11):
+        with somewhere() as here:
+            world = World().breaks(at, error)
+            try:
+                outcome = search(here, world, plan, thaw(plan))
+            except Crash:
+                outcome = None
+            if world.calls < at:
+                break
+            if outcome is not None:
+                assert outcome.interrupted
+            assert told(search(here, World(), plan, thaw(plan))) == expected
+    assert at > 100
+
+
+def test_an_interrupt_hands_back_the_best_so_far(place):
+    outcome = search(place, World(lanes=1).breaks(60, KeyboardInterrupt), PLAN, thaw())
+    assert outcome.interrupted
+    assert not outcome.winner.refitted
+    best = outcome.leaderboard.best
+    assert outcome.winner.candidate == best.id
+    assert outcome.winner.params[0]["weight"][0, 0] == memory_after(best.epochs)
+
+
+def test_a_budget_in_time_is_kept_and_leaves_time_for_repeats_and_refit(place):
+    world = World()
+    outcome = search(place, world, TIMED, thaw(TIMED))
+    assert world.now - 100.0 <= TIMED.seconds + 1
+    assert outcome.scores.shape[1] >= 5
+    assert outcome.winner.refitted
+
+
+def test_the_record_tells_what_the_study_told(place):
+    outcome = search(place, World(), PLAN, thaw(space=WILD))
+    with Run.open(place) as run:
+        run.commit("plan", payload={"plan": PLAN.to_dict(), "elapsed": 0.0})
+    with Run.open(place, write=False) as run:
+        assert history.leaderboard(run).to_json() == outcome.leaderboard.to_json()
+        assert history.phase(run) in {"refit", "opening the test part"}
+        lengths = {candidate: len(curve) for candidate, curve in history.curves(run).items()}
+    epochs = {row.id: row.epochs for row in outcome.leaderboard}
+    assert {one: n for one, n in lengths.items() if np.isfinite(n)} == {
+        one: n for one, n in epochs.items() if n
+    }
+
+
+def test_curves_of_the_record_have_no_holes_and_no_doubles(place):
+    search(place, World(), PLAN, thaw())
+    with Run.open(place, write=False) as run:
+        points = [point for point in run.curves() if point.phase == "search"]
+    seen = {}
+    for point in points:
+        seen.setdefault(point.candidate, []).append(point.epoch)
+    assert all(epochs == list(range(1, len(epochs) + 1)) for epochs in seen.values())
+
+
+def test_the_space_of_the_study_is_the_strategys(place):
+    outcome = search(place, World(), PLAN, thaw(space=SPACE))
+    assert all(1e-4 <= row.settings.learning_rate <= 5.0 for row in outcome.leaderboard)
