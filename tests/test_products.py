@@ -115,12 +115,12 @@ def test_the_fastest_way_is_taken_and_rounding_must_pay(
     clock, precision, rounded, by_kernel, expected
 ):
     clock.update({EXACT: 2.0, ROUNDED: rounded, BY_KERNEL: by_kernel})
-    assert products.fastest(precision, jax.devices("cpu")[0]) == expected
+    assert products.fastest(precision, jax.devices("cpu")[:1]) == expected
 
 
 def test_without_the_kernel_there_is_one_way_to_round(clock, monkeypatch):
     monkeypatch.setattr(products.rounding, "available", lambda: False)
-    assert products.fastest("bfloat16", jax.devices("cpu")[0]) == ROUNDED
+    assert products.fastest("bfloat16", jax.devices("cpu")[:1]) == ROUNDED
 
 
 def test_auto_is_measured_once_and_shares_the_program_of_what_it_means(monkeypatch):

@@ -90,8 +90,8 @@ class Machine:
     def _dense(self, precision: str) -> Arithmetic:
         with self._lock:
             if precision not in self._fastest:
-                device = self.lanes[0]
-                self._fastest[precision] = products.fastest(precision, device, _options(device))
+                options = _options(self.lanes[0])
+                self._fastest[precision] = products.fastest(precision, self.lanes, options)
             return self._fastest[precision]
 
     def width_of(self, shape: training.Shape) -> int:

@@ -5,6 +5,7 @@ All take `x` (batch, inputs) and `weight` (inputs, outputs) in float32 and give 
 
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import jax
@@ -108,44 +109,45 @@ PLAIN = Arithmetic()
 
 
 def fastest(
-    precision: str, device: jax.Device, options: dict[str, Any] | None = None
+    precision: str, lanes: Sequence[jax.Device], options: dict[str, Any] | None = None
 ) -> Arithmetic:
-    """How this device trains fastest in a precision; nothing is skipped yet.
+    """How these lanes train fastest in a precision; nothing is skipped yet.
 
     Args:
         precision: As in `Settings`; `auto` is bfloat16 where that is `WORTH` it, else float32.
-        device: Where the products of a layer, and of both its gradients, are timed, if there is
-            any choice.
+        lanes: Where the products of a layer, and of both its gradients, are timed if there is any
+            choice: on all at once, or XLA would work out the three side by side.
         options: The compiler's.
     """
-    on_cpu = device.platform == "cpu"
+    on_cpu = all(device.platform == "cpu" for device in lanes)
     ways = [Arithmetic("bfloat16", on_cpu=on_cpu)]
     if on_cpu and precision != "float32" and rounding.available():
         ways.append(ways[0]._replace(by_kernel=True))
     exact = ways[0]._replace(precision="float32")
     if precision == "float32" or (precision == "bfloat16" and len(ways) == 1):
         return exact._replace(precision=precision)
-    seconds = _timed([exact, *ways], device, options)
+    seconds = _timed([exact, *ways], lanes, options)
     rounded = min(ways, key=seconds.__getitem__)
     pays = precision == "bfloat16" or seconds[exact] > WORTH * seconds[rounded]
     return rounded if pays else exact
 
 
 def _timed(
-    ways: Sequence[Arithmetic], device: jax.Device, options: dict[str, Any] | None
+    ways: Sequence[Arithmetic], lanes: Sequence[jax.Device], options: dict[str, Any] | None
 ) -> dict[Arithmetic, float]:
-    """The shortest time of a layer's products in each way."""
+    """The shortest time of a layer's products on all lanes, in each way."""
     batch, inputs, outputs = TRIAL
     shapes = ((batch, inputs), (inputs, outputs), (batch, outputs))
-    arrays = jax.device_put([jnp.ones(shape) for shape in shapes], device)
+    arrays = [jax.device_put([jnp.ones(shape) for shape in shapes], lane) for lane in lanes]
     programs = {way: jax.jit(_trial(way), compiler_options=options) for way in ways}
     seconds = dict.fromkeys(programs, float("inf"))
     wait: Any = jax.block_until_ready
-    for _ in range(1 + TRIALS):  # in turn, so that a slow moment meets all; the first compiles
-        for way, program in programs.items():
-            began = time.perf_counter()
-            wait(program(*arrays))
-            seconds[way] = min(seconds[way], time.perf_counter() - began)
+    with ThreadPoolExecutor(len(lanes)) as pool:
+        for _ in range(1 + TRIALS):  # in turn, so that a slow moment meets all; the first compiles
+            for way, program in programs.items():
+                began = time.perf_counter()
+                list(pool.map(lambda own, program=program: wait(program(*own)), arrays))
+                seconds[way] = min(seconds[way], time.perf_counter() - began)
     return seconds
 
 
