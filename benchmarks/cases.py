@@ -4,15 +4,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fleetgrad import bench, settings, training
+from fleetgrad import bench, limits, settings, training
 from fleetgrad.material import Material, View
 from fleetgrad.settings import Settings
+from fleetgrad.slices import EPOCHS
 from peers import Net
 
 TABLE_ROWS, TABLE_FEATURES, TABLE_CLASSES = 20_000, 16, 26
 QUICK_ROWS = 12_000  # of 60,000 images
 POPULATIONS, QUICK_POPULATIONS = (1, 2, 16, 64, 256), (1, 16)
-EPOCHS = 1_000_000  # more than any measurement reaches
+CARD_POPULATIONS = (*POPULATIONS, 1024)
 
 
 class Case(NamedTuple):
@@ -39,7 +40,18 @@ class Case(NamedTuple):
         shape = training.shape_of(
             self.settings, self.features, self.classes, validation_rows=0, epochs=1
         )
-        return shape.step_flops * self.rows / self.settings.batch_size
+        return shape.step_flops * self.epoch_steps
+
+    @property
+    def epoch_bytes(self) -> float:
+        """Bytes of weights and state that a network-epoch moves at least."""
+        moved = limits.step_bytes(self.settings, self.features, self.classes)
+        return moved * self.epoch_steps
+
+    @property
+    def epoch_steps(self) -> float:
+        """Steps of a network-epoch."""
+        return self.rows / self.settings.batch_size
 
     @property
     def precision(self) -> str:

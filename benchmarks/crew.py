@@ -1,9 +1,10 @@
-"""Worker processes, one a core or one with all cores, that train a peer's networks side by side."""
+"""Worker processes that train a peer's networks side by side, on a core or a card each."""
 
 import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -22,13 +23,13 @@ class Crew:
     """Processes that start together and work together.
 
     Args:
-        processes: How many.
+        devices: Of each process, as PyTorch names it.
         threads: Of each.
     """
 
-    def __init__(self, processes: int, threads: int) -> None:
+    def __init__(self, devices: Sequence[str], threads: int) -> None:
         environment = {**os.environ, **dict.fromkeys(THREADS, str(threads))}
-        self.threads = threads
+        self.devices, self.threads = devices, threads
         self._workers = [
             subprocess.Popen(
                 [sys.executable, str(WORKER)],
@@ -37,7 +38,7 @@ class Crew:
                 text=True,
                 env=environment,
             )
-            for _ in range(processes)
+            for _ in devices
         ]
 
     def __enter__(self) -> Self:
@@ -57,27 +58,32 @@ class Crew:
     def __len__(self) -> int:
         return len(self._workers)
 
-    def open(self, name: str, net: dict[str, Any], networks: int, data: Path) -> str:
-        """Make the named peer ready in every process; returns what it does otherwise than told."""
+    def open(self, name: str, net: dict[str, Any], networks: int, data: Path) -> dict[str, str]:
+        """Make the named peer ready in every process.
+
+        Returns:
+            `differs`: what it does otherwise than told; or `refused`: why it cannot.
+        """
         asked = {"do": "open", "name": name, "net": net, "networks": networks, "data": str(data)}
-        answers = self._ask(asked)
-        return str(answers[0]["differs"])
+        answers = self._ask([{**asked, "device": device} for device in self.devices])
+        refused: list[dict[str, str]] = [answer for answer in answers if "refused" in answer]
+        return refused[0] if refused else answers[0]
 
     def rate(self, name: str, seconds: float) -> float:
         """Rows a second of all processes together, each over its own time."""
-        answers = self._ask({"do": "train", "name": name, "seconds": seconds})
+        answers = self._ask([{"do": "train", "name": name, "seconds": seconds}] * len(self))
         return float(sum(answer["rows"] / answer["seconds"] for answer in answers))
 
     def close(self) -> None:
         """Forget the peers that are open."""
-        self._ask({"do": "close"})
+        self._ask([{"do": "close"}] * len(self))
 
-    def _ask(self, asked: dict[str, Any]) -> list[dict[str, Any]]:
-        for worker in self._workers:
+    def _ask(self, asked: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+        for worker, one in zip(self._workers, asked, strict=True):
             assert worker.stdin
-            worker.stdin.write(json.dumps(asked) + "\n")
+            worker.stdin.write(json.dumps(one) + "\n")
             worker.stdin.flush()
-        return [_answer(worker, asked) for worker in self._workers]
+        return [_answer(*pair) for pair in zip(self._workers, asked, strict=True)]
 
 
 def _answer(worker: "subprocess.Popen[str]", asked: dict[str, Any]) -> dict[str, Any]:

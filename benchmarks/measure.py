@@ -1,4 +1,4 @@
-"""Rounds of the throughput benchmark: the peak, our populations and each peer, one after another.
+"""Rounds of the throughput benchmark: the limits, our populations and each peer, in turn.
 
 Machines are noisy, so nothing is measured once and nothing is compared with what was measured in
 another minute: the populations of a case and its peers are all ready before its first round, and
@@ -6,32 +6,36 @@ each takes a slice of time in every round. A rate is the median of the rounds, a
 the rounds' ratios.
 """
 
+import datetime as dt
 import os
 import sys
 import tempfile
 import time
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from importlib import metadata, util
+from importlib import metadata
 from pathlib import Path
-from statistics import median
 from typing import Any, NamedTuple
 
 import numpy as np
 
 import cases
+import results
 from cases import Case
 from crew import Crew
 from fleetgrad import bench
 from fleetgrad.errors import BudgetError
-from fleetgrad.machine import Machine, cores
+from fleetgrad.limits import Bandwidth, Peak, ways, working_set
+from fleetgrad.machine import Machine
 from fleetgrad.material import Material
-from ours import Manner, Ours
+from ours import Ours
+from place import Place, absent, has_torch
+from results import Measured, Round
 
-PEERS = ("numpy", "sklearn", "torch", "vmap", "notebook")
-NEED_TORCH = ("torch", "vmap")
-NETWORKS = 16  # of the one peer that trains several at once
 PACKAGES = ("numpy", "scikit-learn", "torch")
+
+Crews = Mapping[Crew, Sequence[str]]  # and the peers that each trains
 
 
 class Pace(NamedTuple):
@@ -45,145 +49,75 @@ class Pace(NamedTuple):
 USUAL, QUICK = Pace(3, 2.0, 1.5), Pace(2, 0.4, 0.3)
 
 
-class Round(NamedTuple):
-    """Rows a second in one round: of each of our populations, and of each peer."""
-
-    ours: Mapping[int, float]
-    peers: Mapping[str, float]
-
-
-class Measured(NamedTuple):
-    """A case, what was ready for it, and its rounds.
-
-    `ours` says how each population trained, `peers` each peer's processes, threads and differences,
-    `left_out` which populations did not fit, and why.
-    """
-
-    case: Case
-    ours: Mapping[int, Manner]
-    peers: Mapping[str, Mapping[str, Any]]
-    compile_seconds: float
-    rounds: Sequence[Round]
-    left_out: Mapping[int, str]
-
-
 def run(
-    todo: Sequence[Case], populations: Sequence[int], peers: Sequence[str], *, quick: bool
+    todo: Sequence[Case],
+    populations: Sequence[int],
+    peers: Sequence[str],
+    place: Place,
+    *,
+    quick: bool,
 ) -> dict[str, Any]:
     """Measure the cases beside the peers.
 
     Args:
         todo: What to measure.
         populations: Of ours, for each case; those that do not fit into memory are left out.
-        peers: Some of `PEERS`; those that need a missing PyTorch are left out.
+        peers: Some of `place.PEERS`; those that PyTorch cannot run there are left out.
+        place: Where everything runs.
         quick: Whether short slices will do.
     """
     began, load = time.perf_counter(), os.getloadavg()[0]
     pace = QUICK if quick else USUAL
-    missing = [name for name in peers if name in NEED_TORCH and not has_torch()]
-    present = [name for name in peers if name not in missing]
-    peak = bench.Peak(Machine.here().lanes)
+    missing = absent(peers, place)
+    here = Machine.here()
+    peak = Peak(here.lanes, ways(here))
     measured = []
-    with _workers(present) as crews, tempfile.TemporaryDirectory() as folder:
+    with (
+        _workers([name for name in peers if name not in missing], place) as crews,
+        tempfile.TemporaryDirectory() as folder,
+    ):
         for number, case in enumerate(todo, start=1):
             print(f"{number} of {len(todo)}: {case.name}", file=sys.stderr)
             material = cases.material(case, quick=quick)
-            ready = _opened(case, _written(Path(folder) / f"{case.features}", material), crews)
+            data = _written(Path(folder) / f"{case.features}", material)
+            ready = _opened(case, data, crews, place.networks)
             measured.append(_measure(case, populations, material, ready, crews, peak, pace))
-    best = {kind: max(peak.gflops[kind]) for kind in bench.KINDS}
     return {
+        "date": dt.datetime.now(dt.UTC).date().isoformat(),
         "machine": bench.description() | {"packages": _versions(), "load_before": load},
-        "peak_gflops": best,
+        "peak_gflops": peak.best,
         "peak_gflops_then": peak.gflops,
         "pace": pace._asdict(),
-        "networks": NETWORKS,
+        "cards": place.cards,
+        "networks": place.networks,
         "missing": missing,
-        "left_out": [
-            {"case": one.case.name, "population": population, "reason": reason}
-            for one in measured
-            for population, reason in one.left_out.items()
-        ],
+        "left_out": results.left_out(measured),
+        "refused": results.refused(measured),
         "seconds": time.perf_counter() - began,
-        "rows": [row(best, one, population) for one in measured for population in one.ours],
-    }
-
-
-def has_torch() -> bool:
-    """Whether PyTorch is installed."""
-    return util.find_spec("torch") is not None
-
-
-def compared(
-    rounds: Sequence[Round], population: int, name: str, epoch_rows: int
-) -> dict[str, Any]:
-    """One peer's rate, and one of our populations' over it: the median, and all rounds."""
-    ratios = [one.ours[population] / one.peers[name] for one in rounds]
-    rate = median(one.peers[name] for one in rounds) / epoch_rows
-    return {
-        "network_epochs_per_s": rate,
-        "ms_per_network_epoch": 1e3 / rate,
-        "ratio": median(ratios),
-        "ratios": ratios,
-    }
-
-
-def row(best: Mapping[str, float], measured: Measured, population: int) -> dict[str, Any]:
-    """What was found for one population of a case.
-
-    Args:
-        best: GFLOP/s of the peak, by precision.
-        measured: The case.
-        population: One of its populations.
-    """
-    case, rounds, ours = measured.case, measured.rounds, measured.ours[population]
-    rate = median(one.ours[population] for one in rounds) / case.rows
-    gflops = 1e-9 * rate * case.epoch_flops
-    return {
-        "case": case.name,
-        "features": case.features,
-        "hidden": list(case.settings.hidden),
-        "classes": case.classes,
-        "activation": case.settings.activation,
-        "optimizer": case.settings.optimizer,
-        "dropout": case.settings.dropout,
-        "batch_size": case.settings.batch_size,
-        "epoch_rows": case.rows,
-        "precision": case.precision,
-        "skips_zeros": ours.skips_zeros,
-        "note": case.note,
-        "population": population,
-        "lanes": ours.lanes,
-        "network_epochs_per_s": rate,
-        "ms_per_network_epoch": 1e3 / rate,
-        "gflops": gflops,
-        "fraction_of_peak": gflops / best[case.precision],
-        "ms_at_peak": 1e-6 * case.epoch_flops / best[case.precision],
-        "compile_s": measured.compile_seconds,
-        "peers": {
-            name: {**compared(rounds, population, name, case.rows), **one}
-            for name, one in measured.peers.items()
-        },
+        "rows": [
+            results.row(peak.best, one, population) for one in measured for population in one.ours
+        ],
     }
 
 
 @contextmanager
-def _workers(peers: Sequence[str]) -> Iterator[dict[str, Crew]]:
-    """The crew of each peer: a process a core, or for vmap one process with all cores."""
+def _workers(peers: Sequence[str], place: Place) -> Iterator[Crews]:
+    """The processes that train, and which peers each crew of them trains."""
+    needed: dict[tuple[tuple[str, ...], int], list[str]] = defaultdict(list)
+    for name in peers:
+        needed[tuple(place.devices(name)), place.threads(name)].append(name)
     with ExitStack() as stack:
-        each = stack.enter_context(Crew(cores(), 1)) if set(peers) - {"vmap"} else None
-        together = stack.enter_context(Crew(1, cores())) if "vmap" in peers else None
-        crews = {name: together if name == "vmap" else each for name in peers}
-        yield {name: crew for name, crew in crews.items() if crew}
+        yield {stack.enter_context(Crew(*how)): names for how, names in needed.items()}
 
 
-def _opened(case: Case, data: Path, crews: Mapping[str, Crew]) -> dict[str, dict[str, Any]]:
-    """Every peer made ready for the case."""
-    for crew in set(crews.values()):
-        crew.close()  # what was open for the case before
+def _opened(case: Case, data: Path, crews: Crews, networks: int) -> dict[str, dict[str, Any]]:
+    """What each peer answered that was made ready for the case."""
     ready = {}
-    for name, crew in crews.items():
-        differs = crew.open(name, case.net()._asdict(), NETWORKS, data)
-        ready[name] = {"processes": len(crew), "threads": crew.threads, "differs": differs}
+    for crew, names in crews.items():
+        crew.close()  # what was open for the case before
+        how = {"processes": len(crew), "threads": crew.threads, "device": crew.devices[0]}
+        for name in names:
+            ready[name] = crew.open(name, case.net()._asdict(), networks, data) | how
     return ready
 
 
@@ -191,27 +125,53 @@ def _measure(
     case: Case,
     populations: Sequence[int],
     material: Material,
-    ready: Mapping[str, Mapping[str, Any]],
-    crews: Mapping[str, Crew],
-    peak: bench.Peak,
+    answers: Mapping[str, Mapping[str, Any]],
+    crews: Crews,
+    peak: Peak,
     pace: Pace,
 ) -> Measured:
     machine = Machine.here()  # its own, so that each case pays for its compilation
-    ours: dict[int, Ours] = {}
-    left_out = {}
+    size = working_set(machine, case.settings, case.features, case.classes)
+    bandwidth = Bandwidth(machine.lanes, size)
+    ours, left_out = _ready(case, populations, material, machine)
+    refused = {name: one["refused"] for name, one in answers.items() if "refused" in one}
+    ready = {name: one for name, one in answers.items() if name not in refused}
+    trains = {name: crew for crew, names in crews.items() for name in names if name in ready}
+
+    def look() -> None:
+        peak.measure()
+        bandwidth.measure()
+
+    rounds = []
+    for _ in range(pace.rounds):
+        look()
+        rates = {population: one.rate(pace.ours) for population, one in ours.items()}
+        theirs = {name: crew.rate(name, pace.peer) for name, crew in trains.items()}
+        rounds.append(Round(rates, theirs))
+    look()
+    return Measured(
+        case=case,
+        ours={population: one.manner for population, one in ours.items()},
+        peers=ready,
+        compile_seconds=machine.compile_seconds,
+        rounds=rounds,
+        left_out=left_out,
+        refused=refused,
+        gigabytes=bandwidth.gigabytes,
+    )
+
+
+def _ready(
+    case: Case, populations: Sequence[int], material: Material, machine: Machine
+) -> tuple[dict[int, Ours], dict[int, str]]:
+    """The populations that fit, compiled and warm, and why the others do not."""
+    ours, left_out = {}, {}
     for population in populations:
         try:
             ours[population] = Ours(case, population, material, machine)
         except BudgetError as refusal:
             left_out[population] = str(refusal)
-    rounds = []
-    for _ in range(pace.rounds):
-        peak.measure()
-        rates = {population: one.rate(pace.ours) for population, one in ours.items()}
-        rounds.append(Round(rates, {name: crews[name].rate(name, pace.peer) for name in ready}))
-    peak.measure()
-    manners = {population: one.manner for population, one in ours.items()}
-    return Measured(case, manners, ready, machine.compile_seconds, rounds, left_out)
+    return ours, left_out
 
 
 def _written(folder: Path, material: Material) -> Path:

@@ -1,17 +1,15 @@
 """Fleetgrad's side of the throughput benchmark: a population, trained for slices of time."""
 
-import threading
-import time
 from typing import NamedTuple
 
 from cases import Case
+from fleetgrad import memory
+from fleetgrad.errors import BudgetError
 from fleetgrad.machine import Machine
 from fleetgrad.material import Material, SeededDraws
 from fleetgrad.population import Population
+from fleetgrad.slices import Slices
 from fleetgrad.trainees import Member
-
-WARM = 4  # stretches of each lane before the clock starts
-LONGEST_STRETCH = 60.0  # seconds that a lane waits for the others to finish theirs
 
 
 class Manner(NamedTuple):
@@ -41,35 +39,23 @@ class Ours:
 
     def __init__(self, case: Case, population: int, material: Material, machine: Machine) -> None:
         members = {Member(number, 0): case.settings for number in range(population)}
-        self._population = Population(material, members, SeededDraws(0), machine)
-        self._epochs = case.settings.epochs
-        size = case.settings.batch_size
-        self._rows_per_epoch = len(material.y) // size * size
-        calls = -(-population // machine.width)
+        _check(sum(memory.sizes(members.values(), case.features, case.classes)), machine)
+        trained = Population(material, members, SeededDraws(0), machine)
         arithmetic = machine.arithmetic(case.precision, material.filled)
-        self.manner = Manner(min(len(machine.lanes), calls), arithmetic.skips_zeros)
-        stretches = iter(range(WARM * self.manner.lanes))
-        self._population.advance(self._epochs, lambda: next(stretches, None) is not None)
+        self._slices = Slices(trained, case.settings.batch_size)
+        self._slices.warm()
+        self.manner = Manner(self._slices.lanes, arithmetic.skips_zeros)
 
     def rate(self, seconds: float) -> float:
-        """Rows a second, each counted once for each network that it trained.
+        """Rows a second, each counted once for each network that it trained."""
+        return self._slices.rate(seconds)
 
-        Lanes stop between two stretches, each at its own moment, so each is held to its own time.
-        """
-        together = threading.Barrier(self.manner.lanes)
-        ends: list[float] = []
-        before, began = self._population.network_epochs, time.perf_counter()
 
-        def proceed() -> bool:
-            now = time.perf_counter()
-            if now < began + seconds:
-                return True
-            ends.append(now)
-            together.wait(LONGEST_STRETCH)  # or its `False` would hide when the others stop
-            return False
-
-        self._population.advance(self._epochs, proceed)
-        members = self._population.members
-        assert all(self._population.diverged_at(member) is None for member in members)
-        rows = (self._population.network_epochs - before) * self._rows_per_epoch
-        return rows / (sum(end - began for end in ends) / len(ends))
+def _check(size: int, machine: Machine) -> None:
+    """Refuse networks that would take turns: the disk would be measured, and not the machine."""
+    room = memory.room(machine.lanes)
+    if size > room:
+        raise BudgetError(
+            f"networks must fit into memory together, got {size / 1e9:.3g} GB of them and room "
+            f"for {room / 1e9:.3g} GB; use a smaller population."
+        )

@@ -7,7 +7,7 @@ those of the peers never import JAX, so that a worker process carries nothing bu
 
 from collections.abc import Iterator
 from itertools import pairwise
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -60,8 +60,29 @@ class Peer(Protocol):
     shuffles: bool
     differs: str
 
-    def work(self, rows: np.ndarray) -> None:
-        """Train on these row numbers."""
+    def work(self, rows: Any) -> None:
+        """Train on these row numbers, kept where `Desk.put` put them."""
+
+
+class Desk(Protocol):
+    """Where a peer works, and what has to lie there before the clock starts."""
+
+    def put(self, order: np.ndarray) -> Any:
+        """The row numbers of a pass, where the peer's data are."""
+
+    def wait(self) -> None:
+        """Until all that was begun is done."""
+
+
+class Host:
+    """The processor, whose work is done when its call returns."""
+
+    def put(self, order: np.ndarray) -> np.ndarray:
+        """They are there."""
+        return order
+
+    def wait(self) -> None:
+        """Not a moment."""
 
 
 def draw(net: Net, seed: int) -> Layers:
@@ -74,10 +95,10 @@ def draw(net: Net, seed: int) -> Layers:
     return layers
 
 
-def batches(count: int, size: int, *, shuffled: bool) -> Iterator[np.ndarray]:
+def batches(count: int, size: int, desk: Desk, *, shuffled: bool) -> Iterator[Any]:
     """Row numbers, batch after batch without end; what fills no batch is left out."""
     generator = np.random.default_rng(0)
     while True:
-        order = generator.permutation(count) if shuffled else np.arange(count)
+        order = desk.put(generator.permutation(count) if shuffled else np.arange(count))
         for first in range(0, count - size + 1, size):
             yield order[first : first + size]

@@ -13,15 +13,38 @@ from peers import Layers, Net
 ACTIVATIONS = {"relu": nn.ReLU, "sigmoid": nn.Sigmoid}
 
 
+class TorchDesk:
+    """A device of PyTorch's, with the type of weights there.
+
+    Args:
+        device: `cpu`, or `cuda:0` and so on.
+        dtype: Of the weights; float64 in the tests.
+    """
+
+    def __init__(self, device: str = "cpu", dtype: torch.dtype = torch.float32) -> None:
+        self.device, self.dtype = torch.device(device), dtype
+        if self.device.type == "cuda":  # JAX's default there is TF32 too
+            torch.set_float32_matmul_precision("high")
+
+    def put(self, order: np.ndarray) -> torch.Tensor:
+        """An array of NumPy's, on the device."""
+        return torch.from_numpy(order).to(self.device)
+
+    def wait(self) -> None:
+        """Until the device is idle: a card only takes notes of what it is to do."""
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
+
+
 class Eager:
     """A `Sequential` under autograd, with the fused optimizer.
 
     Args:
         net: What to train.
         layers: Initial weights; copied.
-        x: Scaled inputs (rows, features), of `dtype`.
+        x: Scaled inputs (rows, features), of the desk's type.
         y: Labels (rows,).
-        dtype: Of the weights; float64 in the tests.
+        desk: Where it works.
     """
 
     networks, shuffles, differs = 1, True, ""
@@ -32,19 +55,19 @@ class Eager:
         layers: Layers,
         x: np.ndarray,
         y: np.ndarray,
-        dtype: torch.dtype = torch.float32,
+        desk: TorchDesk,
     ) -> None:
-        self.net, self.call_rows = net, net.batch_size
-        self.model = module(net, layers, dtype)
-        self.loss = torch.zeros(())
-        self._data = torch.from_numpy(x), torch.from_numpy(y).long()
+        self.net, self.call_rows, self._device = net, net.batch_size, desk.device
+        self.model = module(net, layers, desk.dtype).to(desk.device)
+        self.loss = torch.zeros((), device=desk.device)
+        self._data = desk.put(x), desk.put(y).long()
         self._optimizer = _optimizer(net, dict(self.model.named_parameters()))
 
-    def work(self, rows: np.ndarray) -> None:
+    def work(self, rows: torch.Tensor) -> None:
         """One step on these rows."""
-        x, y = (array[torch.from_numpy(rows)] for array in self._data)
+        x, y = (array[rows] for array in self._data)
         self._optimizer.zero_grad()
-        with _precision(self.net):
+        with _precision(self.net, self._device):
             loss = nn.functional.cross_entropy(self.model(x), y)
         loss.backward()
         self._optimizer.step()
@@ -62,10 +85,10 @@ class Vmap:
         net: What to train.
         layers: Initial weights of the first network; the others start from them too, which costs
             nothing else.
-        x: Scaled inputs (rows, features), of `dtype`.
+        x: Scaled inputs (rows, features), of the desk's type.
         y: Labels (rows,).
         networks: In the population.
-        dtype: Of the weights; float64 in the tests.
+        desk: Where it works.
     """
 
     shuffles, differs = True, ""
@@ -77,12 +100,13 @@ class Vmap:
         x: np.ndarray,
         y: np.ndarray,
         networks: int,
-        dtype: torch.dtype = torch.float32,
+        desk: TorchDesk,
     ) -> None:
         self.net, self.networks, self.call_rows = net, networks, net.batch_size
-        models = [module(net, layers, dtype) for _ in range(networks)]
+        self._device = desk.device
+        models = [module(net, layers, desk.dtype).to(desk.device) for _ in range(networks)]
         self._params, _ = stack_module_state(models)
-        self._data = torch.from_numpy(x), torch.from_numpy(y).long()
+        self._data = desk.put(x), desk.put(y).long()
         self._optimizer = _optimizer(net, self._params)
         stateless = copy.deepcopy(models[0]).to("meta")
 
@@ -91,10 +115,10 @@ class Vmap:
 
         self._slopes = vmap(grad(loss), in_dims=(0, None, None), randomness="different")
 
-    def work(self, rows: np.ndarray) -> None:
+    def work(self, rows: torch.Tensor) -> None:
         """One step of every network on these rows."""
-        x, y = (array[torch.from_numpy(rows)] for array in self._data)
-        with _precision(self.net):
+        x, y = (array[rows] for array in self._data)
+        with _precision(self.net, self._device):
             slopes = self._slopes({k: v.detach() for k, v in self._params.items()}, x, y)
         for name, param in self._params.items():
             param.grad = slopes[name]
@@ -135,12 +159,12 @@ def _optimizer(net: Net, params: dict[str, torch.Tensor]) -> torch.optim.Optimiz
     return torch.optim.AdamW(groups, lr=net.learning_rate, fused=True)
 
 
-def _precision(net: Net) -> contextlib.AbstractContextManager[None]:
+def _precision(net: Net, device: torch.device) -> contextlib.AbstractContextManager[None]:
     if net.precision == "bfloat16":
-        return torch.autocast("cpu", torch.bfloat16)
+        return torch.autocast(device.type, torch.bfloat16)
     return contextlib.nullcontext()
 
 
 def _layers(params: dict[str, torch.Tensor]) -> Layers:
-    arrays = [param.detach().numpy() for param in params.values()]
+    arrays = [param.detach().cpu().numpy() for param in params.values()]
     return [(arrays[at].T, arrays[at + 1]) for at in range(0, len(arrays), 2)]

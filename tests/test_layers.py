@@ -25,13 +25,13 @@ FLOORS = (
         "database directory fleet forecast lock model preparing record result store"
         " pace repeats rounds rows search standing study"
     ),
-    "__main__ api bench cli display history notebook",
+    "__main__ api bench cli display history limits notebook slices",
 )
 FLOOR = {name: floor for floor, names in enumerate(FLOORS) for name in names.split()}
 TOP = len(FLOORS) - 1  # where the package itself stands: it offers everything
 
 ARRAYS = (
-    "augment bench failures kernels keys lanes losses machine material memory network"
+    "augment bench failures kernels keys lanes limits losses machine material memory network"
     " normalization notebook optimizers population products spill steps training underway"
 )
 BORDERS = {  # library -> the modules that may name it

@@ -4,8 +4,6 @@ import dataclasses
 import json
 import subprocess
 import sys
-import threading
-from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 import jax
@@ -15,15 +13,19 @@ import pytest
 import cases
 import measure
 import peers
+import place
+import results
 import throughput
 import worker
 from by_hand import NOTEBOOK_RATE, Notebook, Numpy
-from fleetgrad import notebook
+from fleetgrad import limits, memory, notebook
 from fleetgrad.errors import BudgetError
+from fleetgrad.machine import Machine
 from fleetgrad.settings import Settings
 from ours import Manner, Ours
+from place import Place
 from reference import Disturbance, Network
-from table import markdown
+from table import markdown, placed
 
 FEATURES, CLASSES, ROWS, BATCH = 7, 4, 24, 8
 KINDS = (("sigmoid", "sgd"), ("relu", "adam"), ("relu", "adamw"))
@@ -31,12 +33,14 @@ ROW = {
     *("case", "features", "hidden", "classes", "activation", "optimizer", "dropout", "batch_size"),
     *("epoch_rows", "precision", "skips_zeros", "note", "population", "lanes", "compile_s"),
     *("network_epochs_per_s", "ms_per_network_epoch", "gflops", "fraction_of_peak", "ms_at_peak"),
+    *("bandwidth_gb_per_s", "ms_at_bandwidth", "ms_at_limit", "limited_by", "fraction_of_limit"),
     "peers",
 }
 PEER = {
     *("network_epochs_per_s", "ms_per_network_epoch", "ratio", "ratios"),
-    *("processes", "threads", "differs"),
+    *("processes", "threads", "device", "differs"),
 }
+CPU, CARDS = Place("cpu", 0), Place("gpu", 2)
 
 
 @pytest.fixture(params=KINDS, ids="-".join)
@@ -138,11 +142,12 @@ def test_the_notebook_s_peer_takes_the_notebook_s_steps():
 
 def test_eager_torch_takes_the_steps_of_the_reference(problem):
     torch = pytest.importorskip("torch")
-    from torch_peers import Eager
+    from torch_peers import Eager, TorchDesk
 
-    peer = Eager(problem.net, problem.layers, problem.x, problem.y, torch.float64)
+    desk = TorchDesk("cpu", torch.float64)
+    peer = Eager(problem.net, problem.layers, problem.x, problem.y, desk)
     for rows in steps():
-        peer.work(rows)
+        peer.work(desk.put(rows))
     layers, loss = trained(problem)
     check(peer.layers(), layers)
     assert peer.loss.item() == pytest.approx(loss)
@@ -150,24 +155,25 @@ def test_eager_torch_takes_the_steps_of_the_reference(problem):
 
 def test_torch_vmap_takes_the_steps_of_the_reference_in_every_network(problem):
     torch = pytest.importorskip("torch")
-    from torch_peers import Vmap
+    from torch_peers import TorchDesk, Vmap
 
-    peer = Vmap(problem.net, problem.layers, problem.x, problem.y, 3, torch.float64)
+    desk = TorchDesk("cpu", torch.float64)
+    peer = Vmap(problem.net, problem.layers, problem.x, problem.y, 3, desk)
     for rows in steps():
-        peer.work(rows)
+        peer.work(desk.put(rows))
     for network in range(3):
         check(peer.layers(network), trained(problem)[0])
 
 
 def test_torch_drops_units_where_it_is_told_to(problem):
     torch = pytest.importorskip("torch")
-    from torch_peers import Eager, Vmap
+    from torch_peers import Eager, TorchDesk, Vmap
 
-    net = problem.net._replace(dropout=0.5)
-    eager = Eager(net, problem.layers, problem.x, problem.y, torch.float64)
+    net, desk = problem.net._replace(dropout=0.5), TorchDesk("cpu", torch.float64)
+    eager = Eager(net, problem.layers, problem.x, problem.y, desk)
     assert [part.p for part in eager.model if isinstance(part, torch.nn.Dropout)] == [0.5, 0.5]
-    vmapped = Vmap(net, problem.layers, problem.x, problem.y, 2, torch.float64)
-    vmapped.work(steps()[0])
+    vmapped = Vmap(net, problem.layers, problem.x, problem.y, 2, desk)
+    vmapped.work(desk.put(steps()[0]))
     first, second = (vmapped.layers(network)[0][0] for network in range(2))
     assert not np.allclose(first, second)  # each network has masks of its own
 
@@ -189,11 +195,11 @@ def test_scikit_learn_is_told_what_it_can_do_and_the_row_says_the_rest(problem):
 
 
 def test_batches_go_through_all_rows_in_a_new_order_each_pass():
-    order = peers.batches(10, 3, shuffled=True)
+    order = peers.batches(10, 3, peers.Host(), shuffled=True)
     passes = [np.concatenate([next(order) for _ in range(3)]) for _ in range(2)]
     assert [len(set(one)) for one in passes] == [9, 9]
     assert list(passes[0]) != list(passes[1])
-    straight = peers.batches(10, 3, shuffled=False)
+    straight = peers.batches(10, 3, peers.Host(), shuffled=False)
     assert [list(next(straight)) for _ in range(4)] == [[0, 1, 2], [3, 4, 5], [6, 7, 8], [0, 1, 2]]
 
 
@@ -202,8 +208,8 @@ def test_a_worker_counts_the_rows_of_every_network(tmp_path, monkeypatch):
     np.save(tmp_path / "y.npy", np.zeros(ROWS, np.int64))
     settings = Settings(hidden=(6, 5), batch_size=BATCH)
     at_work = worker.Worker()
-    at_work.open("numpy", net_of(settings)._asdict(), 1, str(tmp_path))
-    at_work._open["numpy"][0].networks = 5
+    at_work.open("numpy", net_of(settings)._asdict(), 1, str(tmp_path), "cpu")
+    at_work._open["numpy"].peer.networks = 5
     clock = iter([0, 1, 2, 3, 4, 4])
     monkeypatch.setattr(worker.time, "perf_counter", lambda: next(clock))
     assert at_work.train("numpy", 3.5) == {"rows": 3 * BATCH * 5, "seconds": 4}
@@ -211,10 +217,10 @@ def test_a_worker_counts_the_rows_of_every_network(tmp_path, monkeypatch):
 
 def test_a_ratio_is_the_median_of_the_rounds_not_the_ratio_of_medians():
     rounds = [
-        measure.Round({1: 1, 16: ours}, {"numpy": peer})
+        results.Round({1: 1, 16: ours}, {"numpy": peer})
         for ours, peer in ((600, 100), (200, 100), (300, 300))
     ]
-    assert measure.compared(rounds, 16, "numpy", 50) == {
+    assert results.compared(rounds, 16, "numpy", 50) == {
         "network_epochs_per_s": 2.0,
         "ms_per_network_epoch": 500.0,
         "ratio": 2.0,
@@ -222,11 +228,15 @@ def test_a_ratio_is_the_median_of_the_rounds_not_the_ratio_of_medians():
     }
 
 
-def test_a_row_s_share_of_the_peak_and_its_roofline_agree():
-    rounds = [measure.Round({4: rate}, {}) for rate in (20_000.0, 40_000.0, 90_000.0)]
+def found_for(name, gigabytes):
+    """Four networks of a case, at 40,000 rows a second."""
+    rounds = [results.Round({4: rate}, {}) for rate in (20_000.0, 40_000.0, 90_000.0)]
     manners = {4: Manner(lanes=2, skips_zeros=False)}
-    found = measure.Measured(cases.case("tabular"), manners, {}, 0.5, rounds, {})
-    row = measure.row({"float32": 100.0, "bfloat16": 200.0}, found, 4)
+    return results.Measured(cases.case(name), manners, {}, 0.5, rounds, {}, {}, gigabytes)
+
+
+def test_a_row_s_share_of_the_peak_and_its_roofline_agree():
+    row = results.row({"float32": 100.0, "bfloat16": 200.0}, found_for("tabular", [50.0, 80.0]), 4)
     flops = 2 * 20_000 * (3 * (16 * 64 + 64 * 64 + 64 * 26) - 16 * 64)
     assert row["network_epochs_per_s"] == 2
     assert row["gflops"] == pytest.approx(2e-9 * flops)
@@ -234,34 +244,19 @@ def test_a_row_s_share_of_the_peak_and_its_roofline_agree():
     assert row["ms_at_peak"] / row["ms_per_network_epoch"] == pytest.approx(row["fraction_of_peak"])
 
 
-class TwoLanes:
-    """A population whose lanes have clocks of their own: a stretch takes one 1 s, the other 1.5."""
-
-    members, diverged_at, network_epochs = (), None, 0.0
-
-    def __init__(self):
-        self.clock = threading.local()
-
-    def perf_counter(self):
-        return getattr(self.clock, "now", 0.0)
-
-    def advance(self, _until, proceed):
-        def lane(seconds):
-            self.clock.now = 0.0
-            while proceed():
-                self.clock.now += seconds
-
-        with ThreadPoolExecutor(2) as pool:
-            list(pool.map(lane, (1.0, 1.5)))
-        self.network_epochs = 7 / 4  # of four stretches each
-
-
-def test_our_rate_holds_each_lane_to_its_own_time(monkeypatch):
-    one = object.__new__(Ours)
-    one._population, one._epochs, one._rows_per_epoch = TwoLanes(), 9, 400
-    one.manner = Manner(lanes=2, skips_zeros=False)
-    monkeypatch.setattr("ours.time.perf_counter", one._population.perf_counter)
-    assert one.rate(4.0) == pytest.approx(700 / np.mean([4.0, 4.5]))
+def test_a_row_s_limit_is_the_larger_of_arithmetic_and_memory():
+    learned = 16 * 64 + 64 + 64 * 64 + 64 + 64 * 26 + 26
+    step = 2 * 4 * (3 * learned + 1)  # weights, Adam's two averages and its counter: in and out
+    for gigabytes, by in ((80.0, "arithmetic"), (0.4, "memory")):
+        found = found_for("tabular", [gigabytes / 2, gigabytes])
+        row = results.row({"float32": 100.0, "bfloat16": 200.0}, found, 4)
+        memory = 1e3 * step * 20_000 / 256 / (gigabytes * 1e9)
+        assert row["bandwidth_gb_per_s"] == gigabytes
+        assert row["ms_at_bandwidth"] == pytest.approx(memory)
+        assert row["ms_at_limit"] == max(row["ms_at_peak"], row["ms_at_bandwidth"])
+        assert row["limited_by"] == by
+        share = row["ms_at_limit"] / row["ms_per_network_epoch"]
+        assert row["fraction_of_limit"] == pytest.approx(share)
 
 
 @pytest.fixture(scope="module")
@@ -269,9 +264,11 @@ def measured():
     """One small case beside the peers that are always there, in moments."""
     monkeypatch = pytest.MonkeyPatch()
     monkeypatch.setattr(measure, "QUICK", measure.Pace(2, 0.05, 0.02))
-    monkeypatch.setattr(measure, "has_torch", lambda: False)
+    monkeypatch.setattr(place, "has_torch", lambda: False)
+    monkeypatch.setattr(limits, "SIZES", {"cpu": 64})
+    monkeypatch.setattr(limits, "MOVED", {"cpu": 1e6})
     names = ["numpy", "sklearn", "torch", "notebook"]
-    yield measure.run([cases.case("tabular")], [1, 2], names, quick=True)
+    yield measure.run([cases.case("tabular")], [1, 2], names, CPU, quick=True)
     monkeypatch.undo()
 
 
@@ -281,7 +278,8 @@ def test_the_rows_say_all_that_the_page_promises(measured):
     for row in rows:
         assert set(row) == ROW
         assert set(row["peers"]) == {"numpy", "sklearn", "notebook"}
-        assert 0 < row["fraction_of_peak"] < 1
+        assert row["fraction_of_peak"] > 0
+        assert row["fraction_of_limit"] >= row["fraction_of_peak"]
     for peer in rows[0]["peers"].values():
         assert set(peer) == PEER
         assert len(peer["ratios"]) == 2
@@ -289,11 +287,11 @@ def test_the_rows_say_all_that_the_page_promises(measured):
 
 
 def test_where_torch_is_missing_the_answer_says_so(measured, monkeypatch, capsys):
-    assert measured["missing"] == ["torch"]
+    assert measured["missing"] == {"torch": place.NO_TORCH}
     assert "PyTorch eager: left out, PyTorch is not installed." in markdown(measured)
-    monkeypatch.setattr(throughput, "has_torch", lambda: False)
+    monkeypatch.setattr(place, "has_torch", lambda: False)
     with pytest.raises(SystemExit):
-        throughput._parse(["--peers", "torch"])
+        throughput.main(["--peers", "torch"])
     assert "fleetgrad[bench]" in capsys.readouterr().err
 
 
@@ -321,7 +319,8 @@ def test_a_population_that_does_not_fit_is_left_out_and_named(monkeypatch):
 
     monkeypatch.setattr(measure, "QUICK", measure.Pace(1, 0.0, 0.0))
     monkeypatch.setattr(measure, "Ours", refuse)
-    found = measure.run([cases.case("tabular")], [7], [], quick=True)
+    monkeypatch.setattr(limits, "SIZES", {"cpu": 64})
+    found = measure.run([cases.case("tabular")], [7], [], CPU, quick=True)
     assert found["rows"] == []
     assert "tabular, 7 networks: left out, for 7 must fit, got no room; use 1." in markdown(found)
 
@@ -340,6 +339,7 @@ def test_every_network_asked_for_is_there_and_told_to_the_peers_alike():
     assert [net.optimizer for net in told.values()] == ["sgd", "adam", "adamw", "adamw", "adam"]
     assert (told["notebook"].activation, told["dropout"].dropout) == ("sigmoid", 0.2)
     assert cases.POPULATIONS == (1, 2, 16, 64, 256)
+    assert cases.CARD_POPULATIONS == (1, 2, 16, 64, 256, 1024)
 
 
 def test_a_case_says_when_it_could_not_run_in_its_precision(monkeypatch):
@@ -356,6 +356,8 @@ def test_a_case_says_when_it_could_not_run_in_its_precision(monkeypatch):
     ("arguments", "message"),
     [
         (["--cases", "huge"], "invalid choice: 'huge'"),
+        (["--device", "tpu"], "invalid choice: 'tpu'"),
+        (["--device", "cuda"], "needs a card that JAX sees, got cpu alone"),
         (["--peers", "keras"], "invalid choice: 'keras'"),
         (["--populations", "0"], "at least 1, got '0'; use 16."),
         (["--populations", "many"], "at least 1, got 'many'; use 16."),
@@ -372,3 +374,39 @@ def test_a_worker_process_carries_no_jax():
     code = "import sys, worker, by_hand, sklearn_peer; sys.exit('jax' in sys.modules)"
     path = str(throughput.PAGE.parents[1] / "benchmarks")
     assert subprocess.run([sys.executable, "-c", code], cwd=path, check=False).returncode == 0
+
+
+def test_a_peer_without_room_is_left_out_and_named(measured, tmp_path, monkeypatch):
+    def no_room(*_):
+        raise RuntimeError("CUDA out of memory.")
+
+    monkeypatch.setattr(worker, "make", no_room)
+    np.save(tmp_path / "x.npy", np.ones(1))
+    np.save(tmp_path / "y.npy", np.ones(1))
+    net = net_of(Settings())._asdict()
+    answer = worker.Worker().open("vmap", net, 256, str(tmp_path), "cuda:0")
+    assert answer == {"refused": "256 networks have no room on cuda:0"}
+    refused = {"case": "wide", "peer": "vmap", "reason": answer["refused"]}
+    page = markdown(measured | {"refused": [refused]})
+    assert "PyTorch vmap, wide: left out, 256 networks have no room on cuda:0." in page
+
+
+def test_the_results_of_cards_replace_those_before_and_say_when_and_on_what(measured):
+    cards = measured["machine"] | {"platform": "gpu", "devices": ["Some Card"] * 2}
+    found = measured | {"machine": cards, "cards": 2}
+    page = placed("# Cards\n\ntext\n\n## Results\n\nnone yet\n", found)
+    assert page.startswith("# Cards\n\ntext\n\n## Results\n\n### The machine\n\n- ")
+    assert "none yet" not in page
+    assert f"{measured['date']}: " in page
+    assert "gpu, 2 x Some Card" in page
+    assert "a process a card" in page
+    assert "NumPy by hand: forward, backward and optimizer written by hand" in page
+    assert "in place, on the processor" in page
+
+
+def test_a_population_that_would_take_turns_is_refused(monkeypatch):
+    monkeypatch.setattr(memory, "available", lambda _: 150_000)
+    case, lanes = cases.case("tabular"), Machine(tuple(jax.devices()), 1)
+    with pytest.raises(BudgetError, match="must fit into memory together"):
+        Ours(case, 2, cases.table(512), lanes)
+    assert Ours(case, 1, cases.table(512), lanes).manner.lanes == 1

@@ -17,6 +17,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import lax
 
 from fleetgrad import cache, products, training
 from fleetgrad.kernels import adam, sparse
@@ -167,14 +168,26 @@ class Machine:
             return members[0]
         steps = members[0][2].steps
         padded = members + members[-1:] * (width - len(members))
-        state, rates, feed = jax.tree.map(lambda *leaves: jnp.stack(leaves), *padded)
+        state, rates, feed = jax.tree.map(_side_by_side, *padded)
         return jax.device_put((state, rates, feed._replace(steps=steps)), device)
 
     def unstack(self, tree: Any, count: int) -> list[Any]:
         """The results of the first `count` members, one by one."""
         if tree.step.ndim == 0:
             return [tree]
-        return [jax.tree.map(lambda leaf, i=i: leaf[i], tree) for i in range(count)]
+        return [_picked(tree, np.int32(number)) for number in range(count)]
+
+
+def _side_by_side(*leaves: Any) -> Any:
+    """One array of several; on the host where all lie there, which spares a call for each."""
+    on_device = any(isinstance(leaf, jax.Array) for leaf in leaves)
+    return jnp.stack(leaves) if on_device else np.stack(leaves)
+
+
+@jax.jit
+def _picked(tree: Any, number: jax.Array) -> Any:
+    """One of the members laid side by side: one call, and not one for each of its arrays."""
+    return jax.tree.map(lambda leaf: lax.dynamic_index_in_dim(leaf, number, keepdims=False), tree)
 
 
 def _moved(member: Any, device: jax.Device) -> Any:

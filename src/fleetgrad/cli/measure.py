@@ -48,7 +48,7 @@ def notebook(
 def bench(
     *,
     full: Annotated[
-        bool, typer.Option("--full", help="More populations and a wider network; minutes.")
+        bool, typer.Option("--full", help="More populations and Adam too; two minutes or three.")
     ] = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
@@ -56,12 +56,13 @@ def bench(
 ) -> None:
     """Measure how fast this machine trains.
 
-    Network-epochs a second of the notebook's network, beside the peak of matrix products.
+    Network-epochs a second of the notebook's network and of wide ones, beside the peak of matrix
+    products in the same precision.
     """
     from fleetgrad import bench as benchmark  # noqa: PLC0415 - not for `--help`
     from fleetgrad.display import consoles, live, measures  # noqa: PLC0415 - not for `--help`
 
-    cases = benchmark.all_cases() if full else [benchmark.notebook_case(16)]
+    cases = benchmark.all_cases() if full else benchmark.usual_cases()
     with live.watching("bench", quiet=quiet, verbose=verbose) as report:
         found = benchmark.run(cases, report)
     if as_json:

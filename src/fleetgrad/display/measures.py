@@ -30,10 +30,11 @@ def bench(console: Console, found: Mapping[str, Any]) -> None:
         Column("hidden", [value(row["hidden"]) for row in rows]),
         Column("batch", [str(row["batch_size"]) for row in rows], "right"),
         Column("optimizer", [row["optimizer"] for row in rows]),
+        Column("precision", [row["precision"] for row in rows]),
         Column("epochs/s", [f"{row['network_epochs_per_s']:.2f}" for row in rows], "right", "bold"),
         Column("ms each", [f"{1000 / row['network_epochs_per_s']:.0f}" for row in rows], "right"),
-        Column("GFLOP/s", [f"{row['gflops']:.0f}" for row in rows], "right"),
         Column("of peak", [f"{100 * row['fraction_of_peak']:.0f} %" for row in rows], "right"),
+        Column("GFLOP/s", [f"{row['gflops']:.0f}" for row in rows], "right"),
         Column("compile", [duration(row["compile_s"]) for row in rows], "right", "dim"),
     ]
     _print(console, columns)
