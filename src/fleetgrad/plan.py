@@ -9,7 +9,7 @@ import bisect
 import math
 import re
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, NamedTuple, Self
 
 from fleetgrad import rungs
@@ -142,17 +142,22 @@ class Plan:
         return cls(**(values | {"generations": tuple(values["generations"])}))
 
 
-def counted(budget: Budget, *, adaptive: bool, strategy: str = "halving") -> Plan:
-    """The plan of a budget in counts; `adaptive` samplers get several generations.
+def counted(
+    budget: Budget, *, adaptive: bool, strategy: str = "halving", dimensions: int = 1
+) -> Plan:
+    """The plan of a budget in counts.
 
-    Raises:
-        BudgetError: The strategy is `halving`, and the passes are too few for it.
+    Args:
+        budget: Without `seconds`.
+        adaptive: Whether the sampler learns between generations, and gets several.
+        strategy: "halving" or "thaw".
+        dimensions: How many hyperparameters are searched.
     """
     assert budget.epochs is not None
     epochs, passes = budget.epochs, budget.network_epochs
     if strategy == "thaw":
         assert passes is not None
-        first = Options(epochs=epochs, budget=passes).start
+        first = Options(epochs=epochs, budget=passes).start(dimensions)
         return Plan((first,), epochs, strategy=strategy, network_epochs=passes)
     candidates = budget.candidates or _affordable(epochs, passes or 0, adaptive=adaptive)
     return Plan(_generations(candidates, adaptive=adaptive), epochs)
@@ -167,6 +172,7 @@ def timed(
     spent: float,
     adaptive: bool,
     strategy: str = "halving",
+    dimensions: int = 1,
 ) -> Plan:
     """The plan of a budget in seconds.
 
@@ -182,6 +188,7 @@ def timed(
         spent: Seconds gone before the search begins.
         adaptive: Whether the sampler learns between generations.
         strategy: "halving" or "thaw".
+        dimensions: How many hyperparameters are searched.
 
     Raises:
         BudgetError: The time is too short for the smallest search; the smallest that would do is
@@ -199,7 +206,9 @@ def timed(
         )
     most = int(min(MOST_EPOCHS, max(10, MOST_STEPS // max(steps, 1))))
     if strategy == "thaw":
-        return _thawing(budget.seconds, left, cost, most)
+        plan = _thawing(budget.seconds, left, cost, most)
+        options = Options(plan.epochs, plan.network_epochs or 0, lanes=lanes)
+        return replace(plan, generations=(options.start(dimensions),))
     candidates = 2 * FEWEST_CANDIDATES
     if cost.longest(left, candidates) < FEW_EPOCHS:
         candidates = FEWEST_CANDIDATES
@@ -229,9 +238,8 @@ def _thawing(seconds: float, left: float, cost: "_Cost", most: int) -> Plan:
     epochs = max(1, min(most, int(epochs)))
     searching = left - epochs * (REPLICATES * cost.repeat + cost.refit)
     passes = max(epochs, cost.lanes * searching / cost.typical)
-    options = Options(epochs=epochs, budget=passes, lanes=cost.lanes)
     return Plan(
-        (options.start,),
+        (),
         epochs,
         seconds=seconds,
         strategy="thaw",

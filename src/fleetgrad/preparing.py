@@ -95,14 +95,15 @@ def planned(config: dict[str, Any], fleet: Fleet, clock: Clock) -> Plan:
     """
     budget = Budget(**config["budget"])
     adaptive, strategy = config["sampler"] == "tpe", config["strategy"]
+    space, seed = Space.from_dict(config["space"]), int(config["seed"])
+    dimensions = space.dimensions
     if budget.seconds is None:
-        return plans.counted(budget, adaptive=adaptive, strategy=strategy)
+        return plans.counted(budget, adaptive=adaptive, strategy=strategy, dimensions=dimensions)
     if clock.left < plans.END_SECONDS:
         raise BudgetError(
             f"the budget must leave time to train, got {budget.seconds:g} s, of which "
             f"{clock.elapsed:.1f} s went into loading the data; use 60s."
         )
-    space, seed = Space.from_dict(config["space"]), int(config["seed"])
     typical = list(samplers.make("random", space, seed=seed, epochs=1).ask(TYPICAL).settings)
     return plans.timed(
         budget,
@@ -112,6 +113,7 @@ def planned(config: dict[str, Any], fleet: Fleet, clock: Clock) -> Plan:
         spent=clock.elapsed,
         adaptive=adaptive,
         strategy=strategy,
+        dimensions=dimensions,
     )
 
 

@@ -9,8 +9,9 @@ from fleetgrad.strategies.outlook import Outlook, Record
 
 PARENTS = 10  # new points are sought around so many of the most promising candidates
 SHORTLIST = 100  # points of each kind (promising, random, refined) that are looked at closely
-FAR = -5.0  # standard deviations below the best, from where on a series stands for the improvement
+FAR = -5.0  # standard deviations from which on the improvement is computed by its tail
 OPTIMISM = 0.5  # standard deviations added to a candidate's expected score at the end
+NEAREST = 20  # then around so many of the most promising new points
 
 
 def ideas(
@@ -22,7 +23,9 @@ def ideas(
     local = cube.near(record.points[rng.choice(top, half)], (0.01, 0.3), (0.2, 0.5, 1.0), rng)
     chance = cube.random(half, rng)
     ranked = _by_mean(cube, outlook, np.vstack([chance, local]))[:SHORTLIST]
-    refined = cube.near(ranked[rng.integers(20, size=3 * SHORTLIST)], (0.003, 0.1), (1.0,), rng)
+    refined = cube.near(
+        ranked[rng.integers(NEAREST, size=3 * SHORTLIST)], (0.003, 0.1), (1.0,), rng
+    )
     ranked = _by_mean(cube, outlook, np.vstack([ranked, refined]))[: 2 * SHORTLIST]
     return _unknown(np.vstack([ranked, chance[:SHORTLIST]]), record.points)
 
@@ -68,16 +71,18 @@ class Choosing:
     def middle(self, remaining: float) -> tuple[tuple[tuple[int, int], ...], np.ndarray]:
         """Paused and new ones, so that new ones get their share of the budget in the long run."""
         options, first = self.options, self.options.stops[0]
-        span = (1 - options.spread - options.ending) * options.budget
+        start = min(len(self.reached), options.start(self.fresh.shape[1]))
+        span = (1 - options.ending) * options.budget - first * start
         most = max(span / options.decisions, 2 * first, options.lanes * first)
-        after = self.reached.sum() - first * options.start  # spent since the spread points
-        on_new = first * (len(self.reached) - options.start)
-        share = options.fresh if len(self.paused) else 1.0
+        after = self.reached.sum() - first * start  # spent since the spread points
+        on_new = first * (len(self.reached) - start)
+        share = options.fresh * bool(len(self.fresh)) if len(self.paused) else 1.0
         for_new = share * (after + most) - on_new
         for_paused = (1 - share) * (after + most) - (after - on_new)
         chosen = self._take(~self.is_new, min(for_paused, most), remaining)
         left = remaining - self.cost[chosen].sum()
         chosen += self._take(self.is_new, min(for_new, most), left)
+        chosen = chosen or self._take(self.free, 1, remaining)
         return self._decided(chosen)
 
     def ending(self, remaining: float) -> tuple[tuple[tuple[int, int], ...], np.ndarray]:

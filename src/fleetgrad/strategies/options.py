@@ -15,7 +15,8 @@ class Options:
         seed: Of all chance.
         rungs: Epochs at which candidates pause, the last being `epochs`; None takes even ratios
             from a tenth of it.
-        spread: Share of the budget for evenly spread points.
+        spread: Greatest share of the budget for evenly spread points.
+        crowd: Most of these for each hyperparameter.
         ending: Share of the budget at the end that is for promotions alone.
         fresh: Share of what is between for new points.
         decisions: About how many there are between.
@@ -27,9 +28,10 @@ class Options:
     budget: float
     seed: int = 0
     rungs: tuple[int, ...] | None = None
-    spread: float = 0.2
+    spread: float = 0.3
+    crowd: int = 12
     ending: float = 0.1
-    fresh: float = 0.5
+    fresh: float = 0.35
     decisions: int = 40
     lanes: int = 1
     pool: int = 1500
@@ -42,12 +44,12 @@ class Options:
 
     @property
     def seen(self) -> np.ndarray:
-        """Epochs whose scores the model is told: the stops, one before, and one in between."""
-        stops = np.array([0.16 * self.stops[0], *self.stops])
+        """Epochs whose scores the model is told: the stops, and one between each two."""
+        stops = np.array(self.stops)
         between = np.sqrt(stops[1:] * stops[:-1])
-        return np.unique(np.maximum(1, np.round([*between, *self.stops])).astype(int))
+        return np.unique(np.round([*stops, *between]).astype(int))
 
-    @property
-    def start(self) -> int:
+    def start(self, dimensions: int) -> int:
         """How many evenly spread points come first."""
-        return max(1, self.lanes, int(self.spread * self.budget / self.stops[0]))
+        most = int(self.spread * self.budget / self.stops[0])
+        return max(1, self.lanes, min(most, self.crowd * dimensions))

@@ -91,7 +91,7 @@ def decide(
     parameters, handed on to save time; without them it takes longer and differs a little.
     """
     count, first = len(record.points), options.stops[0]
-    missing = options.start - count
+    missing = options.start(cube.dimensions) - count
     if missing > 0 or record.broken.all():
         ask = int(min(max(missing, options.lanes), left // first))
         spread = _spread(cube, record, options.seed, ask)
