@@ -20,7 +20,7 @@ from fleetgrad.result import Test as Opened
 from fleetgrad.settings import Settings
 from fleetgrad.space import default_space
 
-RANGES = default_space(1000, 64, image=True).to_dict()
+RANGES = default_space(1000, 64, (8, 8)).to_dict()
 SEALED, OPENED = None, Opened("accuracy", 0.975, Interval(0.95, 0.99), 360, 1)
 
 

@@ -306,16 +306,18 @@ def test_any_values_are_a_space_or_a_clear_error(values):
 
 
 @pytest.mark.parametrize(
-    ("rows", "features", "image"),
-    [(8, 4, False), (1_198, 64, True), (13_333, 16, False), (50_000, 784, True)],
+    ("rows", "features", "image_shape"),
+    [(8, 4, None), (1_198, 64, (8, 8)), (13_333, 16, None), (50_000, 784, (28, 28))],
 )
-def test_the_default_space_searches_few_shapes(rows, features, image):
-    space = default_space(rows, features, image)
+def test_the_default_space_searches_few_shapes(rows, features, image_shape):
+    space = default_space(rows, features, image_shape)
     grid = [Settings(**point) for point in space.grid(2_000)]
     shapes = {(s.hidden, s.batch_size, s.activation, s.optimizer, s.init, s.loss) for s in grid}
     assert len(shapes) <= 4
     assert all(settings.batch_size <= max(1, rows / 2) for settings in grid)
-    assert ("input_dropout" in space.names) == image
+    assert ("augment" in space.names) == (image_shape is not None)
+    for settings in grid:
+        settings.augment.check(image_shape)
     assert space.dimensions >= 6
 
 
@@ -374,9 +376,10 @@ def test_a_condition_knows_a_disturbance_by_any_of_its_names(named):
 
 
 def test_the_default_space_reads_as_a_person_would_write_it():
-    text = default_space(50_000, 784, image=True).to_toml()
+    text = default_space(50_000, 784, (28, 28)).to_toml()
     assert "learning_rate = { low = 0.0005, high = 0.02, log = true }\n" in text
-    assert "hidden = { choice = [[128, 128], [256, 128], [512, 256]] }\n" in text
+    assert "hidden = { choice = [[256, 128], [512, 256], [512, 512], [1024, 512]] }\n" in text
+    assert "{ shift = 2, rotation = 10.0, scale = 0.1, shear = 5.0, elastic = 1.0 }" in text
     assert 'optimizer = "adamw"\n' in text
     assert text.startswith("# ")
 

@@ -17,6 +17,7 @@ from fleetgrad.clock import Clock
 from fleetgrad.data import NAMES, Dataset, load
 from fleetgrad.errors import BudgetError, SettingsError, UsageError, suggestion
 from fleetgrad.fleet import Fleet
+from fleetgrad.machine import Machine
 from fleetgrad.material import steps_per_epoch
 from fleetgrad.plan import Budget, Plan
 from fleetgrad.settings import Settings
@@ -68,7 +69,7 @@ def asked(
         raise UsageError(f"`{sampler}` is no sampler; {suggestion(sampler, samplers.NAMES)}")
     source = _described(data, target, data_dir)
     data = loaded(data, target, data_dir)
-    space = space or default_space(data.rows, data.features, image=data.image_shape is not None)
+    space = space or _default(data)
     _check_space(space, data, seed)
     strategy = strategies.resolved(
         strategy, space, by_candidates=limit.candidates is not None, sampler=sampler
@@ -85,6 +86,14 @@ def asked(
         "seed": seed,
     }
     return Asked(data, space, config)
+
+
+def _default(data: Dataset) -> Space:
+    """The default space; images are multiplied in whichever precision is faster here."""
+    precision = "float32"
+    if data.image_shape is not None:
+        precision = Machine.here().arithmetic("auto", filled=1.0).precision
+    return default_space(data.rows, data.features, data.image_shape, precision)
 
 
 def planned(config: dict[str, Any], fleet: Fleet, clock: Clock) -> Plan:
