@@ -15,8 +15,9 @@ import fleetgrad
 FLOORS = (
     "errors",
     "augmentation cache clock durable kernels keys payload settings weights",
-    "augment data layers losses network normalization optimizers products space",
-    "candidates inference trainees training",
+    "activations augment data layers losses network normalization optimizers products space",
+    "candidates inference shapes states trainees training",
+    "programs",
     (
         "failures feeds finals lanes leaderboard machine material memory plan population rungs"
         " samplers spill underway"
@@ -31,8 +32,8 @@ FLOOR = {name: floor for floor, names in enumerate(FLOORS) for name in names.spl
 TOP = len(FLOORS) - 1  # where the package itself stands: it offers everything
 
 ARRAYS = (
-    "augment bench failures kernels keys lanes losses machine material memory network"
-    " normalization notebook optimizers population products spill training underway"
+    "activations augment bench failures kernels keys lanes losses machine material memory network"
+    " normalization notebook optimizers population products spill states training underway"
 )
 BORDERS = {  # library -> the modules that may name it
     "jax": ARRAYS,
@@ -57,7 +58,10 @@ TRAINING = {
     "network",
     "optimizers",
     "population",
+    "programs",
+    "shapes",
     "spill",
+    "states",
     "training",
     "underway",
 }

@@ -184,7 +184,10 @@ def train(
         for number, one in enumerate(settings)
         for replicate in range(replicates)
     }
-    population = Fleet(loaded(data), seed).populate(members)
+    fleet = Fleet(loaded(data), seed)
+    fleet.populate(members)  # refuses, before anything is compiled, what cannot run
+    fleet.share((one, replicates * one.epochs) for one in settings)
+    population = fleet.populate(members)
     population.advance(longest)
     found = np.full((len(settings), replicates, longest, 4), np.nan, np.float32)
     for number, replicate in members:
@@ -210,6 +213,7 @@ def _result(run: Run, data: Dataset, clock: Clock, report: Report) -> Result:
     fleet = Fleet(data, seed)
     space = Space.from_dict(config["space"])
     plan = _planned(run, fleet, clock)
+    preparing.decide_programs(config, fleet, plan)
     sampler = samplers.make(config["sampler"], space, seed=seed, epochs=plan.epochs)
     study = Study(run, sampler, plan, fleet, seed=seed, clock=clock, report=report)
     outcome = study.run()

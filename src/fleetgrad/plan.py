@@ -109,6 +109,14 @@ class Plan:
         """Over all generations."""
         return sum(self.generations)
 
+    @property
+    def network_epochs(self) -> int:
+        """Of search, repeats and refit, if nobody diverges."""
+        sizes = enumerate(self.generations)
+        search = sum(self.rungs(number).cost(size) for number, size in sizes)
+        finalists = min(self.finalists, self.candidates)
+        return search + (finalists * self.replicates + 1) * self.epochs
+
     def rungs(self, generation: int) -> Rungs:
         """The halving schedule of one generation."""
         size = self.generations[generation]
