@@ -72,13 +72,13 @@ class Fleet:
     def epoch_seconds(self, settings: Iterable[Settings]) -> list[float]:
         """What an epoch of each takes on one lane, measured; programs compiled for it stay."""
         settings = list(settings)
-        programs = [self.program(one) for one in settings]
-        members = {shape: Member(number, 0) for number, shape in enumerate(programs)}
+        shared = [self.program(one) for one in settings]
+        members = {program: Member(number, 0) for number, program in enumerate(shared)}
         probe = self.populate({member: settings[member.candidate] for member in members.values()})
         for _ in range(2):  # the first stretch is short, and may run on cold caches
             probe.advance(1, _Once(len(members)))
         seconds = {one: probe.epoch_seconds(member) for one, member in members.items()}
-        return [seconds[program] for program in programs]
+        return [seconds[program] for program in shared]
 
     def share(self, foreseen: Iterable[tuple[Settings, float]]) -> None:
         """Decide on programs for networks, beside those decided before, which stay.

@@ -213,8 +213,8 @@ class Population:
 
     def _in_turn(self, waiting: list[Training]) -> list[Training]:
         """Those in memory first, and those of one shape together."""
-        shapes = {shape: n for n, shape in enumerate(dict.fromkeys(one.shape for one in waiting))}
-        return sorted(waiting, key=lambda one: (one.state is None, shapes[one.shape]))
+        places = {shape: n for n, shape in enumerate(dict.fromkeys(one.shape for one in waiting))}
+        return sorted(waiting, key=lambda one: (one.state is None, places[one.shape]))
 
     def _bring(self, waiting: list[Training]) -> list[Training]:
         """The first of these that fit into memory together, at least one, and their states."""
