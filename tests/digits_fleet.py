@@ -10,6 +10,7 @@ import jax
 import numpy as np
 from sklearn.datasets import load_digits
 
+import reference
 from fleetgrad.machine import Machine
 from fleetgrad.material import Material, SeededDraws, View
 from fleetgrad.population import Population
@@ -18,6 +19,13 @@ from fleetgrad.trainees import Member
 
 ROWS, VALIDATION = 200, 40
 DRAWS = SeededDraws(seed=0)
+
+# Fleet against fleet: two roads to the same float32 sums.
+CLOSE = {"rtol": 1e-4, "atol": 1e-5}
+# Fleet (float32) against reference (float64) after two epochs: losses within 2e-3 of themselves,
+# weights within 5e-4, accuracies to half a row, so no row is counted differently.
+LOSSES_CLOSE = {"rtol": 2e-3, "atol": 1e-4}
+WEIGHTS_CLOSE = {"rtol": 2e-3, "atol": 5e-4}
 
 # Five programs; within each, members that differ in every way that needs no other program.
 MIXED = (
@@ -79,6 +87,29 @@ def populate(settings, machine: Machine, replicates: int = 1, **changes) -> Popu
 def curves(population: Population) -> dict[str, np.ndarray]:
     """Every member's history, by name."""
     return {f"{m.candidate}.{m.replicate}": population.curve(m) for m in population.members}
+
+
+def agree(found, expected) -> None:
+    """Every curve found is the one expected."""
+    assert found.keys() <= expected.keys()
+    for name, curve in found.items():
+        np.testing.assert_allclose(curve, expected[name], **CLOSE, err_msg=name)
+
+
+def check_against_reference(population: Population, until: int) -> None:
+    """Every member was trained as by hand, for so many epochs or its own."""
+    for member in population.members:
+        one = population._training[member].settings
+        curve, weights = reference.train(
+            population.material, one, DRAWS, min(until, one.epochs), member.replicate
+        )
+        found, note = population.curve(member), f"{member} {one}"
+        assert population.diverged_at(member) is None
+        np.testing.assert_allclose(found[:, ::2], curve[:, ::2], **LOSSES_CLOSE, err_msg=note)
+        np.testing.assert_allclose(found[:, 1::2], curve[:, 1::2], atol=0.5 / 200, err_msg=note)
+        for layer, exact in zip(population.params(member), weights, strict=True):
+            for name, leaf in layer.items():
+                np.testing.assert_allclose(leaf, exact[name], **WEIGHTS_CLOSE, err_msg=note)
 
 
 def main(file: str) -> None:

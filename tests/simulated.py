@@ -82,6 +82,12 @@ class World:
     def steps(self, settings):
         return 10
 
+    def share(self, foreseen):
+        """Nothing here needs a program."""
+
+    def share_in(self, seconds, typical):
+        """Nor anything else."""
+
     def epoch_seconds(self, settings):
         return [self.costs(one) for one in settings]
 

@@ -7,6 +7,7 @@ import digits_fleet
 from fleetgrad.data import load
 from fleetgrad.errors import SettingsError
 from fleetgrad.fleet import Fleet
+from fleetgrad.programs import Programs
 from fleetgrad.settings import Settings
 from fleetgrad.trainees import Member
 
@@ -116,6 +117,49 @@ def test_measuring_makes_one_network_a_shape(fleet, monkeypatch):
     monkeypatch.setattr(fleet, "populate", lambda who: made.append(len(who)) or populate(who))
     fleet.epoch_seconds([SMALL, OTHER, replace(SMALL, learning_rate=0.1)] * 10)
     assert made == [2]
+
+
+MIXED = [
+    replace(SMALL, hidden=(width,), activation=activation, dropout=dropout)
+    for width in (6, 9)
+    for activation in ("relu", "tanh")
+    for dropout in (0.0, 0.2)
+]
+
+
+def test_as_many_programs_are_compiled_as_were_decided(data):
+    fleet = Fleet(data, 0, digits_fleet.machine(lanes=2))
+    fleet.share((one, 3) for one in (*MIXED, OTHER))
+    fleet.epoch_seconds([*MIXED, OTHER])
+    population = fleet.populate({Member(n, n % 2): one for n, one in enumerate(MIXED)})
+    assert population.advance(1)
+    population.keep(population.members[3:5])
+    assert population.advance(2)
+    refitted, _ = fleet.refit(MIXED[5])
+    assert refitted.advance(1)
+    decided = {fleet.program(one) for one in (*MIXED, OTHER)}
+    assert fleet.machine.compilations == len(decided) == 2
+    for member, one in zip(population.members, MIXED[3:5], strict=True):
+        assert population.params(member)[0]["weight"].shape == (64, *one.hidden)
+
+
+def test_the_longer_all_train_the_fewer_share(fleet):
+    def decided(epochs):
+        fleet.programs = Programs()
+        fleet.share((one, epochs) for one in MIXED)
+        return len({fleet.program(one) for one in MIXED})
+
+    counts = [decided(epochs) for epochs in (1, 1e3, 1e5, 1e8)]
+    assert counts == sorted(counts)
+    assert (counts[0], counts[-1]) == (1, len(MIXED))
+
+
+def test_what_was_decided_stays_and_what_is_new_comes_beside_it(fleet):
+    assert fleet.program(MIXED[0]) == fleet.shape(MIXED[0])
+    fleet.share_in(1.0, MIXED[:4])
+    before = [fleet.program(one) for one in MIXED[:4]]
+    fleet.share((one, 2) for one in MIXED)
+    assert set(before) <= set(fleet.programs.known)
 
 
 def test_as_many_train_at_once_as_the_machine_has_lanes(fleet):

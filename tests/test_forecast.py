@@ -8,7 +8,7 @@ import pytest
 import digits_fleet
 import fleetgrad as fg
 from fleetgrad import forecast as module
-from fleetgrad import memory, plan, training
+from fleetgrad import memory, plan, shapes, states
 from fleetgrad.errors import FleetgradError, RunError
 from fleetgrad.fleet import Fleet
 from fleetgrad.machine import Machine
@@ -54,8 +54,8 @@ def test_bytes_are_those_of_the_arrays():
         settings = fg.Settings(
             hidden=one.settings["hidden"], optimizer=one.settings["optimizer"], batch_size=64
         )
-        shape = training.shape_of(settings, 64, 10, 0, 1)
-        state = training.begin(shape, digits_fleet.DRAWS.initial(settings, 0, 64, 10))
+        shape = shapes.shape_of(settings, 64, 10, 0, 1)
+        state = states.begin(shape, digits_fleet.DRAWS.initial(settings, 0, 64, 10))
         held = sum(leaf.nbytes for leaf in jax.tree.leaves((state.params, state.optimizer)))
         assert one.member_bytes == held
     assert ahead.population_bytes == sum(one.candidates * one.member_bytes for one in ahead.cohorts)

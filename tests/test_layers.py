@@ -15,8 +15,9 @@ import fleetgrad
 FLOORS = (
     "errors",
     "augmentation cache clock durable kernels keys payload settings weights",
-    "augment data layers losses network normalization optimizers products space",
-    "candidates inference steps strategies trainees training trials",
+    "activations augment data layers losses network normalization optimizers products space",
+    "candidates inference shapes states steps strategies trainees training trials",
+    "programs",
     (
         "failures feeds finals lanes leaderboard machine material memory plan population rungs"
         " samplers spill underway"
@@ -31,8 +32,9 @@ FLOOR = {name: floor for floor, names in enumerate(FLOORS) for name in names.spl
 TOP = len(FLOORS) - 1  # where the package itself stands: it offers everything
 
 ARRAYS = (
-    "augment bench failures kernels keys lanes limits losses machine material memory network"
-    " normalization notebook optimizers population products spill steps training underway"
+    "activations augment bench failures kernels keys lanes limits losses machine material memory"
+    " network normalization notebook optimizers population products spill states steps training"
+    " underway"
 )
 BORDERS = {  # library -> the modules that may name it
     "jax": ARRAYS,
@@ -60,7 +62,10 @@ TRAINING = {
     "network",
     "optimizers",
     "population",
+    "programs",
+    "shapes",
     "spill",
+    "states",
     "training",
     "underway",
 }

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from digits_fleet import DRAWS, VALIDATION, digits, machine
-from fleetgrad import cache, training
+from fleetgrad import cache, shapes, states, training
 from fleetgrad.feeds import Feeds
 from fleetgrad.machine import GUESSED_FLOPS, Machine, cores
 from fleetgrad.settings import Settings
@@ -19,12 +19,12 @@ from fleetgrad.settings import Settings
 DEVICE = jax.devices("cpu")[0]
 MATERIAL = digits()
 SMALL = Settings(hidden=(), optimizer="sgd", batch_size=40)
-SHAPE = training.shape_of(SMALL, 64, 10, VALIDATION, epochs=1)
+SHAPE = shapes.shape_of(SMALL, 64, 10, VALIDATION, epochs=1)
 
 
 def member(replicate=0):
-    state = training.begin(SHAPE, DRAWS.initial(SMALL, replicate, 64, 10))
-    return state, training.rates_of(SMALL, 4), Feeds(MATERIAL, DRAWS).of(replicate, 0, 1, 4)
+    state = states.begin(SHAPE, DRAWS.initial(SMALL, replicate, 64, 10))
+    return state, shapes.rates_of(SMALL, 4), Feeds(MATERIAL, DRAWS).of(replicate, 0, 1, 4)
 
 
 def arguments(lanes, *members):

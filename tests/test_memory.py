@@ -4,7 +4,7 @@ import jax
 import pytest
 
 from digits_fleet import DRAWS
-from fleetgrad import memory, training
+from fleetgrad import memory, shapes, states
 from fleetgrad.errors import BudgetError
 from fleetgrad.settings import NORMALIZATIONS, OPTIMIZERS, Settings
 
@@ -20,8 +20,8 @@ def test_a_member_costs_what_its_arrays_hold(optimizer, hidden, bias, normalizat
     settings = Settings(
         hidden=hidden, bias=bias, optimizer=optimizer, normalization=normalization, ema=ema
     )
-    shape = training.shape_of(settings, 64, 10, validation_rows=0, epochs=1)
-    state = training.begin(shape, DRAWS.initial(settings, 0, 64, 10))
+    shape = shapes.shape_of(settings, 64, 10, validation_rows=0, epochs=1)
+    state = states.begin(shape, DRAWS.initial(settings, 0, 64, 10))
     parts = (state.params, state.optimizer, state.running, state.average)
     held = sum(leaf.nbytes for leaf in jax.tree.leaves(parts))
     assert memory.member_bytes(settings, 64, 10) == held
@@ -66,15 +66,13 @@ def test_a_fifth_of_what_is_available_is_left_to_others(monkeypatch):
     assert memory.room([], held=400) == 800
 
 
-def test_equal_kinds_cost_the_same_in_any_company():
-    mixed = [
-        Settings(hidden=(8,), optimizer=optimizer, ema=ema, learning_rate=rate)
-        for rate in (0.1, 0.2)
-        for optimizer in ("sgd", "adam")
-        for ema in (0.0, 0.9)
-    ]
-    assert memory.sizes(mixed, 64, 10) == [memory.member_bytes(one, 64, 10) for one in mixed]
-    assert memory.sizes([], 64, 10) == []
+def test_in_a_larger_program_a_member_takes_what_that_takes():
+    small, large = Settings(hidden=(5, 9)), Settings(hidden=(8, 9), ema=0.9)
+    own, program = (shapes.shape_of(one, 64, 10, 0, 1) for one in (small, large))
+    state = states.begin(own, DRAWS.initial(small, 0, 64, 10))
+    state = states.padded(state, own, program)
+    held = sum(leaf.nbytes for leaf in jax.tree.leaves(state)) - 16  # less four scalars
+    assert memory.state_bytes(program) == held == memory.member_bytes(large, 64, 10)
 
 
 def test_one_that_does_not_fit_is_refused_by_name():

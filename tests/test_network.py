@@ -1,4 +1,4 @@
-"""The dense network: its activations, its first weights, its noise."""
+"""The dense network: its first weights, what it computes, its noise."""
 
 from itertools import pairwise
 
@@ -6,16 +6,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from hypothesis.extra import numpy as hnp
 
 import reference
 from fleetgrad import keys, network
-from fleetgrad.settings import ACTIVATIONS, INITIALIZERS, Settings
+from fleetgrad.settings import INITIALIZERS, Settings
 
-FLOATS = hnp.arrays(np.float32, 16, elements=st.floats(-30, 30, width=32))
-POINTS = np.array([-30, -8.5, -2.5, -1.5, -0.6, -0.5, -1e-3, 1e-3, 0.5, 0.7, 1.5, 2.5, 3.5, 30])
 QUIET = network.Noise(np.float32(0), np.float32(0), np.float32(0))
 KEY = jax.random.key(5)
 SHAPE = (1000, 200)
@@ -29,45 +24,12 @@ def noisy_logits(params, activation, x, key, noise, noisy):
 NOISY = jax.jit(noisy_logits, static_argnums=(1, 5))
 
 
-def slope(function, z):
-    return jax.jit(jax.vmap(jax.grad(function)))(np.asarray(z, np.float32))
-
-
-FORWARD = jax.jit(lambda z: jax.jvp(network.rounded_sigmoid, (z,), (jnp.full_like(z, 2),)))
-BACKWARD = jax.jit(jax.vmap(jax.grad(network.rounded_sigmoid)))
-
-
 def weights(settings, features=12, classes=10, replicate=0):
     return network.init(keys.generator(0, "init", replicate), settings, features, classes)
 
 
-def test_the_tables_have_exactly_the_names_of_the_settings():
-    assert tuple(sorted(network.ACTIVATIONS)) == ACTIVATIONS == tuple(sorted(reference.ACTIVATIONS))
+def test_the_table_has_exactly_the_names_of_the_settings():
     assert tuple(sorted(network.INITIALIZERS)) == INITIALIZERS
-
-
-@pytest.mark.parametrize("name", ACTIVATIONS)
-def test_an_activation_and_its_slope_are_as_defined(name):
-    value, derivative = reference.ACTIVATIONS[name]
-    found = network.ACTIVATIONS[name](jnp.asarray(POINTS, jnp.float32))
-    np.testing.assert_allclose(found, value(POINTS), rtol=1e-5, atol=1e-6)
-    found = slope(network.ACTIVATIONS[name], POINTS)
-    np.testing.assert_allclose(found, derivative(POINTS), rtol=1e-4, atol=1e-6)
-
-
-@pytest.mark.parametrize(("z", "nearest"), [(-2.5, -2), (-0.5, 0), (0.5, 0), (1.5, 2), (2.5, 2)])
-def test_the_rounded_slope_rounds_a_half_to_even(z, nearest):
-    share = 1 / (1 + np.exp(-nearest))
-    assert slope(network.rounded_sigmoid, [z])[0] == pytest.approx(share * (1 - share), rel=1e-6)
-
-
-@given(FLOATS)
-def test_the_rounded_slope_changes_only_the_slope(z):
-    value, tangent = FORWARD(z)
-    np.testing.assert_array_equal(value, jax.nn.sigmoid(z))
-    expected = reference.logistic_slope(np.rint(z.astype(np.float64)))
-    np.testing.assert_allclose(tangent, 2 * expected, rtol=1e-4, atol=1e-6)
-    np.testing.assert_allclose(BACKWARD(z), expected, rtol=1e-4, atol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -148,6 +110,21 @@ def test_units_stay_with_the_probability_asked_for(rate):
     kept = np.asarray(MASK(KEY, np.float32(rate), SHAPE))
     deviation = np.sqrt(rate * (1 - rate) / kept.size)
     assert kept.mean() == pytest.approx(1 - rate, abs=5 * deviation)
+
+
+@pytest.mark.parametrize("batch", [1, 6, 7])
+def test_a_units_draw_does_not_depend_on_how_many_stand_beside_it(batch):
+    widest = np.asarray(MASK(KEY, np.float32(0.4), (batch, 37)))
+    assert 0.3 < widest.mean() < 0.9
+    for units in (1, 2, 3, 8, 36):
+        narrow = MASK(KEY, np.float32(0.4), (batch, units))
+        np.testing.assert_array_equal(narrow, widest[:, :units])
+
+
+def test_the_draws_of_rows_and_of_units_differ():
+    kept = np.asarray(MASK(KEY, np.float32(0.5), SHAPE)).astype(float)
+    for lines in (kept, kept.T):
+        assert abs(np.corrcoef(lines[:200]) - np.eye(200)).max() < 0.5
 
 
 def test_a_higher_rate_drops_the_same_units_and_more():

@@ -15,8 +15,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import reference
-from digits_fleet import DRAWS, MIXED, curves, digits, machine, members, populate
+from digits_fleet import (
+    DRAWS,
+    MIXED,
+    agree,
+    check_against_reference,
+    curves,
+    digits,
+    machine,
+    members,
+    populate,
+)
 from fleetgrad import lanes as module
 from fleetgrad import network
 from fleetgrad.augmentation import PRESETS, Augmentation
@@ -42,13 +51,6 @@ WILD = dataclasses.replace(MIXED[0], learning_rate=1e30)
 # Of the shapes of `MIXED` too; clipping alone cannot tame this one.
 WILDER = dataclasses.replace(MIXED[6], learning_rate=1e30)
 SHAPES = 5  # programs that `MIXED` needs
-
-# Fleet against fleet: two roads to the same float32 sums.
-CLOSE = {"rtol": 1e-4, "atol": 1e-5}
-# Fleet (float32) against reference (float64) after two epochs: losses within 2e-3 of themselves,
-# weights within 5e-4, accuracies to half a row, so no row is counted differently.
-LOSSES_CLOSE = {"rtol": 2e-3, "atol": 1e-4}
-WEIGHTS_CLOSE = {"rtol": 2e-3, "atol": 5e-4}
 
 
 def zoo(number: int) -> Settings:
@@ -112,27 +114,6 @@ def trained(fleet, lanes, **changes):
     population = populate(fleet, lanes, **changes)
     assert population.advance(EPOCHS)
     return curves(population)
-
-
-def agree(found, expected):
-    assert found.keys() <= expected.keys()
-    for name, curve in found.items():
-        np.testing.assert_allclose(curve, expected[name], **CLOSE, err_msg=name)
-
-
-def check_against_reference(population, until):
-    for member in population.members:
-        one = population._training[member].settings
-        curve, weights = reference.train(
-            population.material, one, DRAWS, min(until, one.epochs), member.replicate
-        )
-        found, note = population.curve(member), f"{member} {one}"
-        assert population.diverged_at(member) is None
-        np.testing.assert_allclose(found[:, ::2], curve[:, ::2], **LOSSES_CLOSE, err_msg=note)
-        np.testing.assert_allclose(found[:, 1::2], curve[:, 1::2], atol=0.5 / 200, err_msg=note)
-        for layer, exact in zip(population.params(member), weights, strict=True):
-            for name, leaf in layer.items():
-                np.testing.assert_allclose(leaf, exact[name], **WEIGHTS_CLOSE, err_msg=note)
 
 
 # Law 1: fleet == serial.

@@ -20,13 +20,13 @@ from test_study import somewhere, told
 
 EPOCHS = 10
 PASSES = 160
-PLAN = Plan((4,), EPOCHS, replicates=3, strategy="thaw", network_epochs=PASSES)
-TIMED = Plan((4,), EPOCHS, strategy="thaw", seconds=200.0, network_epochs=100, epoch_seconds=1.0)
+PLAN = Plan((4,), EPOCHS, replicates=3, strategy="thaw", passes=PASSES)
+TIMED = Plan((4,), EPOCHS, strategy="thaw", seconds=200.0, passes=100, epoch_seconds=1.0)
 WILD = Space(learning_rate=Float(1e-3, 5.0, log=True))
 
 
 def thaw(plan=PLAN, space=SOUND, **changes):
-    return Thaw(space, Options(plan.epochs, plan.network_epochs, decisions=8, **changes))
+    return Thaw(space, Options(plan.epochs, plan.passes, decisions=8, **changes))
 
 
 @pytest.fixture
@@ -100,7 +100,7 @@ def test_weights_that_nobody_wants_are_let_go(place):
         Step(goals={2: 10, 3: 10}),
         wanted=lambda trials: [2, 3],
     )
-    plan = Plan((2,), EPOCHS, finalists=2, strategy="thaw", network_epochs=PASSES)
+    plan = Plan((2,), EPOCHS, finalists=2, strategy="thaw", passes=PASSES)
     one, run = study(place, World(), plan, script)
     with run:
         one._search.run()
@@ -141,7 +141,7 @@ def test_a_budget_that_is_spent_before_the_search_says_so(place):
 
 @pytest.mark.parametrize("error", [Crash, KeyboardInterrupt])
 def test_a_run_stopped_anywhere_ends_like_one_that_was_not(place, error):
-    plan = replace(PLAN, network_epochs=70)
+    plan = replace(PLAN, passes=70)
     expected = told(search(place, World(), plan, thaw(plan)))
     for at in count(1, 11):
         with somewhere() as here:

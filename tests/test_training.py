@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import reference
 from digits_fleet import DRAWS, MIXED, digits
-from fleetgrad import training
+from fleetgrad import optimizers, shapes, states, training
 from fleetgrad.feeds import Feeds
 from fleetgrad.settings import ACTIVATIONS, LOSSES, OPTIMIZERS, Settings
 from strategies_settings import rates, trainable
@@ -21,15 +21,16 @@ ROWS = training.Rows(jnp.asarray(MATERIAL.x), jnp.asarray(MATERIAL.y))
 FEED = Feeds(MATERIAL, DRAWS).of(0, 0, 2, 10)
 KEY = jax.random.key(3)
 SMALL = Settings(hidden=(5,), batch_size=16)
+VALUES = shapes.rates_of(SMALL, steps_per_epoch=10)
 
 
 def shape_of(settings, validation_rows=40):
-    return training.shape_of(settings, 64, 10, validation_rows, epochs=2, image_shape=(8, 8))
+    return shapes.shape_of(settings, 64, 10, validation_rows, epochs=2, image_shape=(8, 8))
 
 
 def started(settings):
     shape = shape_of(settings)
-    return shape, training.begin(shape, DRAWS.initial(settings, 0, 64, 10))
+    return shape, states.begin(shape, DRAWS.initial(settings, 0, 64, 10))
 
 
 def batches(size=16, count=2):
@@ -87,7 +88,7 @@ def test_arithmetic_is_counted_as_done(hidden, multiplications):
 def test_a_beginning_is_what_the_optimizer_would_begin_with(optimizer):
     settings = dataclasses.replace(SMALL, optimizer=optimizer)
     _, state = started(settings)
-    rule = training.optimizers.OPTIMIZERS[optimizer](training.optimizers.Rates(0.1, 0.5, 0.0))
+    rule = optimizers.OPTIMIZERS[optimizer](optimizers.Rates(0.1, 0.5, 0.0))
     expected = rule.init(state.params)
     assert jax.tree.structure(state.optimizer) == jax.tree.structure(expected)
     for found, leaf in zip(*map(jax.tree.leaves, (state.optimizer, expected)), strict=True):
@@ -111,7 +112,7 @@ def test_a_beginning_holds_what_its_settings_use_and_no_more(changes):
     # Runs saved before there was any of this are restored by the number of the leaf.
     if not changes:
         assert len(jax.tree.leaves(state)) == len(jax.tree.leaves(plain[:6]))
-    for layer, whole in zip(state.params, training.predicting(state), strict=True):
+    for layer, whole in zip(state.params, states.predicting(state), strict=True):
         assert whole.keys() - layer.keys() <= {"mean", "variance"}
         for name, leaf in layer.items():
             np.testing.assert_array_equal(whole[name], leaf)
@@ -129,7 +130,7 @@ def test_steps_with_everything_on_are_the_references(activation, kind):
             ema=0.3, gradient_clipping=0.7, init="lecun",
         )  # fmt: skip
         shape, state = started(settings)
-        values = training.rates_of(settings, steps_per_epoch=3)
+        values = shapes.rates_of(settings, steps_per_epoch=3)
         alone = reference.Network(state.params, settings, steps=30)
         for x, y in batches(count=4):
             state = STEP(shape, state, values, x, y, KEY)
@@ -137,7 +138,7 @@ def test_steps_with_everything_on_are_the_references(activation, kind):
         for layers, exact in (
             (state.params, alone.layers),
             (state.running, alone.running),
-            (training.predicting(state), alone.kept),
+            (states.predicting(state), alone.kept),
         ):
             assert len(layers) == len(exact)
             for number, (found, layer) in enumerate(zip(layers, exact, strict=True)):
@@ -157,7 +158,7 @@ def test_a_gradient_that_is_not_finite_diverges_though_it_would_be_clipped():
     [(x, y)] = batches(count=1)
     state.params[0]["weight"][:] = 0
     state.params[1]["weight"][:] = np.where(np.arange(10) % 2, 3e38, -3e38)
-    after = STEP(shape, state, training.rates_of(settings, 10), x * np.float32(1e3), y, KEY)
+    after = STEP(shape, state, shapes.rates_of(settings, 10), x * np.float32(1e3), y, KEY)
     assert np.isfinite(after.loss)
     assert (after.step, after.diverged_at) == (0, 0)
     jax.tree.map(np.testing.assert_array_equal, after.params, state.params)
@@ -169,7 +170,7 @@ def test_a_variance_that_overflows_diverges_though_the_loss_is_finite():
     shape, state = started(settings)
     [(x, y)] = batches(count=1)
     state.params[0]["weight"][:] *= np.float32(1e25)
-    after = STEP(shape, state, training.rates_of(settings, 10), x, y, KEY)
+    after = STEP(shape, state, shapes.rates_of(settings, 10), x, y, KEY)
     assert np.isfinite(after.loss)
     assert (after.step, after.diverged_at) == (0, 0)
     jax.tree.map(np.testing.assert_array_equal, after.running, state.running)
@@ -187,7 +188,7 @@ def test_steps_are_the_references_for_every_pair_of_activation_loss_and_optimize
             label_smoothing=0.1 * (number % 2),
         )  # fmt: skip
         shape, state = started(settings)
-        values = training.rates_of(settings, steps_per_epoch=2)
+        values = shapes.rates_of(settings, steps_per_epoch=2)
         alone = reference.Network(state.params, settings, steps=20)
         for x, y in batches():
             state = training._step(shape, state, values, x, y, KEY)
@@ -204,7 +205,7 @@ def test_loss_and_accuracy_are_those_before_the_update():
     [(x, y)] = batches(count=1)
     alone = reference.Network(state.params, SMALL, steps=20)
     logits = alone.logits(x.astype(np.float64))
-    after = STEP(shape, state, training.rates_of(SMALL, 10), x, y, KEY)
+    after = STEP(shape, state, shapes.rates_of(SMALL, 10), x, y, KEY)
     assert after.correct == (logits.argmax(1) == y).sum()
     targets = reference.smooth(y, 10, 0.0)
     assert after.loss == pytest.approx(reference.LOSSES["cross_entropy"][0](logits, targets))
@@ -213,7 +214,7 @@ def test_loss_and_accuracy_are_those_before_the_update():
 @pytest.mark.parametrize("spoiled", [np.nan, np.inf, 3e38])
 def test_a_member_whose_loss_is_not_finite_stands_still_from_that_step_on(spoiled):
     shape, state = started(SMALL)
-    values, [first, second, third] = training.rates_of(SMALL, 10), batches(count=3)
+    values, [first, second, third] = shapes.rates_of(SMALL, 10), batches(count=3)
     state = STEP(shape, state, values, *first, KEY)
     state.params[0]["weight"] = state.params[0]["weight"].at[:, 0].set(spoiled)
     frozen = STEP(shape, state, values, *second, KEY)
@@ -234,24 +235,24 @@ def test_weights_that_the_last_step_of_an_epoch_spoils_are_noticed():
         state.params[1]["weight"][:] = value
         state.params[1]["bias"][3] = value
         for one, diverged_at in zip((shape, blind), expected, strict=True):
-            assert FINISH(one, state, FEED, ROWS)[0].diverged_at == diverged_at
+            assert FINISH(one, state, VALUES, FEED, ROWS)[0].diverged_at == diverged_at
             earlier = state._replace(diverged_at=np.int32(4))
-            assert FINISH(one, earlier, FEED, ROWS)[0].diverged_at == 4
+            assert FINISH(one, earlier, VALUES, FEED, ROWS)[0].diverged_at == 4
 
 
 def test_an_average_that_is_not_finite_is_noticed_with_nothing_to_score():
     shape, state = started(dataclasses.replace(SMALL, ema=0.5))
     blind = dataclasses.replace(shape, validation_rows=0)
-    assert FINISH(blind, state, FEED, ROWS)[0].diverged_at == -1
+    assert FINISH(blind, state, VALUES, FEED, ROWS)[0].diverged_at == -1
     state.average[0]["weight"][0, 0] = np.inf
-    assert FINISH(blind, state, FEED, ROWS)[0].diverged_at == 0
+    assert FINISH(blind, state, VALUES, FEED, ROWS)[0].diverged_at == 0
 
 
 @pytest.mark.parametrize("block", [1, 7, 39, 40, 1000])
 def test_validation_rows_are_scored_once_whatever_the_blocks(block, monkeypatch):
     shape, state = started(SMALL)
     monkeypatch.setattr(training, "EVALUATION_ROWS", block)
-    found = training._validate(shape, state, FEED, ROWS)
+    found = training._validate(shape, state, VALUES, FEED, ROWS)
     rows = MATERIAL.views[0].validation
     logits = reference.Network(state.params, SMALL, 1).logits(MATERIAL.x[rows] / 16)
     shares = reference.softmax(logits)[np.arange(len(rows)), MATERIAL.y[rows]]
@@ -262,13 +263,13 @@ def test_validation_rows_are_scored_once_whatever_the_blocks(block, monkeypatch)
 def test_without_validation_rows_the_scores_are_unknown():
     shape, state = started(SMALL)
     shape = dataclasses.replace(shape, validation_rows=0)
-    assert np.isnan(training._validate(shape, state, FEED, ROWS)).all()
+    assert np.isnan(training._validate(shape, state, VALUES, FEED, ROWS)).all()
 
 
 def test_a_curve_has_rows_for_the_epochs_completed_and_no_others():
     settings = dataclasses.replace(MIXED[0], batch_size=16)
     shape, state = started(settings)
-    values = training.rates_of(settings, 10)
+    values = shapes.rates_of(settings, 10)
     program = jax.jit(training.advance, static_argnums=0)
     whole, curve = program(shape, state, values, FEED, ROWS, 0, 20)
     assert np.isfinite(curve).all()

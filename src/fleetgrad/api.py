@@ -203,7 +203,10 @@ def train(
         for number, one in enumerate(settings)
         for replicate in range(replicates)
     }
-    population = Fleet(loaded(data), seed).populate(members)
+    fleet = Fleet(loaded(data), seed)
+    fleet.populate(members)  # refuses, before anything is compiled, what cannot run
+    fleet.share((one, replicates * one.epochs) for one in settings)
+    population = fleet.populate(members)
     population.advance(longest)
     found = np.full((len(settings), replicates, longest, 4), np.nan, np.float32)
     for number, replicate in members:
@@ -228,6 +231,7 @@ def _result(run: Run, data: Dataset, clock: Clock, report: Report) -> Result:
     seed = int(config["seed"])
     fleet = Fleet(data, seed)
     plan = _planned(run, fleet, clock)
+    preparing.decide_programs(config, fleet, plan)
     study = Study(
         run, _proposer(config, plan, fleet), plan, fleet, seed=seed, clock=clock, report=report
     )
@@ -269,8 +273,8 @@ def _proposer(config: dict[str, Any], plan: Plan, fleet: Fleet) -> Sampler | Str
     from fleetgrad.strategies.options import Options  # noqa: PLC0415 - as below
     from fleetgrad.strategies.thaw import Thaw  # noqa: PLC0415 - takes SciPy a second
 
-    budget = plan.network_epochs or 0
-    return Thaw(space, Options(plan.epochs, budget, seed, lanes=fleet.lanes))
+    options = Options(plan.epochs, plan.passes or 0, seed, lanes=fleet.lanes)
+    return Thaw(space, options)
 
 
 def _planned(run: Run, fleet: Fleet, clock: Clock) -> Plan:

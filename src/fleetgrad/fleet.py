@@ -4,16 +4,21 @@ What the search asks for. A stand-in with the same three methods, over a table o
 say, lets the same search run without training anything.
 """
 
-from collections.abc import Iterable, Mapping
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
 
 import numpy as np
 
-from fleetgrad import training
+from fleetgrad import programs, shapes
 from fleetgrad.data import Dataset
 from fleetgrad.machine import Machine
 from fleetgrad.material import Material, SeededDraws, View, steps_per_epoch
 from fleetgrad.population import Population
+from fleetgrad.programs import Programs
 from fleetgrad.settings import Settings
+from fleetgrad.shapes import Shape
 from fleetgrad.trainees import Member
 
 
@@ -24,6 +29,8 @@ class Fleet:
         data: Only its training part is touched.
         seed: Of splits, weights, shuffles and noise.
         machine: Where to train; all of this machine by default.
+
+    Networks train in the programs of `programs`, at first each in its own.
     """
 
     def __init__(self, data: Dataset, seed: int, machine: Machine | None = None) -> None:
@@ -32,6 +39,7 @@ class Fleet:
         self._seed = seed
         self._classes = len(data.classes)
         self._views: dict[int, View] = {}
+        self.programs = Programs()
 
     @property
     def lanes(self) -> int:
@@ -64,12 +72,31 @@ class Fleet:
     def epoch_seconds(self, settings: Iterable[Settings]) -> list[float]:
         """What an epoch of each takes on one lane, measured; programs compiled for it stay."""
         settings = list(settings)
-        shapes = [self.shape(one) for one in settings]
-        members = {shape: Member(number, 0) for number, shape in enumerate(shapes)}
+        shared = [self.program(one) for one in settings]
+        members = {program: Member(number, 0) for number, program in enumerate(shared)}
         probe = self.populate({member: settings[member.candidate] for member in members.values()})
         for _ in range(2):  # the first stretch is short, and may run on cold caches
             probe.advance(1, _Once(len(members)))
-        return [probe.epoch_seconds(members[shape]) for shape in shapes]
+        seconds = {one: probe.epoch_seconds(member) for one, member in members.items()}
+        return [seconds[program] for program in shared]
+
+    def share(self, foreseen: Iterable[tuple[Settings, float]]) -> None:
+        """Decide on programs for networks, beside those decided before, which stay.
+
+        Args:
+            foreseen: Settings, and for how many epochs they should train, all replicates together.
+        """
+        steps: dict[Shape, list[float]] = defaultdict(list)
+        for one, epochs in foreseen:
+            steps[self.shape(one)].append(epochs * self.steps(one))
+        wanted = {shape: math.fsum(parts) for shape, parts in steps.items()}
+        self.programs = programs.share(wanted, self.programs)
+
+    def share_in(self, seconds: float, typical: Sequence[Settings]) -> None:
+        """The same for networks that are typical of what a time will be spent on."""
+        epoch = [self.steps(one) * programs.step_seconds(self.shape(one)) for one in typical]
+        each = seconds * self.lanes / math.fsum(epoch)
+        self.share((one, each) for one in typical)
 
     def view(self, replicate: int) -> View:
         """The split of a replicate and the scaling fitted on its training rows."""
@@ -81,17 +108,21 @@ class Fleet:
             )
         return self._views[replicate]
 
-    def shape(self, settings: Settings) -> training.Shape:
-        """The program that settings need: those that need the same are a cohort."""
+    def program(self, settings: Settings) -> Shape:
+        """The program that settings train in: those that share one are a cohort."""
+        return self.programs.serving(self.shape(settings))
+
+    def shape(self, settings: Settings) -> Shape:
+        """What settings need of a program."""
         features, validation = self._data.x.shape[1], len(self.view(0).validation)
-        return training.shape_of(
+        return shapes.shape_of(
             settings,
             features,
             self._classes,
             validation,
             epochs=1,
             image_shape=self._data.image_shape,
-            arithmetic=self.machine.arithmetic(settings.precision, filled=1.0),
+            arithmetic=self.machine.arithmetic(settings.precision, filled=self._filled),
         )
 
     def _population(
@@ -99,7 +130,14 @@ class Fleet:
     ) -> Population:
         data = self._data
         material = Material(data.x, data.y, self._classes, views, data.image_shape)
-        return Population(material, settings, SeededDraws(self._seed), self.machine)
+        draws, serving = SeededDraws(self._seed), self.programs.serving
+        return Population(material, settings, draws, self.machine, serving)
+
+    @cached_property
+    def _filled(self) -> float:
+        """The share of inputs that are not zero, as the first replicate scales them."""
+        data = self._data
+        return Material(data.x, data.y, self._classes, {0: self.view(0)}).filled
 
 
 class _Once:

@@ -12,27 +12,27 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from fleetgrad import memory, samplers
+from fleetgrad import memory
 from fleetgrad import plan as plans
 from fleetgrad.clock import Clock
 from fleetgrad.fleet import Fleet
 from fleetgrad.plan import Expected, Plan
-from fleetgrad.preparing import Asked, planned
+from fleetgrad.preparing import Asked, decide_programs, first_candidates, planned
 from fleetgrad.settings import Settings
-from fleetgrad.training import Shape
+from fleetgrad.shapes import Shape
 
 MOST_MEASURED = 16  # cohorts; each may have to be compiled first
-STATIC = ("hidden", "activation", "bias", "normalization", "loss", "optimizer", "batch_size")
-SWITCHES = ("dropout", "input_dropout", "input_noise", "gradient_clipping", "ema")
+STATIC = ("bias", "normalization", "loss", "optimizer", "batch_size")
 
 
 class Cohort(NamedTuple):
     """Candidates of the first generation that share a program.
 
     Args:
-        settings: What they have in common; of `SWITCHES`, whether each is above 0.
+        settings: What the program is for: the widest `hidden` layers, every `activation`, and what
+            all have in common; of dropout, noise, clipping and averaging, whether anybody has it.
         candidates: How many they are.
-        member_bytes: Weights, optimizer state, statistics and average of one.
+        member_bytes: Weights, optimizer state, statistics and average of one, padded to `hidden`.
         epoch_seconds: What an epoch of one takes on one lane.
         measured: Whether that was measured, or reckoned from the others' speed.
     """
@@ -77,10 +77,7 @@ class Forecast:
     @property
     def network_epochs(self) -> int:
         """Of search, repeats and refit, if nobody diverges."""
-        plan = self.plan
-        search = sum(plan.rungs(n).cost(size) for n, size in enumerate(plan.generations))
-        finalists = min(plan.finalists, plan.candidates)
-        return search + (finalists * plan.replicates + 1) * plan.epochs
+        return self.plan.network_epochs
 
     @property
     def population_bytes(self) -> int:
@@ -100,16 +97,20 @@ class Forecast:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON."""
-        rungs = [self.plan.rungs(number) for number in range(len(self.plan.generations))]
+        plan = self.plan
+        halves = plan.strategy == "halving"
+        rungs = [plan.rungs(number) for number in range(len(plan.generations))] if halves else []
         return {
             "run": str(self.run),
             "dataset": self.dataset,
             "budget_s": self.budget_s,
             "candidates": self.plan.candidates,
+            "strategy": self.plan.strategy,
             "generations": list(self.plan.generations),
             "rungs": [
                 {"epochs": list(one.epochs), "survivors": list(one.survivors)} for one in rungs
             ],
+            "stops": [] if halves else list(plan.stops),
             "epochs": self.plan.epochs,
             "finalists": self.plan.finalists,
             "replicates": self.plan.replicates,
@@ -141,7 +142,8 @@ def forecast(task: Asked, run: Path, fleet: Fleet, clock: Clock) -> Forecast:
     """
     loading, data = clock.elapsed, task.data
     plan = planned(task.config, fleet, clock)
-    cohorts = _cohorts(_first(task, plan), fleet)
+    decide_programs(task.config, fleet, plan)
+    cohorts = _cohorts(first_candidates(task.config, plan), fleet)
     compiled = fleet.machine.compilations
     each = fleet.compile_seconds / compiled if compiled else 0.0
     seconds = [one.epoch_seconds for one in cohorts for _ in range(one.candidates)]
@@ -160,17 +162,8 @@ def forecast(task: Asked, run: Path, fleet: Fleet, clock: Clock) -> Forecast:
     )
 
 
-def _first(task: Asked, plan: Plan) -> Sequence[Settings]:
-    """The candidates that the search would begin with."""
-    config = task.config
-    sampler = samplers.make(
-        config["sampler"], task.space, seed=int(config["seed"]), epochs=plan.epochs
-    )
-    return sampler.ask(plan.generations[0]).settings
-
-
 def _cohorts(candidates: Sequence[Settings], fleet: Fleet) -> tuple[Cohort, ...]:
-    shapes = [fleet.shape(one) for one in candidates]
+    shapes = [fleet.program(one) for one in candidates]
     examples = dict(zip(shapes, candidates, strict=True))
     counts = dict(Counter(shapes).most_common())
     tried = list(counts)[:MOST_MEASURED]
@@ -181,9 +174,9 @@ def _cohorts(candidates: Sequence[Settings], fleet: Fleet) -> tuple[Cohort, ...]
     pace = sum(seconds.values()) / sum(work[shape] for shape in tried)
     return tuple(
         Cohort(
-            settings=_common(examples[shape], shape),
+            settings=_common(shape),
             candidates=count,
-            member_bytes=memory.member_bytes(examples[shape], shape.features, shape.classes),
+            member_bytes=memory.state_bytes(shape),
             epoch_seconds=seconds.get(shape, pace * work[shape]),
             measured=shape in seconds,
         )
@@ -191,9 +184,15 @@ def _cohorts(candidates: Sequence[Settings], fleet: Fleet) -> tuple[Cohort, ...]
     )
 
 
-def _common(settings: Settings, shape: Shape) -> dict[str, Any]:
-    """What makes settings need their program."""
-    common = {name: getattr(shape, name) for name in STATIC} | {"hidden": list(shape.hidden)}
-    common |= {name: getattr(settings, name) > 0 for name in SWITCHES}
-    augment = shape.augment.kind if shape.augment else "none"
-    return common | {"augment": augment, "precision": shape.arithmetic.precision}
+def _common(shape: Shape) -> dict[str, Any]:
+    """What a program is for, by the names of hyperparameters."""
+    return {
+        "hidden": list(shape.hidden),
+        "activation": ", ".join(shape.activations),
+        **{name: getattr(shape, name) for name in STATIC},
+        **shape.noisy._asdict(),
+        "gradient_clipping": shape.clips,
+        "ema": shape.averages,
+        "augment": shape.augment.kind if shape.augment else "none",
+        "precision": shape.arithmetic.precision,
+    }

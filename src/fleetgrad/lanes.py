@@ -21,6 +21,7 @@ from fleetgrad import failures, training
 from fleetgrad.feeds import Feeds
 from fleetgrad.machine import Machine
 from fleetgrad.material import Material
+from fleetgrad.shapes import Rates
 from fleetgrad.underway import Training
 
 STRETCH_SECONDS = 0.4  # how long a lane works before it looks at the clock
@@ -140,7 +141,7 @@ class Lanes:
         with self._lock:
             self.network_epochs += len(chunk) * (stop - start) / first.steps_per_epoch
 
-    def _arguments(self, one: Training, epoch: int) -> tuple[Any, training.Rates, training.Feed]:
+    def _arguments(self, one: Training, epoch: int) -> tuple[Any, Rates, training.Feed]:
         feed = self._feeds.of(one.member.replicate, epoch, one.shape.epochs, one.steps_per_epoch)
         return one.state, one.rates, feed
 

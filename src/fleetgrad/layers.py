@@ -4,13 +4,28 @@ What draws them, what counts their bytes and what reads them from a file all ask
 """
 
 from itertools import pairwise
-
-from fleetgrad.settings import Settings
+from typing import Protocol
 
 Shapes = tuple[dict[str, tuple[int, ...]], ...]  # of each layer, first to last, by name
 
 
-def learned(settings: Settings, features: int, classes: int) -> Shapes:
+class Dense(Protocol):
+    """What says which layers there are: `Settings`, or the shape of a program."""
+
+    @property
+    def hidden(self) -> tuple[int, ...]:
+        """Widths."""
+
+    @property
+    def bias(self) -> bool:
+        """Whether layers have biases."""
+
+    @property
+    def normalization(self) -> str:
+        """Of hidden layers."""
+
+
+def learned(settings: Dense, features: int, classes: int) -> Shapes:
     """The arrays that training changes by gradients.
 
     Args:
@@ -31,7 +46,7 @@ def learned(settings: Settings, features: int, classes: int) -> Shapes:
     return tuple(found)
 
 
-def predicting(settings: Settings, features: int, classes: int) -> Shapes:
+def predicting(settings: Dense, features: int, classes: int) -> Shapes:
     """The arrays that prediction needs: those learned, and batch normalization's statistics."""
     *hidden, last = learned(settings, features, classes)
     if settings.normalization == "batch":

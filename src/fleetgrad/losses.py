@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from fleetgrad.network import rounded_sigmoid
+from fleetgrad.activations import rounded_sigmoid
 
 Logits = Float[Array, "batch classes"]
 Targets = Float[Array, "batch classes"]

@@ -22,6 +22,8 @@ from jax import lax
 from fleetgrad import cache, products, training
 from fleetgrad.kernels import adam, sparse
 from fleetgrad.products import Arithmetic
+from fleetgrad.shapes import Shape
+from fleetgrad.states import State
 
 CARD_WIDTH = 256  # members a card trains at once, at most
 CPU_OPTIONS = {
@@ -30,8 +32,8 @@ CPU_OPTIONS = {
 }
 GUESSED_FLOPS = 2e10  # a lane's speed before it has been measured, per second
 
-Program = Callable[..., tuple[training.State, jax.Array]]
-Place = tuple[training.Shape, jax.Device, tuple[Any, ...]]  # a shape, where, and of what arrays
+Program = Callable[..., tuple[State, jax.Array]]
+Place = tuple[Shape, jax.Device, tuple[Any, ...]]  # a shape, where, and of what arrays
 
 
 def cores() -> int:
@@ -56,8 +58,8 @@ class Machine:
     compile_seconds: float = 0.0
     _programs: dict[Place, Program] = field(default_factory=dict)
     _locks: dict[Place, threading.Lock] = field(default_factory=dict)
-    _spent: dict[training.Shape, tuple[float, int]] = field(default_factory=dict)
-    _narrowed: dict[training.Shape, int] = field(default_factory=dict)
+    _spent: dict[Shape, tuple[float, int]] = field(default_factory=dict)
+    _narrowed: dict[Shape, int] = field(default_factory=dict)
     _fastest: dict[str, Arithmetic] = field(default_factory=dict)
     _rows: dict[jax.Device, tuple[Any, training.Rows]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -95,16 +97,16 @@ class Machine:
                 self._fastest[precision] = products.fastest(precision, self.lanes, options)
             return self._fastest[precision]
 
-    def width_of(self, shape: training.Shape) -> int:
+    def width_of(self, shape: Shape) -> int:
         """Members of a shape that are trained at once."""
         return self._narrowed.get(shape, self.width)
 
-    def narrow(self, shape: training.Shape, width: int) -> None:
+    def narrow(self, shape: Shape, width: int) -> None:
         """From now on, train at most so many members of a shape at once."""
         with self._lock:
             self._narrowed[shape] = min(width, self.width_of(shape))
 
-    def program(self, shape: training.Shape, device: jax.Device, arguments: Any) -> Program:
+    def program(self, shape: Shape, device: jax.Device, arguments: Any) -> Program:
         """The compiled `training.advance` for a shape, compiling it at the first call.
 
         Args:
@@ -131,18 +133,18 @@ class Machine:
                 self._rows[device] = ((x, y), rows)
             return rows
 
-    def step_seconds(self, shape: training.Shape) -> float:
+    def step_seconds(self, shape: Shape) -> float:
         """What a step takes a lane, on the average so far, or guessed from its arithmetic."""
         seconds, steps = self._spent.get(shape, (0.0, 0))
         return seconds / steps if steps else shape.step_flops / GUESSED_FLOPS
 
-    def note(self, shape: training.Shape, seconds: float, steps: int) -> None:
+    def note(self, shape: Shape, seconds: float, steps: int) -> None:
         """Remember that steps took so long."""
         with self._lock:
             before, done = self._spent.get(shape, (0.0, 0))
             self._spent[shape] = (before + seconds, done + steps)
 
-    def _compile(self, shape: training.Shape, device: jax.Device, arguments: Any) -> Program:
+    def _compile(self, shape: Shape, device: jax.Device, arguments: Any) -> Program:
         started = time.perf_counter()
         run: Callable[..., Any] = partial(training.advance, shape)
         if arguments[0].step.ndim:  # several members

@@ -2,15 +2,17 @@
 
 import os
 from collections.abc import Iterable
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
-from typing import Any
 
 import jax
-import numpy as np
 
-from fleetgrad import layers, training
+from fleetgrad import shapes, states
+from fleetgrad.augmentation import NONE
 from fleetgrad.errors import BudgetError
 from fleetgrad.settings import Settings
+from fleetgrad.shapes import Shape
 
 SHARE = 0.8  # of what is available: gradients, and whatever else is running, need some too
 
@@ -23,31 +25,16 @@ def member_bytes(settings: Settings, features: int, classes: int) -> int:
         features: Inputs of the first layer.
         classes: Outputs of the last.
     """
-    learned = _described(layers.learned(settings, features, classes))
-    predicting = _described(layers.predicting(settings, features, classes))
-    copies = (predicting, predicting) if settings.ema > 0 else (predicting,)
-    state = (copies, training.optimizer_state(settings.optimizer, learned))
-    return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(state))
+    plain = replace(settings, augment=NONE)  # no matter of memory, but of images
+    return state_bytes(shapes.shape_of(plain, features, classes, validation_rows=0, epochs=1))
 
 
-def _described(shapes: layers.Shapes) -> Any:
-    described: Any = jax.ShapeDtypeStruct  # its constructor has no types
-    return tuple(
-        {name: described(shape, np.float32) for name, shape in layer.items()} for layer in shapes
-    )
-
-
-def sizes(settings: Iterable[Settings], features: int, classes: int) -> list[int]:
-    """`member_bytes` of each; equal kinds are reckoned once."""
-    known: dict[tuple[object, ...], int] = {}
-
-    def size(one: Settings) -> int:
-        kind = (one.hidden, one.bias, one.optimizer, one.normalization, one.ema > 0)
-        if kind not in known:
-            known[kind] = member_bytes(one, features, classes)
-        return known[kind]
-
-    return [size(one) for one in settings]
+@cache
+def state_bytes(shape: Shape) -> int:
+    """The same of a network in a program of this shape, padding included."""
+    state = states.described(shape)
+    parts = (state.params, state.optimizer, state.running, state.average)
+    return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(parts))
 
 
 def available(devices: Iterable[jax.Device] = ()) -> int:

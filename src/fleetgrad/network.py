@@ -8,52 +8,26 @@ Drawing is NumPy (it happens once a member and must not cost a compilation); app
 
 from collections.abc import Callable, Mapping
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
-from jax.extend.random import threefry_2x32
+from jax.extend.random import threefry2x32_p
 from jaxtyping import Array, Bool, Float
 
 from fleetgrad import layers as shapes
 from fleetgrad import normalization
+from fleetgrad.activations import ACTIVATIONS, Units
 from fleetgrad.products import DENSE, Product, Products
 from fleetgrad.settings import Settings
 
 Layer = dict[str, Array]
+Mask = normalization.Mask | None
 Params = tuple[Layer, ...]
 
 _FIRST = {"bias": 0.0, "gain": 1.0, "offset": 0.0}  # what is not drawn
-
-
-@jax.custom_jvp
-def rounded_sigmoid(x: Float[Array, "..."]) -> Float[Array, "..."]:
-    """The logistic function with its slope taken at the rounded input (half to even).
-
-    The rule of the coursework notebook: d/dx is s(r) (1 - s(r)) with r = rint(x).
-    """
-    return jax.nn.sigmoid(x)
-
-
-@rounded_sigmoid.defjvp
-def _rounded_sigmoid_jvp(primals: tuple[Array], tangents: tuple[Array]) -> tuple[Array, Array]:
-    (x,), (tangent,) = primals, tangents
-    at_rounded = jax.nn.sigmoid(jnp.rint(x))
-    return jax.nn.sigmoid(x), at_rounded * (1 - at_rounded) * tangent
-
-
-ACTIVATIONS: Mapping[str, Callable[[Array], Array]] = {
-    "elu": jax.nn.elu,
-    "gelu": jax.nn.gelu,
-    "leaky_relu": jax.nn.leaky_relu,
-    "relu": jax.nn.relu,
-    "rounded_sigmoid": rounded_sigmoid,
-    "sigmoid": jax.nn.sigmoid,
-    "silu": jax.nn.silu,
-    "tanh": jnp.tanh,
-}
 
 
 def _orthogonal(draw: np.random.Generator, inputs: int, outputs: int) -> np.ndarray:
@@ -118,16 +92,20 @@ def predicting(params: Params, running: normalization.Statistics) -> Params:
 
 def apply(
     params: Params,
-    activation: str,
+    activation: str | Units,
     x: Float[Array, "batch features"],
     products: Products = DENSE,
 ) -> Float[Array, "batch classes"]:
-    """The logits for scaled inputs, as used for prediction: nothing is dropped, no noise."""
+    """The logits for scaled inputs, as used for prediction: nothing is dropped, no noise.
 
-    def normalize(layer: Layer, hidden: Array) -> Array:
-        return normalization.predicting(layer, hidden)
-
-    return _forward(params, activation, x, normalize, lambda _layer, hidden: hidden, products)
+    Args:
+        params: All layers, as `predicting` gives them.
+        activation: Of hidden units, by name, or as they are in a shared program.
+        x: Scaled inputs.
+        products: How layers multiply.
+    """
+    units = _units(activation)
+    return _forward(params, units, x, normalization.predicting, lambda _, hidden: hidden, products)
 
 
 class Noise(NamedTuple):
@@ -148,7 +126,7 @@ class Noisy(NamedTuple):
 
 def apply_noisy(
     params: Params,
-    activation: str,
+    activation: str | Units,
     x: Float[Array, "batch features"],
     key: jax.Array,
     noise: Noise,
@@ -176,13 +154,14 @@ def apply_noisy(
 
     found: list[normalization.Moments] = []
 
-    def normalize(layer: Layer, hidden: Array) -> Array:
-        hidden, moments = normalization.KINDS[kind](layer, hidden)
+    def normalize(layer: Layer, hidden: Array, real: Mask) -> Array:
+        hidden, moments = normalization.KINDS[kind](layer, hidden, real)
         if moments is not None:
             found.append(moments)
         return hidden
 
-    return _forward(params, activation, x, normalize, disturb, products), tuple(found)
+    logits = _forward(params, _units(activation), x, normalize, disturb, products)
+    return logits, tuple(found)
 
 
 def keep_mask(
@@ -191,32 +170,40 @@ def keep_mask(
     """Which units stay, each with probability `1 - rate`, to the nearest 1/65,536.
 
     Counters are hashed straight to bits (Salmon et al. 2011), sixteen a unit; `jax.random.bits`
-    hashes a counter of two words for every number it is asked for, four times the work.
+    hashes a counter of two words for every number it is asked for, four times the work. A counter
+    is a row and a pair of units, its second word a row half a batch further on, so a unit's draw
+    is the same however many units stand beside it.
     """
     batch, units = shape
-    pairs = (units + 1) // 2
-    counters = lax.iota(jnp.uint32, batch * pairs)
-    words = threefry_2x32(jax.random.key_data(key), counters).reshape(batch, pairs)
-    halves = lax.bitcast_convert_type(words, jnp.uint16).reshape(batch, 2 * pairs)
-    return halves[:, :units] >= jnp.round(rate * 65536).astype(jnp.uint32)
+    pairs, half = (units + 1) // 2, (batch + 1) // 2
+    row, pair = (lax.broadcasted_iota(jnp.uint32, (half, pairs), axis) for axis in (0, 1))
+    hashed: Any = threefry2x32_p  # its bind() has no types
+    words = jnp.concatenate(hashed.bind(*jax.random.key_data(key), row, pair))
+    halves = lax.bitcast_convert_type(words, jnp.uint16).reshape(2 * half, 2 * pairs)
+    return halves[:batch, :units] >= jnp.round(rate * 65536).astype(jnp.uint32)
 
 
 def _drop(key: jax.Array, rate: Float[Array, ""], x: Array) -> Array:
     return jnp.where(keep_mask(key, rate, (x.shape[0], x.shape[1])), x / (1 - rate), 0)
 
 
+def _units(activation: str | Units) -> Units:
+    return Units(ACTIVATIONS[activation]) if isinstance(activation, str) else activation
+
+
 def _forward(
     params: Params,
-    activation: str,
+    units: Units,
     x: Array,
-    normalize: Callable[[Layer, Array], Array],
+    normalize: Callable[[Layer, Array, Mask], Array],
     disturb: Callable[[int, Array], Array],
     products: Products,
 ) -> Array:
     multiply = products.first
-    for number, layer in enumerate(params[:-1], start=1):
-        x = normalize(layer, _affine(layer, x, multiply))
-        x = disturb(number, ACTIVATIONS[activation](x))
+    for number, layer in enumerate(params[:-1]):
+        real = units.real(number, layer["weight"].shape[1])
+        x = units.activate(normalize(layer, _affine(layer, x, multiply), real))
+        x = disturb(number + 1, x if real is None else jnp.where(real, x, 0))
         multiply = products.others
     return _affine(params[-1], x, multiply)
 

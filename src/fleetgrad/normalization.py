@@ -17,6 +17,7 @@ from jaxtyping import Array, Bool, Float
 
 Layer = Mapping[str, Array]
 Hidden = Float[Array, "batch units"]
+Mask = Bool[Array, " units"]  # which units are real, in a program wider than the network
 Moments = dict[str, Float[Array, " units"]]  # `mean` and `variance` of one layer's units
 Statistics = tuple[Moments, ...]  # of all hidden layers; empty without batch normalization
 
@@ -24,42 +25,45 @@ EPSILON = 1e-5  # added to a variance before its root is divided by
 RENEWED = 0.1  # share of a running statistic that each step renews: a momentum of 0.9
 
 
-def untouched(layer: Layer, x: Hidden) -> tuple[Hidden, Moments | None]:
+def untouched(layer: Layer, x: Hidden, real: Mask | None = None) -> tuple[Hidden, Moments | None]:
     """No normalization at all."""
-    del layer
+    del layer, real
     return x, None
 
 
-def over_batch(layer: Layer, x: Hidden) -> tuple[Hidden, Moments | None]:
+def over_batch(layer: Layer, x: Hidden, real: Mask | None = None) -> tuple[Hidden, Moments | None]:
     """The layer normalized over the rows, and the moments to be followed.
+
+    Units that are not real are 0 in every row, and so are their moments.
 
     The variance to follow is the unbiased one, as in the paper (algorithm 2) and in PyTorch: it
     stands for all rows, of which the batch is a sample; the batch itself is divided by its own.
     """
+    del real
     mean, variance = _moments(x, axis=0)
     rows = x.shape[0]
     moments = {"mean": mean[0], "variance": variance[0] * (rows / (rows - 1))}
     return _standard(layer, x, mean, variance), moments
 
 
-def over_units(layer: Layer, x: Hidden) -> tuple[Hidden, Moments | None]:
-    """The layer normalized over its units, each row by itself."""
-    mean, variance = _moments(x, axis=1)
+def over_units(layer: Layer, x: Hidden, real: Mask | None = None) -> tuple[Hidden, Moments | None]:
+    """The layer normalized over its units, of those that are real, each row by itself."""
+    mean, variance = _moments(x, 1, real)
     return _standard(layer, x, mean, variance), None
 
 
-KINDS: Mapping[str, Callable[[Layer, Hidden], tuple[Hidden, Moments | None]]] = {
+KINDS: Mapping[str, Callable[[Layer, Hidden, Mask | None], tuple[Hidden, Moments | None]]] = {
     "batch": over_batch,
     "layer": over_units,
     "none": untouched,
 }
 
 
-def predicting(layer: Layer, x: Hidden) -> Hidden:
+def predicting(layer: Layer, x: Hidden, real: Mask | None = None) -> Hidden:
     """The layer as normalized for prediction, which its arrays tell."""
     if "mean" in layer:
         return _standard(layer, x, layer["mean"], layer["variance"])
-    return over_units(layer, x)[0] if "gain" in layer else x
+    return over_units(layer, x, real)[0] if "gain" in layer else x
 
 
 def begin(kind: str, widths: Sequence[int]) -> Any:
@@ -82,10 +86,10 @@ def follow(running: Statistics, found: Statistics) -> tuple[Statistics, Bool[Arr
     return moved, jnp.stack(sound).all()
 
 
-def _moments(x: Hidden, axis: int) -> tuple[Array, Array]:
-    """Mean and biased variance along an axis, which stays."""
-    mean = x.mean(axis, keepdims=True)
-    return mean, jnp.square(x - mean).mean(axis, keepdims=True)
+def _moments(x: Hidden, axis: int, real: Mask | None = None) -> tuple[Array, Array]:
+    """Mean and biased variance along an axis, which stays, of what is real."""
+    mean = x.mean(axis, keepdims=True, where=real)
+    return mean, jnp.square(x - mean).mean(axis, keepdims=True, where=real)
 
 
 def _standard(layer: Layer, x: Hidden, mean: Array, variance: Array) -> Hidden:

@@ -135,19 +135,26 @@ def clipped(grads: Any, longest: Scalar) -> tuple[Any, Bool[Array, ""]]:
     """The gradient shortened to a length, all arrays together, and whether it was finite.
 
     Pascanu et al. 2013, algorithm 1. Lengths are taken relative to the largest entry, whose square
-    may overflow; what is not finite is reported, since shortening could make zeros of it.
+    may overflow; what is not finite is reported, since shortening could make zeros of it. A
+    longest of 0 leaves everything as it is, and reports nothing: in a program that clips for
+    others too, this member does not.
     """
     largest = jnp.stack([jnp.abs(leaf).max() for leaf in jax.tree.leaves(grads)]).max()
     directions = jax.tree.map(lambda leaf: leaf / jnp.maximum(largest, _TINY), grads)
     root = jnp.sqrt(sum(jnp.square(leaf).sum() for leaf in jax.tree.leaves(directions)))
     scale = jnp.minimum(jnp.maximum(largest, _TINY), longest / jnp.maximum(root, _TINY))
-    return jax.tree.map(lambda leaf: leaf * scale, directions), jnp.isfinite(largest)
+    clips = longest > 0
+    shortened = jax.tree.map(
+        lambda whole, direction: jnp.where(clips, direction * scale, whole), grads, directions
+    )
+    return shortened, jnp.isfinite(largest) | ~clips
 
 
 def averaged(average: Any, newest: Any, decay_missing: Scalar, step: Int[Array, ""]) -> Any:
     """The exponential moving average (Polyak and Juditsky 1992) after a step.
 
     Its decay is min(decay, (1 + step) / (10 + step)), so that the first weights are soon forgotten.
+    A decay of 0 keeps the newest, to the bit.
 
     Args:
         average: Before the step.
@@ -156,7 +163,9 @@ def averaged(average: Any, newest: Any, decay_missing: Scalar, step: Int[Array, 
         step: Steps taken before this one.
     """
     share = jnp.maximum(decay_missing, 9 / (10 + step))
-    return jax.tree.map(lambda old, new: old + share * (new - old), average, newest)
+    return jax.tree.map(
+        lambda old, new: jnp.where(share < 1, old + share * (new - old), new), average, newest
+    )
 
 
 def _half_cosine(share: Scalar) -> Scalar:

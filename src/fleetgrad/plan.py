@@ -109,7 +109,7 @@ class Plan:
         seconds: The time to keep to, or None.
         strategy: "halving" or "thaw"; the latter finds its candidates as it goes, beginning with
             one generation of so many.
-        network_epochs: What the search may spend, as far as that is known beforehand.
+        passes: Network-epochs that `thaw` may spend, as far as that is known beforehand.
         epoch_seconds: What an epoch of a typical network was measured to take a lane, or None.
     """
 
@@ -119,13 +119,26 @@ class Plan:
     replicates: int = REPLICATES
     seconds: float | None = None
     strategy: str = "halving"
-    network_epochs: float | None = None
+    passes: float | None = None
     epoch_seconds: float | None = None
 
     @property
     def candidates(self) -> int:
         """Over all generations."""
         return sum(self.generations)
+
+    @property
+    def network_epochs(self) -> int:
+        """Of search, repeats and refit, if nobody diverges."""
+        sizes = enumerate(self.generations)
+        search = int(self.passes or sum(self.rungs(n).cost(size) for n, size in sizes))
+        finalists = min(self.finalists, self.candidates)
+        return search + (finalists * self.replicates + 1) * self.epochs
+
+    @property
+    def stops(self) -> tuple[int, ...]:
+        """The epochs at which candidates of `thaw` pause."""
+        return Options(self.epochs, self.passes or 0).stops
 
     def rungs(self, generation: int) -> Rungs:
         """The halving schedule of one generation."""
@@ -158,7 +171,7 @@ def counted(
     if strategy == "thaw":
         assert passes is not None
         first = Options(epochs=epochs, budget=passes).start(dimensions)
-        return Plan((first,), epochs, strategy=strategy, network_epochs=passes)
+        return Plan((first,), epochs, strategy=strategy, passes=passes)
     candidates = budget.candidates or _affordable(epochs, passes or 0, adaptive=adaptive)
     return Plan(_generations(candidates, adaptive=adaptive), epochs)
 
@@ -207,7 +220,7 @@ def timed(
     most = int(min(MOST_EPOCHS, max(10, MOST_STEPS // max(steps, 1))))
     if strategy == "thaw":
         plan = _thawing(budget.seconds, left, cost, most)
-        options = Options(plan.epochs, plan.network_epochs or 0, lanes=lanes)
+        options = Options(plan.epochs, plan.passes or 0, lanes=lanes)
         return replace(plan, generations=(options.start(dimensions),))
     candidates = 2 * FEWEST_CANDIDATES
     if cost.longest(left, candidates) < FEW_EPOCHS:
@@ -243,7 +256,7 @@ def _thawing(seconds: float, left: float, cost: "_Cost", most: int) -> Plan:
         epochs,
         seconds=seconds,
         strategy="thaw",
-        network_epochs=passes,
+        passes=passes,
         epoch_seconds=cost.typical,
     )
 
@@ -267,8 +280,9 @@ def expected(plan: Plan, epoch_seconds: Sequence[float], lanes: int) -> Expected
     typical = sum(epoch_seconds) / len(epoch_seconds)
     cost = _Cost(typical, max(epoch_seconds), lanes, adaptive=len(plan.generations) > 1)
     repeats = plan.replicates * min(plan.finalists, plan.candidates) / FINALISTS
+    passes = plan.passes and plan.passes * typical / lanes
     return Expected(
-        cost.search(plan.candidates, plan.epochs),
+        passes or cost.search(plan.candidates, plan.epochs),
         plan.epochs * repeats * cost.repeat,
         plan.epochs * cost.refit,
     )

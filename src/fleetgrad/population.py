@@ -1,8 +1,9 @@
 """Many members training side by side: one program a shape, every core or card busy.
 
-A member is one network: a candidate's settings at one replicate. Members whose settings need the
-same program (`training.Shape`) form a cohort and share one compilation, whatever their rates and
-however many they are (`lanes`). On a CPU a lane runs one member at a time, whose weights then stay
+A member is one network: a candidate's settings at one replicate. Members that train in the same
+program form a cohort and share one compilation, whatever their rates and however many they are
+(`lanes`): those whose settings need the same `shapes.Shape`, and those that were told to share a
+larger one (`programs`). On a CPU a lane runs one member at a time, whose weights then stay
 in that core's cache; on a card it runs many at once.
 
 States are made when their turn comes. Members that do not fit into memory together train to the
@@ -16,20 +17,22 @@ import bisect
 import itertools
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
-from functools import partial
+from dataclasses import replace
 from typing import Any
 
 import jax
 import numpy as np
 from jaxtyping import Float
 
-from fleetgrad import failures, memory, training
+from fleetgrad import failures, memory, shapes, states, training
 from fleetgrad.feeds import Feeds
 from fleetgrad.lanes import STRETCH_SECONDS, Lanes
 from fleetgrad.machine import GUESSED_FLOPS, Machine
 from fleetgrad.material import Draws, Material, steps_per_epoch
 from fleetgrad.settings import Settings
+from fleetgrad.shapes import Shape
 from fleetgrad.spill import Spill
+from fleetgrad.states import State
 from fleetgrad.trainees import Member
 from fleetgrad.underway import Training
 
@@ -44,6 +47,7 @@ class Population:
         settings: Member -> its settings.
         draws: The random choices.
         machine: Lanes and compiled programs; share one to share compilations.
+        serving: The program that serves a shape, each of one epoch a call; its own by default.
 
     Raises:
         BudgetError: A member needs more memory than the machine has free.
@@ -56,6 +60,7 @@ class Population:
         settings: Mapping[Member, Settings],
         draws: Draws,
         machine: Machine,
+        serving: Callable[[Shape], Shape] = lambda shape: shape,
     ) -> None:
         self.material = material
         self.machine = machine
@@ -63,12 +68,9 @@ class Population:
         self._lanes = Lanes(machine, material, Feeds(material, draws))
         self._spill = Spill()
         self._training: dict[Member, Training] = {}
-        sizes = memory.sizes(settings.values(), material.features, material.classes)
-        self._check(settings, sizes)
-        self._training = {
-            member: self._begin(member, one, size)
-            for (member, one), size in zip(settings.items(), sizes, strict=True)
-        }
+        self._serving = serving
+        self._check(settings)
+        self._training = {member: self._begin(member, one) for member, one in settings.items()}
 
     @property
     def members(self) -> tuple[Member, ...]:
@@ -122,7 +124,7 @@ class Population:
         """A member's layers as they are scored and predicted with, as NumPy arrays."""
         with failures.explained():
             state = self._state(self._training[member])
-            return jax.tree.map(np.asarray, training.predicting(state))
+            return jax.tree.map(np.asarray, states.predicting(state))
 
     def keep(self, members: Iterable[Member]) -> None:
         """Drop everyone else; those kept go on as if nobody had been dropped."""
@@ -157,56 +159,56 @@ class Population:
             grouped[prefix][rest] = array
         for member in self.members if members is None else members:
             one = self._training[member]
-            one.load(grouped[f"{member.candidate}.{member.replicate}"], self._state(one))
+            one.load(grouped[f"{member.candidate}.{member.replicate}"])
             self._spill.drop([member])
             if self._held() > self._room():
                 self._put_away([one])
 
-    def _check(self, settings: Mapping[Member, Settings], sizes: Iterable[int]) -> None:
+    def _check(self, settings: Mapping[Member, Settings]) -> None:
         """Refuse, before anything is compiled, whoever cannot run."""
-        room = self._room()
-        for (member, one), size in zip(settings.items(), sizes, strict=True):
-            steps_per_epoch(one.batch_size, len(self.material.views[member.replicate].train))
-            one.augment.check(self.material.image_shape)
+        room, material = self._room(), self.material
+        for member, one in settings.items():
+            steps_per_epoch(one.batch_size, len(material.views[member.replicate].train))
+            one.augment.check(material.image_shape)
+            size = memory.member_bytes(one, material.features, material.classes)
             memory.check(one, size, room)
 
-    def _begin(self, member: Member, settings: Settings, size: int) -> Training:
-        features, classes = self.material.features, self.material.classes
+    def _begin(self, member: Member, settings: Settings) -> Training:
         rows = len(self.material.views[member.replicate].train)
         steps = steps_per_epoch(settings.batch_size, rows)
-        validation = max(len(view.validation) for view in self.material.views.values())
-        describe = partial(
-            training.shape_of,
+        own = shapes.shape_of(
             settings,
-            features,
-            classes,
-            validation,
+            self.material.features,
+            self.material.classes,
+            max(len(view.validation) for view in self.material.views.values()),
+            epochs=1,
             image_shape=self.material.image_shape,
             arithmetic=self.machine.arithmetic(settings.precision, self.material.filled),
         )
-        shape = describe(epochs=1)
+        program = self._serving(own)
         # All rows, not this view's, so that a refit on more of them needs no other program.
-        seconds = shape.step_flops * (len(self.material.y) / settings.batch_size) / GUESSED_FLOPS
+        seconds = program.step_flops * (len(self.material.y) / settings.batch_size) / GUESSED_FLOPS
         epochs = int(np.clip(STRETCH_SECONDS / max(seconds, 1e-9), 1, MOST_EPOCHS_A_CALL))
-        shape = describe(epochs=epochs)
         return Training(
             member=member,
             settings=settings,
-            shape=shape,
-            rates=training.rates_of(settings, steps),
+            own=own,
+            shape=replace(program, epochs=epochs),
+            rates=shapes.rates_of(settings, steps),
             steps_per_epoch=steps,
-            size=size,
+            size=memory.state_bytes(program),
         )
 
-    def _state(self, one: Training) -> Any:
-        """A member's state: in memory, put away, or made now."""
+    def _state(self, one: Training) -> State:
+        """A member's state in its own form: in memory, put away, or made now."""
         if one.state is not None:
-            return one.state
+            return one.trimmed
         if one.member in self._spill:
-            return self._spill.get(one.member)
+            put_away: State = self._spill.get(one.member)
+            return put_away
         features, classes = self.material.features, self.material.classes
         params = self._draws.initial(one.settings, one.member.replicate, features, classes)
-        return training.begin(one.shape, params)
+        return states.begin(one.own, params)
 
     def _held(self) -> int:
         """Bytes of the states that are in memory."""
@@ -218,8 +220,8 @@ class Population:
 
     def _in_turn(self, waiting: list[Training]) -> list[Training]:
         """Those in memory first, and those of one shape together."""
-        shapes = {shape: n for n, shape in enumerate(dict.fromkeys(one.shape for one in waiting))}
-        return sorted(waiting, key=lambda one: (one.state is None, shapes[one.shape]))
+        places = {shape: n for n, shape in enumerate(dict.fromkeys(one.shape for one in waiting))}
+        return sorted(waiting, key=lambda one: (one.state is None, places[one.shape]))
 
     def _bring(self, waiting: list[Training]) -> list[Training]:
         """The first of these that fit into memory together, at least one, and their states."""
@@ -231,15 +233,15 @@ class Population:
             self._put_away(one for one in self._training.values() if one.member not in staying)
         for one in turn:
             if one.member in self._spill:
-                one.state = jax.tree.map(np.array, self._spill.get(one.member))
+                one.take(jax.tree.map(np.array, self._spill.get(one.member)))
                 self._spill.drop([one.member])
-            else:
-                one.state = self._state(one)
+            elif one.state is None:
+                one.take(self._state(one))
         return turn
 
     def _put_away(self, members: Iterable[Training]) -> None:
         """Take states out of memory; those before the first step are made again when needed."""
         for one in members:
             if one.state is not None and not one.untouched:
-                self._spill.put(one.member, one.state)
+                self._spill.put(one.member, one.trimmed)
             one.state = None

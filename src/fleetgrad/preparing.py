@@ -4,6 +4,7 @@
 in time measures what an epoch costs. A run and its dry run both begin here.
 """
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from os import PathLike
 from pathlib import Path
@@ -20,6 +21,7 @@ from fleetgrad.fleet import Fleet
 from fleetgrad.machine import Machine
 from fleetgrad.material import steps_per_epoch
 from fleetgrad.plan import Budget, Plan
+from fleetgrad.programs import Programs
 from fleetgrad.settings import Settings
 from fleetgrad.space import Space, default_space
 
@@ -104,8 +106,7 @@ def planned(config: dict[str, Any], fleet: Fleet, clock: Clock) -> Plan:
     """
     budget = Budget(**config["budget"])
     adaptive, strategy = config["sampler"] == "tpe", config["strategy"]
-    space, seed = Space.from_dict(config["space"]), int(config["seed"])
-    dimensions = space.dimensions
+    dimensions = Space.from_dict(config["space"]).dimensions
     if budget.seconds is None:
         return plans.counted(budget, adaptive=adaptive, strategy=strategy, dimensions=dimensions)
     if clock.left < plans.END_SECONDS:
@@ -113,10 +114,11 @@ def planned(config: dict[str, Any], fleet: Fleet, clock: Clock) -> Plan:
             f"the budget must leave time to train, got {budget.seconds:g} s, of which "
             f"{clock.elapsed:.1f} s went into loading the data; use 60s."
         )
-    typical = list(samplers.make("random", space, seed=seed, epochs=1).ask(TYPICAL).settings)
+    typical = _typical(config)
+    decide_programs(config, fleet)
     return plans.timed(
         budget,
-        epoch_seconds=fleet.epoch_seconds(typical),
+        epoch_seconds=fleet.epoch_seconds(list(typical)),
         steps=int(np.mean([fleet.steps(one) for one in typical])),
         lanes=fleet.lanes,
         spent=clock.elapsed,
@@ -124,6 +126,46 @@ def planned(config: dict[str, Any], fleet: Fleet, clock: Clock) -> Plan:
         strategy=strategy,
         dimensions=dimensions,
     )
+
+
+def decide_programs(config: dict[str, Any], fleet: Fleet, plan: Plan | None = None) -> None:
+    """Let candidates share programs, by what is on record: a resumed run decides the same.
+
+    A budget in time is first taken to be spent on typical candidates, whose programs are compiled
+    to plan it; with the plan the candidates themselves are known, of the first generation, and
+    those to come are taken to be anywhere in the space.
+
+    Args:
+        config: Of the run.
+        fleet: Told which programs there are, in place of what it was told before.
+        plan: None before there is one.
+    """
+    fleet.programs = Programs()
+    seconds = Budget(**config["budget"]).seconds
+    if seconds is not None:
+        fleet.share_in(seconds, _typical(config))
+    if plan is not None:
+        each = plan.network_epochs / plan.candidates
+        fleet.share((one, each) for one in _foreseen(config, plan))
+
+
+def first_candidates(config: dict[str, Any], plan: Plan) -> Sequence[Settings]:
+    """Those that the search begins with."""
+    return _asked_of(config["sampler"], config, plan.epochs, plan.generations[0])
+
+
+def _foreseen(config: dict[str, Any], plan: Plan) -> list[Settings]:
+    first, later = first_candidates(config, plan), sum(plan.generations[1:])
+    return [*first, *(_asked_of("random", config, plan.epochs, later) if later else ())]
+
+
+def _typical(config: dict[str, Any]) -> Sequence[Settings]:
+    return _asked_of("random", config, 1, TYPICAL)
+
+
+def _asked_of(sampler: str, config: dict[str, Any], epochs: int, count: int) -> Sequence[Settings]:
+    space, seed = Space.from_dict(config["space"]), int(config["seed"])
+    return samplers.make(sampler, space, seed=seed, epochs=epochs).ask(count).settings
 
 
 def directory(out: Path_ | None, name: str) -> Path:

@@ -135,7 +135,7 @@ class Rounds:
     def _left(self) -> float:
         """Epochs of a typical network that may still be spent."""
         if self._plan.seconds is None:
-            return (self._plan.network_epochs or 0) - self._spent
+            return (self._plan.passes or 0) - self._spent
         return self._pace.spendable(self._spent)
 
     def _begun(self, number: int, step: Step) -> Trainees:

@@ -1,7 +1,7 @@
 """The hyperparameters of one network, checked once and never changed after.
 
 Pure Python, so that spaces, samplers and the command line can speak of settings without JAX.
-The names are the field's; the tables that implement them (`network.ACTIVATIONS`,
+The names are the field's; the tables that implement them (`activations.ACTIVATIONS`,
 `network.INITIALIZERS`, `losses.LOSSES`, `normalization.KINDS`, `optimizers.OPTIMIZERS`,
 `optimizers.SCHEDULES`) have exactly these keys, and a test says so.
 """

@@ -1,187 +1,35 @@
 """One candidate's training, as ordinary JAX: minibatch steps in, a curve out.
 
-`Shape` holds what is fixed when the program is compiled, `Member` what varies from network to
-network, `Feed` the rows and keys of the next few epochs. `advance` runs any stretch of steps of
-those epochs, so that a clock, an interrupt or a crash can stop it anywhere and it goes on later.
+`shapes.Shape` holds what is fixed when the program is compiled, `shapes.Rates` what varies from
+network to network, `Feed` the rows and keys of the next few epochs. `advance` runs any stretch of
+steps of those epochs, so that a clock, an interrupt or a crash can stop it anywhere and it goes on
+later.
 """
 
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax import lax
 from jaxtyping import Array, Float, Int, Num
 
-from fleetgrad import augment, losses, network, normalization, optimizers, steps
-from fleetgrad.augment import Amounts, Form
-from fleetgrad.products import PLAIN, Arithmetic
-from fleetgrad.settings import Settings
+from fleetgrad import (
+    activations,
+    augment,
+    losses,
+    network,
+    normalization,
+    optimizers,
+    shapes,
+    steps,
+)
+from fleetgrad.activations import Units
+from fleetgrad.shapes import Rates, Shape
+from fleetgrad.states import State, predicting
+
+shape_of = shapes.shape_of  # a program is asked for where its training is
 
 EVALUATION_ROWS = 1000  # a block of validation rows: small enough for the cache, and for memory
-
-# On the host NumPy's scalars stand where a program has arrays; to the type checker they are Any.
-_REAL: Any = np.float32
-_WHOLE: Any = np.int32
-
-
-@dataclass(frozen=True, slots=True)
-class Shape:
-    """Everything that is static in a program; equal shapes share one compilation.
-
-    Args:
-        features: Inputs a row.
-        classes: Outputs.
-        hidden, activation, bias, normalization, loss, optimizer, batch_size: As in `Settings`.
-        clips: Whether gradients are clipped at all.
-        averages: Whether weights are averaged at all.
-        noisy: Which disturbances the program contains.
-        validation_rows: Rows scored after each epoch; 0 leaves the scores NaN.
-        epochs: Most epochs one call can cover.
-        augment: How training images are disturbed, or None.
-        arithmetic: How its layers multiply.
-    """
-
-    features: int
-    classes: int
-    hidden: tuple[int, ...]
-    activation: str
-    bias: bool
-    normalization: str
-    loss: str
-    optimizer: str
-    batch_size: int
-    clips: bool
-    averages: bool
-    noisy: network.Noisy
-    validation_rows: int
-    epochs: int
-    augment: Form | None = None
-    arithmetic: Arithmetic = PLAIN
-
-    @property
-    def multiplications(self) -> int:
-        """Multiply-adds of one forward pass over one row."""
-        sizes = network.layer_sizes(self.hidden, self.features, self.classes)
-        return sum(inputs * outputs for inputs, outputs in sizes)
-
-    @property
-    def step_flops(self) -> float:
-        """Floating-point operations of one step's matrix products.
-
-        Forward, gradient of the weights, and gradient of the inputs of all layers but the first.
-        """
-        first = self.features * (self.hidden or (self.classes,))[0]
-        return 2.0 * self.batch_size * (3 * self.multiplications - first)
-
-
-def shape_of(
-    settings: Settings,
-    features: int,
-    classes: int,
-    validation_rows: int,
-    epochs: int,
-    *,
-    image_shape: tuple[int, ...] | None = None,
-    arithmetic: Arithmetic = PLAIN,
-) -> Shape:
-    """The program that these settings need.
-
-    Args:
-        settings: Of one network.
-        features: Inputs a row.
-        classes: Outputs.
-        validation_rows: Rows scored after each epoch.
-        epochs: Most epochs one call can cover.
-        image_shape: Of a row, or None where rows are no images.
-        arithmetic: As the machine and the inputs suggest; `input_noise` leaves no zeros.
-
-    Raises:
-        SettingsError: Images are to be disturbed, and rows are none.
-    """
-    noisy = network.Noisy(
-        settings.dropout > 0, settings.input_dropout > 0, settings.input_noise > 0
-    )
-    return Shape(
-        features=features,
-        classes=classes,
-        hidden=settings.hidden,
-        activation=settings.activation,
-        bias=settings.bias,
-        normalization=settings.normalization,
-        loss=settings.loss,
-        optimizer=settings.optimizer,
-        batch_size=settings.batch_size,
-        clips=settings.gradient_clipping > 0,
-        averages=settings.ema > 0,
-        noisy=noisy,
-        validation_rows=validation_rows,
-        epochs=epochs,
-        augment=augment.form_of(settings.augment, image_shape),
-        arithmetic=arithmetic._replace(
-            skips_zeros=arithmetic.skips_zeros and not noisy.input_noise
-        ),
-    )
-
-
-class Rates(NamedTuple):
-    """One member's traced hyperparameters; scalars.
-
-    `renewed` is the share of the average that each step renews in the end, 1 - `ema`.
-    """
-
-    learning_rate: Float[Array, ""]
-    momentum: Float[Array, ""]
-    weight_decay: Float[Array, ""]
-    schedule: Int[Array, ""]
-    warmup: Float[Array, ""]
-    steps: Int[Array, ""]
-    label_smoothing: Float[Array, ""]
-    gradient_clipping: Float[Array, ""]
-    renewed: Float[Array, ""]
-    noise: network.Noise
-    augment: Amounts
-
-
-def rates_of(settings: Settings, steps_per_epoch: int) -> Rates:
-    """The traced side of the settings, as NumPy scalars (float32, int32)."""
-    noise = network.Noise(
-        _REAL(settings.dropout), _REAL(settings.input_dropout), _REAL(settings.input_noise)
-    )
-    return Rates(
-        learning_rate=_REAL(settings.learning_rate),
-        momentum=_REAL(settings.momentum),
-        weight_decay=_REAL(settings.weight_decay),
-        schedule=_WHOLE(optimizers.SCHEDULES[settings.schedule]),
-        warmup=_REAL(settings.warmup),
-        steps=_WHOLE(settings.epochs * steps_per_epoch),
-        label_smoothing=_REAL(settings.label_smoothing),
-        gradient_clipping=_REAL(settings.gradient_clipping),
-        renewed=_REAL(1 - settings.ema),
-        noise=noise,
-        augment=augment.amounts_of(settings.augment),
-    )
-
-
-class State(NamedTuple):
-    """One member in the middle of its training.
-
-    `step` counts steps taken since the start; `diverged_at` is the step whose loss (or gradient to
-    clip, or variance of a unit) was not finite, or -1; `loss` and `correct` are sums over the steps
-    of the epoch in progress. `running` are the statistics of batch normalization, `average` is the
-    moving average of weights and statistics, in the form of `network.predicting`; each is empty
-    where the shape has none.
-    """
-
-    params: network.Params
-    optimizer: Any
-    step: Int[Array, ""]
-    diverged_at: Int[Array, ""]
-    loss: Float[Array, ""]
-    correct: Int[Array, ""]
-    running: normalization.Statistics = ()
-    average: network.Params = ()
 
 
 class Rows(NamedTuple):
@@ -213,27 +61,6 @@ CURVE = ("train_loss", "train_accuracy", "validation_loss", "validation_accuracy
 Curve = Float[Array, "epochs 4"]
 
 
-def optimizer_state(optimizer: str, params: Any) -> Any:
-    """Shapes and types of an optimizer's state for `params`; all of it starts at zero."""
-    rates = optimizers.Rates(_REAL(0), _REAL(0), _REAL(0))
-    return jax.eval_shape(optimizers.OPTIMIZERS[optimizer](rates).init, params)
-
-
-def begin(shape: Shape, params: Any) -> State:
-    """The state before the first step, on the host."""
-    described = optimizer_state(shape.optimizer, params)
-    zeros = jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), described)
-    running = normalization.begin(shape.normalization, shape.hidden)
-    first = network.predicting(params, running) if shape.averages else ()
-    average = jax.tree.map(np.copy, first)  # programs take over what they are given, so no sharing
-    return State(params, zeros, _WHOLE(0), _WHOLE(-1), _REAL(0), _WHOLE(0), running, average)
-
-
-def predicting(state: State) -> network.Params:
-    """The layers that are scored, kept and predicted with: averaged ones, where there are any."""
-    return state.average or network.predicting(state.params, state.running)
-
-
 def advance(
     shape: Shape, state: State, rates: Rates, feed: Feed, rows: Rows, start: Array, stop: Array
 ) -> tuple[State, Curve]:
@@ -252,7 +79,7 @@ def advance(
         state = _steps(shape, state, rates, feed, rows, (number, first, last))
         state, scores = lax.cond(
             last == feed.steps,
-            lambda state: _finish_epoch(shape, state, feed, rows),
+            lambda state: _finish_epoch(shape, state, rates, feed, rows),
             lambda state: (state, jnp.full(len(CURVE), jnp.nan, jnp.float32)),
             state,
         )
@@ -323,11 +150,12 @@ def _step(shape: Shape, state: State, rates: Rates, x: Array, y: Array, key: jax
     """
     loss = losses.LOSSES[shape.loss]
     targets = losses.smooth(y, shape.classes, rates.label_smoothing)
+    units = _units(shape, rates)
 
     def objective(params: network.Params) -> tuple[Array, tuple[Array, Any]]:
         logits, moments = network.apply_noisy(
             params,
-            shape.activation,
+            units,
             x,
             key,
             rates.noise,
@@ -374,10 +202,18 @@ def _step(shape: Shape, state: State, rates: Rates, x: Array, y: Array, key: jax
     )
 
 
-def _finish_epoch(shape: Shape, state: State, feed: Feed, rows: Rows) -> tuple[State, Array]:
+def _units(shape: Shape, rates: Rates) -> Units:
+    """A member's hidden units, in a program that may serve other activations and widths too."""
+    activate = activations.chosen(shape.activations, rates.activation)
+    return Units(activate, rates.widths if shape.padded else None)
+
+
+def _finish_epoch(
+    shape: Shape, state: State, rates: Rates, feed: Feed, rows: Rows
+) -> tuple[State, Array]:
     steps = feed.steps.astype(jnp.float32)
     trained = jnp.stack([state.loss / steps, state.correct / (steps * shape.batch_size)])
-    scored = _validate(shape, state, feed, rows)
+    scored = _validate(shape, state, rates, feed, rows)
     # The epoch's last update may have spoiled the weights, and no later loss would show it.
     leaves = jax.tree.leaves((state.params, state.average))
     sound = jnp.stack([jnp.isfinite(leaf).all() for leaf in leaves]).all()
@@ -389,12 +225,15 @@ def _finish_epoch(shape: Shape, state: State, feed: Feed, rows: Rows) -> tuple[S
     return ended, jnp.concatenate([trained, scored])
 
 
-def _validate(shape: Shape, state: State, feed: Feed, rows: Rows) -> Float[Array, "2"]:
+def _validate(
+    shape: Shape, state: State, rates: Rates, feed: Feed, rows: Rows
+) -> Float[Array, "2"]:
     """Mean negative log-likelihood and accuracy over the validation rows, in blocks."""
     count = shape.validation_rows
     if count == 0:
         return jnp.full(2, jnp.nan, jnp.float32)
     block = min(count, EVALUATION_ROWS)
+    layers, units, products = predicting(state), _units(shape, rates), shape.arithmetic.products
 
     def score(number: Array, sums: tuple[Array, Array]) -> tuple[Array, Array]:
         # The last block reaches back over rows already scored; `fresh` leaves those out.
@@ -402,7 +241,7 @@ def _validate(shape: Shape, state: State, feed: Feed, rows: Rows) -> Float[Array
         fresh = start + jnp.arange(block) >= number * block
         chosen = lax.dynamic_slice(feed.validation, (start,), (block,))
         x, y = _take(rows, chosen, feed)
-        logits = network.apply(predicting(state), shape.activation, x, shape.arithmetic.products)
+        logits = network.apply(layers, units, x, products)
         likelihood = jnp.where(fresh, losses.nll(logits, y, shape.loss), 0)
         right = jnp.where(fresh, losses.correct(logits, y), 0)
         return sums[0] + likelihood.sum(), sums[1] + right.sum()

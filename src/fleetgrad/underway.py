@@ -7,9 +7,11 @@ from typing import Any
 import jax
 import numpy as np
 
-from fleetgrad import training
+from fleetgrad import states, training
 from fleetgrad.errors import RunError
 from fleetgrad.settings import Settings
+from fleetgrad.shapes import Rates, Shape
+from fleetgrad.states import State
 from fleetgrad.trainees import Member
 
 
@@ -17,13 +19,15 @@ from fleetgrad.trainees import Member
 class Training:
     """Where one member stands: its state on the device, and its history on the host.
 
-    `size` is the state's in bytes; `state` is None where it is not in memory.
+    `own` is the shape that its settings need, `shape` that of the program which trains it; `state`
+    has the program's form, and is None where it is not in memory; `size` is its bytes.
     """
 
     member: Member
     settings: Settings
-    shape: training.Shape
-    rates: training.Rates
+    own: Shape
+    shape: Shape
+    rates: Rates
     steps_per_epoch: int
     size: int
     goal: int = 0  # the epoch until which it is to be trained
@@ -63,27 +67,33 @@ class Training:
         """Whether it has not taken a step, so that its state can be made anew."""
         return self.position == 0 and self.diverged_at is None
 
-    def saved(self, state: Any) -> dict[str, np.ndarray]:
+    @property
+    def trimmed(self) -> State:
+        """Its state, which is in memory, in its own form."""
+        return states.trimmed(self.state, self.own, self.shape)
+
+    def take(self, state: State) -> None:
+        """Hold a state that has its own form, on the host."""
+        self.state = states.padded(state, self.own, self.shape)
+
+    def saved(self, state: State) -> dict[str, np.ndarray]:
         """Everything `load` needs, as named arrays.
 
         Args:
-            state: Its own, wherever that is kept.
+            state: Its own, in its own form, wherever that is kept.
         """
         leaves = jax.tree.leaves(state)
         arrays = {f"{number}": np.asarray(leaf) for number, leaf in enumerate(leaves)}
         curve = np.array(self.curve, np.float32).reshape(-1, len(training.CURVE))
         return arrays | {"curve": curve, "position": np.array(self.position)}
 
-    def load(self, arrays: Mapping[str, np.ndarray], like: Any) -> None:
-        """Go on from what `saved` gave.
-
-        Args:
-            arrays: By name.
-            like: A state of these settings.
+    def load(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """Go on from what `saved` gave, by name.
 
         Raises:
             RunError: An array is missing, or does not fit the settings.
         """
+        like = states.described(self.own)
         expected = jax.tree.leaves(like)
         found = [arrays.get(f"{number}") for number in range(len(expected))]
         fits = all(
@@ -97,7 +107,7 @@ class Training:
             )
         # Copies: what was given may lie on the disk.
         copies = [np.array(array) for array in found]
-        self.state = jax.tree.unflatten(jax.tree.structure(like), copies)
+        self.take(jax.tree.unflatten(jax.tree.structure(like), copies))
         self.curve = list(np.array(arrays["curve"]))
         self.position = int(arrays["position"])
         diverged_at = int(self.state.diverged_at)

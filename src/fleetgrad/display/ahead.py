@@ -77,6 +77,11 @@ def _facts(forecast: Forecast) -> Table:
 def _generations(forecast: Forecast) -> list[str]:
     """A line a generation, equal ones together: who goes on, and until when."""
     plan = forecast.plan
+    if plan.strategy == "thaw":
+        stops = ", ".join(map(str, plan.stops))
+        passes = count(int(plan.passes or 0), "network-epoch")
+        line = f"{plan.candidates} evenly spread, then whoever is promising, new or paused; "
+        return [f"{line}pauses after epoch {stops}; {passes}"]
     lines: dict[str, int] = {}
     for number, candidates in enumerate(plan.generations):
         steps, alive = [], candidates

@@ -1,0 +1,73 @@
+"""What a run decides before it trains: here, who will share a program."""
+
+import pytest
+
+import digits_fleet
+import fleetgrad as fg
+from fleetgrad import preparing
+from fleetgrad.fleet import Fleet
+from fleetgrad.plan import Plan
+
+SPACE = fg.Space(
+    hidden=fg.Choice((8,), (16,), (6, 5)),
+    activation=fg.Choice("relu", "tanh", "gelu"),
+    optimizer=fg.Choice("sgd", "adam"),
+    batch_size=64,
+    learning_rate=fg.Float(1e-3, 0.1, log=True),
+)
+PLAN = Plan((6, 5, 5, 4), 3)
+
+
+def asked(**changes):
+    arguments = {"space": SPACE, "budget": fg.Budget(candidates=20, epochs=3), "sampler": "sobol"}
+    values = arguments | changes
+    return preparing.asked(
+        "digits",
+        values["space"],
+        values["budget"],
+        0,
+        sampler=values["sampler"],
+        target=None,
+        data_dir=None,
+    )
+
+
+def decided(task, plan=None):
+    fleet = Fleet(task.data, 0, digits_fleet.machine(lanes=2))
+    preparing.decide_programs(task.config, fleet, plan)
+    return fleet
+
+
+@pytest.mark.parametrize("changes", [{}, {"budget": "20s"}, {"sampler": "tpe"}])
+def test_a_resumed_run_decides_as_the_first_one(changes):
+    task = asked(**changes)
+    first, again = decided(task, PLAN), decided(task, PLAN)
+    assert first.programs == again.programs
+    assert first.machine.compilations == 0
+    preparing.decide_programs(task.config, first, PLAN)  # nor does it matter what was before
+    assert first.programs == again.programs
+
+
+def test_programs_of_candidates_are_those_that_were_decided():
+    task, plan = asked(), Plan((20,), 3)
+    fleet = decided(task, plan)
+    programs = {fleet.program(one) for one in preparing.first_candidates(task.config, plan)}
+    assert programs <= set(fleet.programs.known)
+    assert len(programs) == 4  # by depth and optimizer: so little training shares the rest
+
+
+def test_what_a_time_was_planned_with_is_not_compiled_again():
+    task = asked(budget="20s")
+    before, after = decided(task), decided(task, PLAN)
+    assert set(before.programs.known) <= set(after.programs.known)
+
+
+def test_with_counts_nothing_is_decided_before_the_plan():
+    assert decided(asked()).programs.known == ()
+
+
+def test_generations_to_come_are_taken_to_be_anywhere_in_the_space():
+    task = asked(sampler="tpe")
+    foreseen = preparing._foreseen(task.config, PLAN)
+    assert len(foreseen) == 20
+    assert tuple(foreseen[:6]) == tuple(preparing.first_candidates(task.config, PLAN))
