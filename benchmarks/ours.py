@@ -39,7 +39,8 @@ class Ours:
 
     def __init__(self, case: Case, population: int, material: Material, machine: Machine) -> None:
         members = {Member(number, 0): case.settings for number in range(population)}
-        _check(sum(memory.sizes(members.values(), case.features, case.classes)), machine)
+        each = memory.member_bytes(case.settings, case.features, case.classes)
+        _check(population * each, machine)
         trained = Population(material, members, SeededDraws(0), machine)
         arithmetic = machine.arithmetic(case.precision, material.filled)
         self._slices = Slices(trained, case.settings.batch_size)

@@ -26,6 +26,7 @@ def asked(**changes):
         values["space"],
         values["budget"],
         0,
+        strategy="auto",
         sampler=values["sampler"],
         target=None,
         data_dir=None,

@@ -68,9 +68,9 @@ KINDS = {
 WILD = dataclasses.replace(KINDS["plain"][0], learning_rate=1e30, activation="relu")
 
 
-def one_program(*kinds):
+def one_program(*kinds, width=1):
     """What makes networks of each kind share one program, that serves all of it."""
-    lane = machine()
+    lane = machine(width=width)
     made = populate([one for kind in kinds for one in kind], lane)._training.values()
     wanted = {}
     for one in made:
@@ -80,7 +80,7 @@ def one_program(*kinds):
 
 
 def sharing(fleet, lanes, replicates=1):
-    serving = one_program(*KINDS.values())
+    serving = one_program(*KINDS.values(), width=lanes.width)
     return Population(digits(), members(fleet, replicates), DRAWS, lanes, serving)
 
 
