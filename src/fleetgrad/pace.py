@@ -71,16 +71,17 @@ class Pace:
 
         return proceed
 
-    def spendable(self, spent: float) -> float:
+    def spendable(self, spent: float, leading: float | None) -> float:
         """Epochs of a typical network that a search may still spend, at the speed it had so far.
 
         Args:
             spent: Network-epochs of the search until now.
+            leading: What an epoch of those ahead takes a lane, or None before there are any.
         """
         planned, gone = self._plan.epoch_seconds or 0.0, self._clock.elapsed - self._began
         each = max(self._lanes * gone / spent if spent else planned, TINY)
         waves = math.ceil(self._plan.finalists * self._fewest / self._lanes)
-        whole = self._plan.epochs * each
+        whole = self._plan.epochs * (each if leading is None else leading)
         held = min((SLACK * waves + REFIT) * whole + END_SECONDS, self._most_held)
         return max(0.0, self._clock.left - held) * self._lanes / each
 

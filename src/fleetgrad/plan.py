@@ -25,7 +25,9 @@ MOST_CANDIDATES = 256
 FEW_EPOCHS, MOST_EPOCHS = 4, 60
 MOST_STEPS = 9_000  # a dense network learns little more in steps beyond these
 ADAPTIVE_GENERATIONS = 4
-SEARCHED = 12  # full trainings of a typical network that a search should have
+FEWEST_REPLICATES = 3  # below this no claim of rank is made
+SHORT_EPOCHS = 12  # a training shorter than this is lengthened at the cost of repeats
+SEARCHED = 10  # full trainings of a typical network that a search should have
 END_SECONDS = 1.5  # saving the model, opening the test part, printing
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
@@ -244,16 +246,18 @@ def _thawing(seconds: float, left: float, cost: "_Cost", most: int) -> Plan:
     Training is as long as leaves the search `SEARCHED` full trainings of a typical network beside
     the repeats and the refit, but not longer than `most`.
     """
-    whole = SEARCHED * cost.typical / cost.lanes
-    epochs = left / (whole + REPLICATES * cost.repeat + cost.refit)
-    if epochs < FEW_EPOCHS:  # rather a smaller search than networks that have learned nothing
-        epochs = left / (whole / 2 + REPLICATES * cost.repeat + cost.refit)
+    whole, replicates = SEARCHED * cost.typical / cost.lanes, REPLICATES
+    epochs = left / (whole + replicates * cost.repeat + cost.refit)
+    if epochs < SHORT_EPOCHS:  # rather fewer repeats than networks that have learned little
+        replicates = FEWEST_REPLICATES
+        epochs = left / (whole + replicates * cost.repeat + cost.refit)
     epochs = max(1, min(most, int(epochs)))
-    searching = left - epochs * (REPLICATES * cost.repeat + cost.refit)
+    searching = left - epochs * (replicates * cost.repeat + cost.refit)
     passes = max(epochs, cost.lanes * searching / cost.typical)
     return Plan(
         (),
         epochs,
+        replicates=replicates,
         seconds=seconds,
         strategy="thaw",
         passes=passes,

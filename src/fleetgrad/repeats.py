@@ -13,7 +13,7 @@ from jaxtyping import Float
 
 from fleetgrad.candidates import Candidates
 from fleetgrad.pace import Pace, Stage
-from fleetgrad.plan import MOST_REPLICATES, REPLICATES, Plan
+from fleetgrad.plan import MOST_REPLICATES, Plan
 from fleetgrad.standing import accuracy, number, points, trained
 from fleetgrad.store import Run
 from fleetgrad.trainees import Member, Trainer
@@ -91,6 +91,6 @@ class Repeats:
         """
         if self._plan.seconds is None:
             return self._plan.replicates
-        wanted = 1 + REPLICATES - first
-        size = min(self._trainer.lanes, REPLICATES)
+        wanted = 1 + self._plan.replicates - first
+        size = min(self._trainer.lanes, self._plan.replicates)
         return min(size, wanted) if wanted > 0 else size

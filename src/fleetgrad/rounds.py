@@ -55,6 +55,7 @@ class Rounds:
         self._files: dict[str, Mapping[str, np.ndarray]] = {}  # segments' weights, on the disk
         self._memory: Mapping[str, Any] | None = None
         self._spent = 0.0
+        self._costs: dict[int, float] = {}  # what an epoch of each takes a lane, in seconds
         self._population: Trainees | None = None  # of the round in hand
 
     @property
@@ -127,6 +128,7 @@ class Rounds:
             "network_epochs": population.network_epochs,
             "elapsed": self._pace.elapsed,
         }
+        self._costs |= {m.candidate: population.epoch_seconds(m) for m in members}
         curves = [p for m in members for p in points("search", population, m, before[m])]
         self._commit(f"search/{number}", done, curves, population)
         self._population = None
@@ -136,7 +138,8 @@ class Rounds:
         """Epochs of a typical network that may still be spent."""
         if self._plan.seconds is None:
             return (self._plan.passes or 0) - self._spent
-        return self._pace.spendable(self._spent)
+        ahead = [self._costs[one] for one in self._ahead() if one in self._costs]
+        return self._pace.spendable(self._spent, sum(ahead) / len(ahead) if ahead else None)
 
     def _begun(self, number: int, step: Step) -> Trainees:
         """The round's networks: new ones, and those that go on from where they paused."""

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from fleetgrad.settings import Settings
 from fleetgrad.space import Space
@@ -50,7 +51,8 @@ class Thaw:
     ) -> Step:
         """The next step; see `trials.Strategy`."""
         known = [one for one in trials if one.scores or one.diverged]
-        decision = decide(self._cube, self._record(known), self._options, left, _hints(memory))
+        with threadpool_limits(1):  # the matrices are small: more threads only wait for each other
+            decision = decide(self._cube, self._record(known), self._options, left, _hints(memory))
         fresh = [self._settings(point) for point in decision.new]
         seen = {one.settings for one in trials}
         return Step(
