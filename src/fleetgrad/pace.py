@@ -22,6 +22,8 @@ class Stage(NamedTuple):
 
     network_epochs: Trained before, over all networks.
     best: The best validation accuracy before, or NaN.
+    leading: What an epoch of those ahead takes a lane, in seconds, or None where that is not known
+        apart from the population.
     """
 
     phase: str
@@ -29,6 +31,7 @@ class Stage(NamedTuple):
     rungs: int
     network_epochs: float
     best: float = math.nan
+    leading: float | None = None
 
 
 class Pace:
@@ -57,12 +60,12 @@ class Pace:
     def proceed(self, stage: Stage, population: Trainees) -> Callable[[], bool]:
         """The question that lanes ask before every stretch: is there time for another?"""
         throttle = Throttle(now=self._clock.now)
-        kept_back = self._kept_back(stage.phase, population)
+        kept_back = self._kept_back(stage, population)
         began = population.network_epochs
 
         def look() -> None:
             nonlocal kept_back
-            kept_back = self._kept_back(stage.phase, population)
+            kept_back = self._kept_back(stage, population)
             self._report(self._progress(stage, population, began))
 
         def proceed() -> bool:
@@ -80,9 +83,7 @@ class Pace:
         """
         planned, gone = self._plan.epoch_seconds or 0.0, self._clock.elapsed - self._began
         each = max(self._lanes * gone / spent if spent else planned, TINY)
-        waves = math.ceil(self._plan.finalists * self._fewest / self._lanes)
-        whole = self._plan.epochs * (each if leading is None else leading)
-        held = min((SLACK * waves + REFIT) * whole + END_SECONDS, self._most_held)
+        held = self._for_the_end(each if leading is None else leading)
         return max(0.0, self._clock.left - held) * self._lanes / each
 
     def affords(self, population: Trainees) -> bool:
@@ -93,14 +94,22 @@ class Pace:
         needed = (busiest + REFIT * dearest) * self._plan.epochs + END_SECONDS
         return self._clock.left >= needed
 
-    def _kept_back(self, phase: str, population: Trainees) -> float:
+    def _for_the_end(self, epoch_seconds: float) -> float:
+        """Seconds for the fewest repeats of such finalists, the refit of one, and the end."""
+        waves = math.ceil(self._plan.finalists * self._fewest / self._lanes)
+        whole = self._plan.epochs * epoch_seconds
+        return min((SLACK * waves + REFIT) * whole + END_SECONDS, self._most_held)
+
+    def _kept_back(self, stage: Stage, population: Trainees) -> float:
         """Seconds for what comes after: the fewest repeats of the finalists, the refit, the end."""
         if self._clock.seconds is None:
             return 0.0
-        if phase == "refit":
+        if stage.phase == "refit":
             return END_SECONDS - GRACE * self._clock.seconds
+        if stage.leading is not None:
+            return self._for_the_end(stage.leading)
         end = REFIT * self._full(population) + END_SECONDS
-        if phase == "finals":
+        if stage.phase == "finals":
             return end
         waves = math.ceil(self._plan.finalists * self._fewest / self._lanes)
         held = SLACK * waves * self._expected(population) + end

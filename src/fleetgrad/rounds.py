@@ -117,7 +117,7 @@ class Rounds:
         before = {member: len(population.curve(member)) for member in members}
         goals = {member: step.goals.get(member.candidate, step.until) for member in members}
         best = max((row.score for row in self.rows if row.score > 0), default=math.nan)
-        stage = Stage("search", number + 1, 0, trained(self._run), best)
+        stage = Stage("search", number + 1, 0, trained(self._run), best, self._leading())
         arrived = population.advance(goals, self._pace.proceed(stage, population))
         done = {
             "rung": [standing(population, member) for member in members],
@@ -138,8 +138,12 @@ class Rounds:
         """Epochs of a typical network that may still be spent."""
         if self._plan.seconds is None:
             return (self._plan.passes or 0) - self._spent
-        ahead = [self._costs[one] for one in self._ahead() if one in self._costs]
-        return self._pace.spendable(self._spent, sum(ahead) / len(ahead) if ahead else None)
+        return self._pace.spendable(self._spent, self._leading())
+
+    def _leading(self) -> float | None:
+        """What an epoch of those ahead takes a lane, as far as that is known."""
+        costs = [self._costs[one] for one in self._ahead() if one in self._costs]
+        return sum(costs) / len(costs) if costs else None
 
     def _begun(self, number: int, step: Step) -> Trainees:
         """The round's networks: new ones, and those that go on from where they paused."""

@@ -53,15 +53,17 @@ def default_space(
 
 
 def _for_images(side: int) -> dict[str, Any]:
-    """What images of so many pixels bear; small ones are only shifted, and not always."""
+    """What images of so many pixels bear; small ones are only shifted, and not always.
+
+    The strengths of one kind of disturbance share a program, other kinds would not.
+    """
     shift = {"shift": max(1, round(side / _SHIFTED))}
     if side < _LARGE:
         return {"augment": Choice("none", shift)}
-    affine = {**shift, "rotation": 10, "scale": 0.1, "shear": 5}
-    return {
-        "augment": Choice(shift, affine, {**affine, "elastic": 1}),
-        "normalization": "batch",
-    }
+    strengths = (
+        {**shift, "rotation": 5 * n, "scale": round(0.05 * n, 2), "shear": 3 * n} for n in (1, 2, 3)
+    )
+    return {"augment": Choice(*strengths), "normalization": "batch"}
 
 
 def _batch_size(rows: int) -> int:
