@@ -23,7 +23,7 @@ FLOORS = (
         " samplers spill underway"
     ),
     (
-        "database directory fleet forecast lock model preparing record result store"
+        "audits database directory fleet forecast lock model preparing record result store"
         " pace repeats rounds rows search standing study"
     ),
     "__main__ api bench cli display history limits notebook slices",

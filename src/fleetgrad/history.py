@@ -67,6 +67,9 @@ def leaderboard(run: Run) -> Leaderboard:
     rows: dict[int, Row] = {}
     for name, done in _segments(run, "search").items():
         rows |= rung_rows(done, settings, last=_is_last(name, plan))
+    audited = run.segment("audit")
+    if audited is not None and not audited["cut"]:
+        rows |= rung_rows(audited, settings, last=True)
     return Leaderboard((rows | _finalists(run, rows)).values())
 
 

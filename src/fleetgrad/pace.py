@@ -13,6 +13,7 @@ END_SECONDS = 1.0  # kept back for saving the model and opening the test part
 SLACK = 1.15  # on the repeats: the search may end a stretch late, and machines slow down
 REFIT = 1.25  # of a full training: a fifth more rows, on one lane
 MOST_HELD = 0.75  # of the time left when the search begins: rather fewer repeats than no search
+AUDITED = 0.05  # of the budget, at most, for candidates that had been stopped
 TINY = 1e-9  # seconds: nothing is faster
 GRACE = 0.05  # of the budget: a refit cut short is worth little, so it may run over by this
 
@@ -94,11 +95,21 @@ class Pace:
         needed = (busiest + REFIT * dearest) * self._plan.epochs + END_SECONDS
         return self._clock.left >= needed
 
+    def auditable(self, population: Trainees) -> int:
+        """How many of these, in order, may be trained from start to end by way of an audit."""
+        costs = [self._plan.epochs * population.epoch_seconds(one) for one in population.members]
+        room = AUDITED * self._clock.seconds if self._clock.seconds else math.inf
+        for count in range(len(costs), 0, -1):
+            if max(sum(costs[:count]) / self._lanes, *costs[:count]) <= room:
+                return count
+        return 0
+
     def _for_the_end(self, epoch_seconds: float) -> float:
         """Seconds for the fewest repeats of such finalists, the refit of one, and the end."""
         waves = math.ceil(self._plan.finalists * self._fewest / self._lanes)
         whole = self._plan.epochs * epoch_seconds
-        return min((SLACK * waves + REFIT) * whole + END_SECONDS, self._most_held)
+        audit = AUDITED * (self._clock.seconds or 0.0)
+        return min((SLACK * waves + REFIT) * whole + audit + END_SECONDS, self._most_held)
 
     def _kept_back(self, stage: Stage, population: Trainees) -> float:
         """Seconds for what comes after: the fewest repeats of the finalists, the refit, the end."""

@@ -18,6 +18,7 @@ import numpy as np
 from jaxtyping import Float
 
 from fleetgrad import finals
+from fleetgrad.audits import Audits
 from fleetgrad.candidates import Candidates
 from fleetgrad.clock import Clock, Progress
 from fleetgrad.errors import TrainingError
@@ -89,6 +90,8 @@ class Study:
         self._run, self._plan, self._trainer, self._seed = run, plan, trainer, seed
         self._pace = Pace(plan, clock, trainer.lanes, report)
         self._search = _search(run, proposer, plan, trainer, self._pace)
+        self._audits = Audits(run, plan, trainer, self._pace, seed)
+        self._audited: dict[int, Row] = {}
         self._finalists: dict[int, Row] = {}
 
     @property
@@ -106,7 +109,9 @@ class Study:
         chosen, table = Candidates((), ()), np.empty((0, 0))
         try:
             self._search.run()
-            chosen = self._search.best(self._plan.finalists)
+            ahead = self._search.best(self._plan.finalists)
+            self._audited = self._audits.rows({row.id: row for row in self._search.rows})
+            chosen = self._chosen(ahead)
             table = Repeats(self._run, self._plan, self._trainer, self._pace).table(chosen)
             winner = self._refit(*self._ranked(chosen, table))
         except KeyboardInterrupt:
@@ -115,7 +120,27 @@ class Study:
         return Outcome(self._leaderboard(), winner, chosen.ids, table, interrupted=False)
 
     def _leaderboard(self) -> Leaderboard:
-        return Leaderboard(({row.id: row for row in self._search.rows} | self._finalists).values())
+        return Leaderboard((self._rows() | self._finalists).values())
+
+    def _rows(self) -> dict[int, Row]:
+        """What search and audit know of each candidate."""
+        return {row.id: row for row in self._search.rows} | self._audited
+
+    def _chosen(self, ahead: Candidates) -> Candidates:
+        """The finalists: the best of those ahead in the search and of those that were audited."""
+        rows, epochs = self._rows(), self._plan.epochs
+        audited = [row.id for row in self._audited.values() if not math.isnan(row.score)]
+        if not audited:
+            return ahead
+        pool = [*ahead.ids, *(one for one in audited if one not in ahead.ids)]
+
+        def place(one: int) -> tuple[float, float]:
+            row = rows[one]
+            return -min(1.0, row.epochs / min(epochs, row.settings.epochs)), -row.score
+
+        pool.sort(key=place)
+        pool = pool[: self._plan.finalists]
+        return Candidates(tuple(pool), tuple(rows[one].settings for one in pool))
 
     def _ranked(self, chosen: Candidates, table: np.ndarray) -> tuple[int, Settings]:
         """Write the finals into the leaderboard; returns the winner.
@@ -124,7 +149,7 @@ class Study:
         """
         if table.size == 0:
             return chosen.ids[0], chosen.settings[0]
-        rows = {row.id: row for row in self._search.rows}
+        rows = self._rows()
         self._finalists = repeated_rows(rows, chosen.ids, table, seed=self._seed)
         best = finals.rank(table)[0]
         if not np.isfinite(table[best]).all():

@@ -1,0 +1,104 @@
+"""Some of those that were stopped, run to the end after all, to see whether stopping costs winners.
+
+    audit        who they are, where they had been stopped, and what they came to
+
+They train anew from the first epoch, as nobody's weights are kept for long; the same draws give the
+same curve. Whoever turns out well may still be a finalist.
+"""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from fleetgrad import audit
+from fleetgrad.leaderboard import Row
+from fleetgrad.pace import Pace, Stage
+from fleetgrad.plan import Plan
+from fleetgrad.rows import rung_rows
+from fleetgrad.standing import number, points, standing, trained
+from fleetgrad.store import Run
+from fleetgrad.trainees import Member, Trainer
+
+REPLICATE = 0  # the search's, so that its scores can be compared
+
+
+class Audits:
+    """The audit of a run.
+
+    Args:
+        run: Its open record.
+        plan: Says how long a full training is.
+        trainer: Makes populations.
+        pace: Says when to stop.
+        seed: Of the draw.
+    """
+
+    def __init__(self, run: Run, plan: Plan, trainer: Trainer, pace: Pace, seed: int) -> None:
+        self._run, self._plan, self._trainer = run, plan, trainer
+        self._pace, self._seed = pace, seed
+
+    def rows(self, known: Mapping[int, Row]) -> dict[int, Row]:
+        """The audited ones' rows, at the end of their training.
+
+        Args:
+            known: What the search knows of everyone.
+        """
+        done = self._run.segment("audit")
+        if done is None:
+            done = self._train(known)
+        if done["cut"]:
+            return {}
+        return rung_rows(done, {one: row.settings for one, row in known.items()}, last=True)
+
+    def _train(self, known: Mapping[int, Row]) -> dict[str, Any]:
+        stopped = [row.id for row in known.values() if _was_stopped(row, self._plan.epochs)]
+        chosen = audit.chosen(stopped, self._seed)
+        members = {Member(one, REPLICATE): known[one].settings for one in chosen}
+        population = self._trainer.populate(members)
+        population.keep(list(members)[: self._pace.auditable(population)])
+        began = [known[member.candidate] for member in population.members]
+        stage = Stage("audit", 1, 1, trained(self._run))
+        arrived = population.advance(self._plan.epochs, self._pace.proceed(stage, population))
+        done = {
+            "rung": [standing(population, member) for member in population.members],
+            "survivors": [],
+            "until": self._plan.epochs,
+            "cut": not arrived,
+            "stopped": len(stopped),
+            "stops": [_stop(row) for row in began],
+            "network_epochs": population.network_epochs,
+            "elapsed": self._pace.elapsed,
+        }
+        curves = [p for m in population.members for p in points("audit", population, m)]
+        self._run.commit("audit", payload=done, curves=curves)
+        return done
+
+
+def _stop(row: Row) -> dict[str, Any]:
+    return {"candidate": row.id, "epochs": row.epochs, "score": row.score}
+
+
+def _was_stopped(row: Row, epochs: int) -> bool:
+    """Whether a candidate learned soundly, and could have gone on."""
+    return math.isfinite(row.score) and row.epochs < min(epochs, row.settings.epochs)
+
+
+def found(done: Mapping[str, Any] | None, known: Mapping[int, Row]) -> audit.Audit | None:
+    """What an audit came to; None where there was none, or the time ran out.
+
+    Args:
+        done: The payload of its segment.
+        known: What the search knew of everyone, before the audit.
+    """
+    if done is None or done["cut"]:
+        return None
+    ends = {one["candidate"]: number(one["score"]) for one in done["rung"]}
+    whole = [
+        row.score
+        for row in known.values()
+        if row.id not in ends and row.epochs >= min(done["until"], row.settings.epochs)
+    ]
+    if not whole:
+        return None
+    stops = [one["score"] for one in done["stops"]]
+    return audit.audit(stops, [ends[one["candidate"]] for one in done["stops"]], max(whole))
