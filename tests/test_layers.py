@@ -16,14 +16,14 @@ FLOORS = (
     "errors",
     "augmentation cache clock durable kernels keys payload settings weights",
     "augment data layers losses network normalization optimizers products space",
-    "candidates inference steps trainees training",
+    "candidates graph inference steps trainees training",
     (
         "failures feeds finals lanes leaderboard machine material memory plan population rungs"
-        " samplers spill underway"
+        " samplers selection spill underway"
     ),
     (
-        "database directory fleet forecast lock model preparing record result store"
-        " pace repeats rows search standing study"
+        "database directory ensemble fleet forecast lock model predictor preparing record result"
+        " saved store pace repeats rows search standing study"
     ),
     "__main__ api bench cli display history notebook",
 )
@@ -37,7 +37,7 @@ ARRAYS = (
 BORDERS = {  # library -> the modules that may name it
     "jax": ARRAYS,
     "jaxlib": ARRAYS,
-    "onnx": "inference",
+    "onnx": "graph",
     "optax": "optimizers steps",
     "optuna": "samplers",
     "pickle": "data",
