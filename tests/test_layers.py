@@ -15,15 +15,15 @@ import fleetgrad
 FLOORS = (
     "errors",
     "augmentation cache clock durable kernels keys payload settings weights",
-    "augment data layers losses network normalization optimizers products space",
-    "candidates graph inference steps trainees training",
+    "augment data frames layers losses network normalization optimizers products space",
+    "candidates effects ends graph inference steps trainees training",
     (
         "failures feeds finals lanes leaderboard machine material memory plan population rungs"
         " samplers selection spill underway"
     ),
     (
         "database directory ensemble fleet forecast lock model predictor preparing record result"
-        " saved store pace repeats rows search standing study"
+        " insight saved store pace repeats rows search standing study"
     ),
     "__main__ api bench cli display history notebook",
 )
@@ -43,7 +43,7 @@ BORDERS = {  # library -> the modules that may name it
     "pickle": "data",
     "rich": "cli display",
     "safetensors": "weights",
-    "sklearn": "data",
+    "sklearn": "data effects",
     "sqlite3": "database record store",
     "typer": "cli",
 }
