@@ -16,10 +16,10 @@ FLOORS = (
     "errors",
     "augmentation cache clock durable kernels keys payload settings weights",
     "augment data frames layers losses network normalization optimizers products space",
-    "candidates effects ends graph inference steps trainees training",
+    "candidates effects ends extrapolation graph inference steps trainees training",
     (
-        "failures feeds finals lanes leaderboard machine material memory plan population rungs"
-        " samplers selection spill underway"
+        "audit doubling failures feeds finals lanes leaderboard machine material memory plan"
+        " population rungs samplers selection spill underway"
     ),
     (
         "database directory ensemble fleet forecast lock model predictor preparing record result"
