@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleetgrad import inference, keys, losses, network, normalization
+from fleetgrad import graph, inference, keys, losses, network, normalization
 from fleetgrad.errors import ModelError, UsageError
 from fleetgrad.model import Model
 from fleetgrad.settings import ACTIVATIONS, LOSSES, NORMALIZATIONS, Settings
@@ -54,6 +54,7 @@ def run(onnx):
 
 def test_every_activation_has_its_form_without_jax():
     assert tuple(sorted(inference.ACTIVATIONS)) == ACTIVATIONS
+    assert graph.ACTIVATIONS.keys() == inference.ACTIVATIONS.keys()
 
 
 @pytest.mark.parametrize("bias", [True, False])
@@ -186,7 +187,7 @@ def test_without_onnx_the_export_says_what_to_install(tmp_path, monkeypatch):
 
 
 def test_weights_beyond_what_onnx_holds_are_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(inference, "MOST_ONNX_BYTES", 1000)
+    monkeypatch.setattr(graph, "MOST_ONNX_BYTES", 1000)
     with pytest.raises(
         ModelError, match="at most 1,000 bytes of weights, got .*; train a narrower"
     ):

@@ -10,7 +10,15 @@ from hypothesis.extra import numpy as hnp
 from scipy import stats
 
 from fleetgrad.errors import UsageError
-from fleetgrad.finals import Interval, mean_interval, paired_bootstrap, rank, ties, wilson
+from fleetgrad.finals import (
+    Interval,
+    corrected,
+    mean_interval,
+    paired_bootstrap,
+    rank,
+    ties,
+    wilson,
+)
 
 SCORES = hnp.arrays(
     float,
@@ -221,6 +229,68 @@ class TestRank:
         for function in (rank, lambda table: ties(table, seed=0)):
             with pytest.raises(UsageError, match="table of"):
                 function(scores)
+
+
+class TestCorrected:
+    @pytest.mark.parametrize(("finalists", "replicates"), [(3, 5), (6, 5), (3, 20)])
+    @pytest.mark.parametrize("spread", [0.0, 0.003])
+    def test_is_what_the_chosen_is_worth_where_the_raw_mean_is_too_good(
+        self, finalists, replicates, spread
+    ):
+        generator = draws(15)
+        means = 0.97 + spread * generator.normal(size=(STUDIES, finalists, 1))
+        noise = 0.005 * generator.normal(size=(STUDIES, finalists, replicates))
+        found, raw = [], []
+        for truth, scores in zip(means[:, :, 0], means + noise, strict=True):
+            best = rank(scores)[0]
+            found.append(corrected(scores) - truth[best])
+            raw.append(scores[best].mean() - truth[best])
+        error = np.std(found) / math.sqrt(STUDIES)
+        assert abs(np.mean(found)) < 3 * error + 0.0002  # the choice is by one replicate less
+        assert np.mean(raw) > abs(np.mean(found)) + 3 * error
+
+    @given(SCORES)
+    def test_is_a_mean_of_scores_seen_or_none(self, scores):
+        found, finite = corrected(scores), scores[np.isfinite(scores).all(axis=1)]
+        if scores.shape[1] < 3 or not len(finite):
+            assert found is None
+        else:
+            assert finite.min() - 1e-12 <= found <= finite.max() + 1e-12
+
+    def test_a_clear_winner_keeps_its_mean_and_the_diverged_never_are_one(self):
+        scores = [[0.9, 0.91, 0.92], [0.5, 0.5, 0.5], [1.0, math.nan, 1.0]]
+        assert corrected(scores) == pytest.approx(0.91)
+
+    def test_every_replicate_is_scored_by_who_won_the_others(self):
+        assert corrected([[1.0, 0.0, 0.0], [0.0, 0.6, 0.6]]) == pytest.approx((0 + 0 + 0) / 3)
+
+    def test_equals_go_by_position(self):
+        assert corrected([[0.1 + 0.2, 0.3, 0.3], [0.3, 0.3, 0.3]]) == pytest.approx(0.3)
+
+
+class TestTwoHundredStudies:
+    """As the interface promises them: three finalists, five replicates on shared splits."""
+
+    def studies(self, seed, spread):
+        generator = draws(seed)
+        truth = 0.97 + spread * generator.normal(size=(200, 3))
+        luck = 0.008 * generator.normal(size=(200, 1, 5))
+        return truth, truth[:, :, None] + luck + 0.004 * generator.normal(size=(200, 3, 5))
+
+    @pytest.mark.parametrize("spread", [0.0, 0.002, 0.01])
+    def test_the_winners_interval_covers_its_mean(self, spread):
+        truth, scores = self.studies(16, spread)
+        best = [rank(study)[0] for study in scores]
+        hits = [
+            covered([mean_interval(study[winner])], means[winner])
+            for winner, study, means in zip(best, scores, truth, strict=True)
+        ]
+        assert 0.92 <= np.mean(hits) <= 0.98
+
+    def test_on_pure_noise_no_winner_is_claimed_and_all_tie(self):
+        _, scores = self.studies(17, 0.0)
+        assert claims(scores) <= 0.05
+        assert claims(draws(18).binomial(300, 0.5, (200, 3, 5)) / 300) <= 0.05  # labels are coins
 
 
 @pytest.mark.parametrize("level", [0, 1, 95, -0.1, math.nan])

@@ -38,7 +38,7 @@ def test_a_counter_of_zero_is_not_the_same_as_none(place, more):
     assert words(place) != words((seed, purpose, (*numbers, *[0] * more)))
 
 
-@given(st.integers(0, 2**32 - 1), st.integers(1, 6), st.integers(0, 5), st.integers(0, 5))
+@given(st.integers(0, 2**32 - 1), st.integers(1, 7), st.integers(0, 5), st.integers(0, 5))
 def test_a_large_seed_does_not_swallow_the_purpose(low, high, first, second):
     purposes = {number: purpose for purpose, number in keys.PURPOSES.items()}
     large = (low + (high << 32), "init", (first, second))

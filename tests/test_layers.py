@@ -15,16 +15,22 @@ import fleetgrad
 FLOORS = (
     "errors",
     "augmentation cache clock durable kernels keys payload settings weights",
-    "activations augment data layers losses network normalization optimizers products space",
-    "candidates inference shapes states steps strategies trainees training trials",
-    "programs",
     (
-        "failures feeds finals lanes leaderboard machine material memory plan population rungs"
-        " samplers spill underway"
+        "activations augment data frames layers losses network normalization optimizers products"
+        " space"
     ),
     (
-        "audits database directory fleet forecast lock model preparing record result store"
-        " pace repeats rounds rows search standing study"
+        "candidates effects ends extrapolation graph inference shapes states steps strategies"
+        " trainees training trials"
+    ),
+    "programs",
+    (
+        "audit doubling failures feeds finals lanes leaderboard machine material memory plan"
+        " population rungs samplers selection spill underway"
+    ),
+    (
+        "audits database directory ensemble fleet forecast insight lock model predictor preparing"
+        " record result saved store pace repeats rounds rows search standing study"
     ),
     "__main__ api bench cli display history limits notebook slices",
 )
@@ -39,13 +45,13 @@ ARRAYS = (
 BORDERS = {  # library -> the modules that may name it
     "jax": ARRAYS,
     "jaxlib": ARRAYS,
-    "onnx": "inference",
+    "onnx": "graph",
     "optax": "optimizers steps",
     "optuna": "samplers",
     "pickle": "data",
     "rich": "cli display",
     "safetensors": "weights",
-    "sklearn": "data",
+    "sklearn": "data effects",
     "sqlite3": "database record store",
     "typer": "cli",
 }

@@ -1,7 +1,6 @@
 """The model: what it takes, what it is made of, its files, and the files of strangers."""
 
 import gzip
-import hashlib
 import json
 import os
 import subprocess
@@ -22,8 +21,11 @@ from safetensors import safe_open
 from fleetgrad import keys, network, normalization
 from fleetgrad.data import idx
 from fleetgrad.errors import DataError, FleetgradError, ModelError
-from fleetgrad.model import BLOCK, FRESH, MODEL, MOST_HEAD, WEIGHTS, Model
+from fleetgrad.model import Model
+from fleetgrad.predictor import BLOCK
+from fleetgrad.saved import FRESH, MODEL, MOST_HEAD, WEIGHTS
 from fleetgrad.settings import NORMALIZATIONS, Settings
+from strangers import JSON, places, put, sealed, survives
 
 ROWS = np.random.default_rng(0).integers(0, 17, (50, 64), dtype=np.uint8)
 HALF = Settings(hidden=(7, 5))
@@ -385,49 +387,6 @@ def parts():
     with tempfile.TemporaryDirectory() as folder:
         made(Settings(hidden=(3,))).save(folder)
         return json.loads(Path(folder, MODEL).read_bytes()), Path(folder, WEIGHTS).read_bytes()
-
-
-def survives(head, weights):
-    """A model of these files is refused as one, or else is whole and predicts."""
-    with tempfile.TemporaryDirectory() as folder:
-        Path(folder, MODEL).write_bytes(
-            head if isinstance(head, bytes) else json.dumps(head).encode()
-        )
-        Path(folder, WEIGHTS).write_bytes(weights)
-        try:
-            model = Model.load(folder)
-        except ModelError:
-            return False
-        with suppress(ModelError, DataError):
-            model.predict(np.zeros((1, model.features)))
-        return True
-
-
-LEAVES = st.none() | st.booleans() | st.integers() | st.just(10**400) | st.floats() | st.text()
-FLAT = LEAVES | st.lists(LEAVES, max_size=4) | st.dictionaries(st.text(), LEAVES, max_size=4)
-JSON = FLAT | st.lists(FLAT, max_size=4) | st.dictionaries(st.text(), FLAT, max_size=4)
-
-
-def places(value, path=()):
-    """The way to every value inside."""
-    yield path
-    inner = enumerate(value) if isinstance(value, list) else ()
-    for key, item in value.items() if isinstance(value, dict) else inner:
-        yield from places(item, (*path, key))
-
-
-def put(value, path, new):
-    if not path:
-        return new
-    copy = value.copy()
-    copy[path[0]] = put(value[path[0]], path[1:], new)
-    return copy
-
-
-def sealed(head, weights):
-    """The description with the checksum of these weights."""
-    known = {"sha256": hashlib.sha256(weights).hexdigest(), "size": len(weights)}
-    return {**head, "weights": known}
 
 
 def test_the_whole_model_is_not_refused(parts):

@@ -48,7 +48,7 @@ def strict(values):
 def test_the_object_has_the_keys_of_the_contract_and_is_strict_json():
     found = strict(result().to_dict())
     assert set(found) >= CONTRACT
-    assert set(found["validation"]) == {"metric", "mean", "interval", "replicates"}
+    assert set(found["validation"]) == {"metric", "mean", "interval", "replicates", "corrected"}
     assert set(found["test"]) >= {"metric", "value", "interval", "n"}
     assert found["test"]["interval"] == [0.95, 0.98]
     assert found["settings"] == strict(FIRST.to_dict())
@@ -75,3 +75,9 @@ def test_what_an_interrupted_run_does_not_know_is_none():
 
 def test_a_validation_of_one_replicate_has_no_interval():
     assert Validation("accuracy", 0.9, None, 1).to_dict()["interval"] is None
+
+
+def test_the_corrected_score_stands_beside_the_raw_one():
+    found = Validation("accuracy", 0.95, Interval(0.94, 0.96), 5, corrected=0.948).to_dict()
+    assert (found["mean"], found["corrected"]) == (0.95, 0.948)
+    assert Validation("accuracy", 0.9, None, 1).to_dict()["corrected"] is None

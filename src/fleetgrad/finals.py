@@ -10,6 +10,7 @@ unknown; Efron and Tibshirani 1993, chapters 13 and 14), and so does taking the 
 and testing it as if it had been named beforehand. `ties` therefore asks for three things before
 it lets two finalists be different: Student's paired test, corrected by Holm over *all* pairs,
 because any of them could have become the best; the paired bootstrap; three replicates or more.
+The best's own mean is too good for the same reason, and `corrected` says by how much.
 """
 
 import itertools
@@ -136,6 +137,28 @@ def ties(
         if (finite[0], other) not in told_apart
         or paired_bootstrap(table[finite[0]], table[other], seed=seed, level=level).low <= 0
     )
+
+
+def corrected(scores: ArrayLike) -> float | None:
+    """What the winner can be expected to score, free of the luck that made it win.
+
+    For each replicate the best of all others is chosen and scored on the one left out, which had
+    no say (cross-validatory choice; Stone, JRSS B 36, 1974). The mean over replicates is unbiased
+    for a winner chosen by one replicate less, so it errs on the side of caution.
+
+    Args:
+        scores: Shape (finalists, replicates); a row with a NaN never wins.
+
+    Returns:
+        The corrected mean; None for fewer than three replicates, or where no row is finite.
+    """
+    table = _table(scores)
+    finite = table[np.isfinite(table).all(axis=1)]
+    if table.shape[1] < FEWEST_REPLICATES or len(finite) == 0:
+        return None
+    others = finite.sum(axis=1, keepdims=True) - finite
+    chosen = np.round(others / _NOISE).argmax(axis=0)  # equals go by position, as in `rank`
+    return float(finite[chosen, np.arange(finite.shape[1])].mean())
 
 
 def wilson(correct: int, n: int, level: float = 0.95) -> Interval:

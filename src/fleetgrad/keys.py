@@ -14,7 +14,15 @@ import numpy as np
 if TYPE_CHECKING:
     import jax
 
-PURPOSES = {"split": 1, "init": 2, "shuffle": 3, "noise": 4, "sampler": 5, "bootstrap": 6}
+PURPOSES = {
+    "split": 1,
+    "init": 2,
+    "shuffle": 3,
+    "noise": 4,
+    "sampler": 5,
+    "bootstrap": 6,
+    "audit": 7,
+}
 
 
 def generator(seed: int, purpose: str, *numbers: int) -> np.random.Generator:

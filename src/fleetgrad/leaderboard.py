@@ -11,6 +11,7 @@ from typing import Any, Literal, Self
 
 from fleetgrad.errors import TrainingError, UsageError
 from fleetgrad.finals import Interval
+from fleetgrad.frames import frame
 from fleetgrad.settings import Settings
 
 Status = Literal["finalist", "stopped", "diverged", "unfinished"]
@@ -137,19 +138,7 @@ class Leaderboard:
         Raises:
             UsageError: Neither is installed.
         """
-        columns = self._columns()
-        try:
-            import pandas as pd  # noqa: PLC0415 - optional
-        except ImportError:
-            try:
-                import polars as pl  # type: ignore[import-not-found,unused-ignore]  # noqa: PLC0415
-            except ImportError:
-                raise UsageError(
-                    "a frame needs pandas or Polars, got neither; "
-                    "run `pip install pandas`, or use to_json()."
-                ) from None
-            return pl.DataFrame(columns)
-        return pd.DataFrame(columns)
+        return frame(self._columns())
 
     def _columns(self) -> dict[str, list[Any]]:
         lines = [_flat(rank, row) for rank, row in enumerate(self.rows, start=1)]

@@ -18,13 +18,14 @@ class Validation:
 
     `interval` holds the mean with 95 % confidence, over new splits of these data; None below two
     replicates. The winner is the best of several, so its mean is a little too good (winner's
-    curse); the test part is free of that.
+    curse); `corrected` is free of that (`finals.corrected`; None below three replicates).
     """
 
     metric: str
     mean: float
     interval: Interval | None
     replicates: int
+    corrected: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON."""
@@ -33,6 +34,7 @@ class Validation:
             "mean": self.mean,
             "interval": list(self.interval) if self.interval else None,
             "replicates": self.replicates,
+            "corrected": self.corrected,
         }
 
 

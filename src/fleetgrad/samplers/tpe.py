@@ -1,14 +1,14 @@
 """Optuna's tree-structured Parzen estimator, asked in batches and told of failures."""
 
 import math
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from fleetgrad import keys
 from fleetgrad.candidates import Candidates
 from fleetgrad.samplers.streams import check_count, check_scores, settled, sobol
+from fleetgrad.samplers.trials import frozen_trial, quiet_optuna
 from fleetgrad.settings import Settings
 from fleetgrad.space import Choice, Int, Range, Space
 
@@ -59,7 +59,7 @@ class TPE:
 
     def _modeled(self, n: int) -> list[Settings]:
         chosen: list[Settings] = []
-        with _quiet_optuna():
+        with quiet_optuna():
             study = self._study()
             for _ in range(n + _STARTUP if n else 0):  # a few more, for proposals that are not new
                 trial = study.ask()
@@ -82,43 +82,10 @@ class TPE:
         sound = [x for x in self._scores.values() if x is not None and math.isfinite(x)]
         worst = min(sound) - 1  # only the order counts: below every sound one
         for settings, score in self._scores.items():
-            trial = _trial(self._space, settings, score, worst)
+            trial = frozen_trial(self._space, settings, score, worst)
             if trial is not None:
                 study.add_trial(trial)
         return study
-
-
-def _trial(
-    space: Space, settings: Settings, score: float | None, worst: float
-) -> "optuna.trial.FrozenTrial | None":
-    """What Optuna shall know of a candidate; None where it lies outside the space."""
-    import optuna  # noqa: PLC0415 - as above
-
-    values = space.build(lambda name, _: getattr(settings, name))
-    spans = {name: span for name, span in space.ranges.items() if name in values}
-    if not all(span.has(values[name]) for name, span in spans.items()):
-        return None
-    params = {name: _encoded(span, values[name]) for name, span in spans.items()}
-    distributions = {name: _distribution(span) for name, span in spans.items()}
-    if score is None:
-        state = optuna.trial.TrialState.RUNNING
-        return optuna.trial.create_trial(state=state, params=params, distributions=distributions)
-    value = score if math.isfinite(score) else worst
-    return optuna.trial.create_trial(value=value, params=params, distributions=distributions)
-
-
-def _encoded(span: Range, value: Any) -> Any:
-    return span.values.index(value) if isinstance(span, Choice) else value
-
-
-def _distribution(span: Range) -> "optuna.distributions.BaseDistribution":
-    import optuna  # noqa: PLC0415 - as above
-
-    if isinstance(span, Choice):
-        return optuna.distributions.CategoricalDistribution(range(len(span.values)))
-    if isinstance(span, Int):
-        return optuna.distributions.IntDistribution(span.low, span.high, log=span.log)
-    return optuna.distributions.FloatDistribution(span.low, span.high, log=span.log)
 
 
 def _suggest(trial: "optuna.Trial", name: str, span: Range) -> Any:
@@ -127,16 +94,3 @@ def _suggest(trial: "optuna.Trial", name: str, span: Range) -> Any:
     if isinstance(span, Int):
         return trial.suggest_int(name, span.low, span.high, log=span.log)
     return trial.suggest_float(name, span.low, span.high, log=span.log)
-
-
-@contextmanager
-def _quiet_optuna() -> Iterator[None]:
-    """Keep Optuna from announcing every study, without changing what the caller set for it."""
-    import optuna  # noqa: PLC0415 - as above
-
-    before = optuna.logging.get_verbosity()
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    try:
-        yield
-    finally:
-        optuna.logging.set_verbosity(before)

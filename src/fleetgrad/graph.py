@@ -1,0 +1,159 @@
+"""What trained networks compute, as ONNX: for other programs; held against NumPy by the tests."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from fleetgrad.errors import ModelError, UsageError
+from fleetgrad.inference import EPSILON, GELU, LEAK, Layer, Network, Part
+
+OPSET, IR_VERSION = 17, 8  # of ONNX: what runtimes from 2022 on can read
+MOST_ONNX_BYTES = 2**31 - 2**20  # a protocol buffer ends at two gibibytes
+
+
+def onnx_bytes(parts: Sequence[Part], input_type: str, metadata: Mapping[str, str]) -> bytes:
+    """Networks as one ONNX model, which averages their probabilities by their shares.
+
+    Args:
+        parts: What to export.
+        input_type: "float32" or "uint8", of the raw, unscaled input `x` (rows, features).
+        metadata: Written beside the graph.
+
+    Returns:
+        A checked model with the outputs `probabilities` (rows, classes), float32, and `label`
+        (rows,), int64, the number of the likeliest class.
+
+    Raises:
+        UsageError: The package `onnx` is missing, or the input type is neither.
+        ModelError: The weights are more than ONNX can hold.
+    """
+    if input_type not in {"float32", "uint8"}:
+        raise UsageError(
+            f"`input_type` must be float32 or uint8, got {input_type!r}; use float32, which holds "
+            "every input that training takes."
+        )
+    held = sum(array.nbytes for part in parts for array in part.network.arrays.values())
+    if held > MOST_ONNX_BYTES:
+        raise ModelError(
+            f"an ONNX file must hold at most {MOST_ONNX_BYTES:,} bytes of weights, got {held:,}; "
+            "train a narrower network, or fewer."
+        )
+    onnx = _onnx()
+    model = onnx.helper.make_model(
+        _Graph(onnx).write(parts, input_type),
+        producer_name="fleetgrad",
+        ir_version=IR_VERSION,
+        opset_imports=[onnx.helper.make_opsetid("", OPSET)],
+    )
+    onnx.helper.set_model_props(model, dict(metadata))
+    onnx.checker.check_model(model, full_check=True)
+    serialized: bytes = model.SerializeToString()
+    return serialized
+
+
+class _Graph:
+    """An ONNX graph in the making; what a step gives is known by its name."""
+
+    def __init__(self, onnx: Any) -> None:
+        self._onnx = onnx
+        self._nodes: list[Any] = []
+        self._constants: list[Any] = []
+
+    def add(self, operator: str, *inputs: str, name: str | None = None, **attributes: Any) -> str:
+        result = name or f"{operator.lower()}_{len(self._nodes)}"
+        node = self._onnx.helper.make_node(operator, inputs, [result], **attributes)
+        self._nodes.append(node)
+        return result
+
+    def constant(self, value: np.ndarray | float) -> str:
+        name = f"constant_{len(self._constants)}"
+        array = np.asarray(value, np.float32)
+        self._constants.append(self._onnx.numpy_helper.from_array(array, name))
+        return name
+
+    def write(self, parts: Sequence[Part], input_type: str) -> Any:
+        kinds, describe = self._onnx.TensorProto, self._onnx.helper.make_tensor_value_info
+        raw = self.add("Cast", "x", to=kinds.FLOAT)
+        outputs = [self._outputs(part.network, raw) for part in parts]
+        if len(parts) == 1:  # the likeliest by its outputs, which tell more apart than shares do
+            label = outputs[0]
+            self._shares(parts[0].network, label, name="probabilities")
+        else:
+            label = self._average(parts, outputs, name="probabilities")
+        self.add("ArgMax", label, name="label", axis=1, keepdims=0)
+        network = parts[0].network
+        features, classes = len(network.shift), network.params[-1]["weight"].shape[1]
+        x = describe("x", getattr(kinds, input_type.removesuffix("32").upper()), ["rows", features])
+        shares = describe("probabilities", kinds.FLOAT, ["rows", classes])
+        label = describe("label", kinds.INT64, ["rows"])
+        constants = self._constants
+        return self._onnx.helper.make_graph(self._nodes, "net", [x], [shares, label], constants)
+
+    def _outputs(self, network: Network, raw: str) -> str:
+        hidden = self.add("Sub", raw, self.constant(network.shift))
+        hidden = self.add("Mul", hidden, self.constant(network.scale))
+        for layer in network.params[:-1]:
+            activation = ACTIVATIONS[network.settings.activation]
+            hidden = activation(self, self._normalized(layer, self._affine(layer, hidden)))
+        return self._affine(network.params[-1], hidden)
+
+    def _shares(self, network: Network, outputs: str, name: str | None = None) -> str:
+        if network.settings.loss != "cross_entropy":  # log s(z) = -softplus(-z)
+            outputs = self.add("Neg", self.add("Softplus", self.add("Neg", outputs)))
+        return self.add("Softmax", outputs, name=name, axis=1)
+
+    def _average(self, parts: Sequence[Part], outputs: Sequence[str], name: str) -> str:
+        weighted = [
+            self.add("Mul", self._shares(part.network, one), self.constant(part.weight))
+            for part, one in zip(parts, outputs, strict=True)
+        ]
+        return self.add("Sum", *weighted, name=name)
+
+    def _affine(self, layer: Layer, x: str) -> str:
+        product = self.add("MatMul", x, self.constant(layer["weight"]))
+        return (
+            self.add("Add", product, self.constant(layer["bias"])) if "bias" in layer else product
+        )
+
+    def _normalized(self, layer: Layer, x: str) -> str:
+        if "gain" not in layer:
+            return x
+        operator = "BatchNormalization" if "mean" in layer else "LayerNormalization"
+        names = [name for name in ("gain", "offset", "mean", "variance") if name in layer]
+        return self.add(
+            operator, x, *(self.constant(layer[name]) for name in names), epsilon=EPSILON
+        )
+
+
+def _step(operator: str, **attributes: Any) -> Callable[[_Graph, str], str]:
+    return lambda graph, x: graph.add(operator, x, **attributes)
+
+
+def _gelu(graph: _Graph, x: str) -> str:
+    cube = graph.add("Mul", graph.add("Mul", x, x), x)
+    bent = graph.add("Add", x, graph.add("Mul", graph.constant(GELU[1]), cube))
+    gate = graph.add("Sigmoid", graph.add("Mul", graph.constant(GELU[0]), bent))
+    return graph.add("Mul", x, gate)
+
+
+ACTIVATIONS: Mapping[str, Callable[[_Graph, str], str]] = {  # appended to a graph
+    "elu": _step("Elu"),
+    "gelu": _gelu,
+    "leaky_relu": _step("LeakyRelu", alpha=LEAK),
+    "relu": _step("Relu"),
+    "rounded_sigmoid": _step("Sigmoid"),
+    "sigmoid": _step("Sigmoid"),
+    "silu": lambda graph, x: graph.add("Mul", x, graph.add("Sigmoid", x)),
+    "tanh": _step("Tanh"),
+}
+
+
+def _onnx() -> Any:
+    try:
+        import onnx  # type: ignore[import-not-found,unused-ignore]  # noqa: PLC0415 - an extra
+    except ImportError:
+        raise UsageError(
+            "the export needs the package `onnx`, got none; run `pip install 'fleetgrad[onnx]'`."
+        ) from None
+    return onnx

@@ -1,0 +1,124 @@
+"""Which networks to average, and how much each counts: from what they say of validation rows.
+
+Greedy forward selection with replacement (Caruana, Niculescu-Mizil, Crew and Ksikes, ICML 2004):
+begin with the best, add whichever makes the average of all chosen so far best, as often as it
+helps. How often a network was taken is its weight. It never does worse on these rows than the best
+network alone; that it does better is a little too good to be true, as any choice is. Bags (their
+section 2.3) choose among random halves of the networks and average, which overfits less.
+"""
+
+import math
+
+import numpy as np
+from jaxtyping import Float, Int
+from numpy.typing import NDArray
+
+from fleetgrad import keys
+from fleetgrad.errors import UsageError
+
+MOST = 25
+_LEAST = 1e-7  # a probability below this counts as this much: one row must not decide alone
+_GAIN = 1e-9  # of log loss; less is rounding
+_DIMENSIONS = 3
+
+Shares = Float[np.ndarray, "members rows classes"]
+
+
+def select(
+    probabilities: Shares,
+    labels: Int[np.ndarray, " rows"],
+    *,
+    most: int = MOST,
+    bags: int = 0,
+    seed: int = 0,
+) -> Float[np.ndarray, " members"]:
+    """The weight of each network in the ensemble with the lowest log loss that was found.
+
+    Equal losses go by accuracy, then by position.
+
+    Args:
+        probabilities: What each network says, shape (members, rows, classes), each row's summing to
+            1. One that says something not finite has no part in it.
+        labels: The true class of each row, from 0.
+        most: How many draws an ensemble is made of at most, >= 1.
+        bags: How many random halves of the networks to choose among; 0 chooses among all, once.
+        seed: Of the halves.
+
+    Returns:
+        Weights, shape (members,), each at least 0; they sum to 1.
+
+    Raises:
+        UsageError: The shapes do not fit, a label is no class, or no network is finite.
+    """
+    shares, truth = _checked(probabilities, labels, most, bags)
+    sound = np.flatnonzero(np.isfinite(shares).all(axis=(1, 2)))
+    if sound.size == 0:
+        raise UsageError(
+            f"an ensemble needs a network with finite probabilities, got none of {len(shares)}; "
+            "leave those out that diverged."
+        )
+    weights = np.zeros(len(shares))
+    for bag in range(max(1, bags)):
+        among = sound if bags == 0 else _half(sound, seed, bag)
+        weights[among] += _chosen(shares[among], truth, most) / max(1, bags)
+    return weights
+
+
+def log_loss(shares: Float[np.ndarray, "rows classes"], labels: Int[np.ndarray, " rows"]) -> float:
+    """Mean negative log probability of the true classes."""
+    right = np.take_along_axis(shares, labels[:, None], axis=1)
+    return float(-np.log(np.maximum(right, _LEAST)).mean())
+
+
+def _chosen(shares: Shares, labels: Int[np.ndarray, " rows"], most: int) -> NDArray[np.float64]:
+    """Weights of one greedy selection."""
+    counts = np.zeros(len(shares))
+    total = np.zeros(shares.shape[1:])
+    reached = math.inf
+    for drawn in range(1, most + 1):
+        best, loss = _best_addition(total, shares, labels, drawn)
+        if loss > reached - _GAIN:
+            break
+        counts[best] += 1
+        total += shares[best]
+        reached = loss
+    weights: NDArray[np.float64] = counts / counts.sum()
+    return weights
+
+
+def _best_addition(
+    total: NDArray[np.float64], shares: Shares, labels: Int[np.ndarray, " rows"], drawn: int
+) -> tuple[int, float]:
+    """Which network to add to a sum of probabilities, and the loss with it."""
+    rows = np.arange(len(labels))
+    right = (total[rows, labels] + shares[:, rows, labels]) / drawn
+    losses = -np.log(np.maximum(right, _LEAST)).mean(axis=1)
+    equal = np.flatnonzero(losses <= losses.min() + _GAIN)
+    hits = [(np.argmax(total + shares[place], axis=1) == labels).mean() for place in equal]
+    best = int(equal[int(np.argmax(hits))])
+    return best, float(losses[best])
+
+
+def _half(sound: NDArray[np.intp], seed: int, bag: int) -> NDArray[np.intp]:
+    draw = keys.generator(seed, "bootstrap", bag)
+    return np.sort(draw.choice(sound, math.ceil(sound.size / 2), replace=False))
+
+
+def _checked(
+    probabilities: Shares, labels: Int[np.ndarray, " rows"], most: int, bags: int
+) -> tuple[Shares, Int[np.ndarray, " rows"]]:
+    shares, truth = np.asarray(probabilities, np.float64), np.asarray(labels)
+    if shares.ndim != _DIMENSIONS or shares.size == 0 or truth.shape != shares.shape[1:2]:
+        raise UsageError(
+            "probabilities must have the shape (members, rows, classes), with a label a row, got "
+            f"{shares.shape} and labels {truth.shape}; stack what `predict_proba` gives."
+        )
+    whole = truth.dtype.kind in "iu"
+    if not whole or truth.min() < 0 or truth.max() >= shares.shape[2]:
+        raise UsageError(
+            f"labels must be whole numbers in [0, {shares.shape[2]}), got {truth.dtype} from "
+            f"{truth.min()} to {truth.max()}; give positions in `classes`."
+        )
+    if most < 1 or bags < 0:
+        raise UsageError(f"`most` must be at least 1 and `bags` 0, got {most} and {bags}; use 25.")
+    return shares, truth

@@ -1,0 +1,50 @@
+"""Scores of candidates that were stopped early, brought to the end of the training."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fleetgrad.ends import expected
+
+CURVES = st.lists(st.lists(st.floats(0, 1), max_size=6) | st.just([0.5, math.nan, 0.9]), max_size=8)
+
+
+def test_the_stopped_get_what_training_added_for_those_that_went_on():
+    curves = [[0.5, 0.6, 0.8, 0.9], [0.4, 0.5, 0.7, 0.8], [0.3, 0.5], [0.2, 0.4], [0.1]]
+    assert expected(curves) == pytest.approx([0.9, 0.8, 0.8, 0.7, 0.55])
+
+
+def test_whoever_diverged_or_never_began_has_no_end():
+    found = expected([[0.5, 0.6], [0.5, math.nan], [], [0.4, math.inf]])
+    assert found[0] == 0.6
+    assert np.isnan(found[1:]).all()
+    assert expected([]).shape == (0,)
+
+
+@given(CURVES)
+def test_the_order_of_those_stopped_together_is_kept_and_the_last_keep_their_scores(curves):
+    found = expected(curves)
+    sound = [n for n, curve in enumerate(curves) if curve and np.isfinite(curve).all()]
+    longest = max((len(curves[n]) for n in sound), default=0)
+    assert [n for n in range(len(curves)) if np.isfinite(found[n])] == sound
+    for n in sound:
+        if len(curves[n]) == longest:
+            assert found[n] == curves[n][-1]
+        for m in sound:
+            if len(curves[n]) == len(curves[m]) and curves[n][-1] >= curves[m][-1]:
+                assert found[n] >= found[m]
+
+
+def test_a_halving_of_equal_curves_is_undone():
+    draw = np.random.default_rng(0)
+    tops = draw.uniform(0.5, 0.9, 27)
+    whole = tops[:, None] * (1 - 0.5 ** np.arange(1, 10))
+    stops = np.full(27, 1)
+    stops[np.argsort(-tops)[:9]] = 3
+    stops[np.argsort(-tops)[:3]] = 9
+    found = expected([curve[:stop] for curve, stop in zip(whole, stops, strict=True)])
+    assert np.corrcoef(found, whole[:, -1])[0, 1] > 0.95
+    assert np.abs(found - whole[:, -1]).mean() < 0.08
