@@ -30,7 +30,7 @@ FLOORS = (
     ),
     (
         "audits database directory ensemble fleet forecast insight lock model predictor preparing"
-        " record result saved store pace repeats rounds rows search standing study"
+        " record result saved store pace repeats rounds rows search standing study verdict"
     ),
     "__main__ api bench cli display history limits notebook slices",
 )

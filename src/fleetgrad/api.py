@@ -33,6 +33,7 @@ from fleetgrad.store import Run
 from fleetgrad.study import Study, Winner
 from fleetgrad.trainees import Member
 from fleetgrad.trials import Strategy
+from fleetgrad.verdict import Verdict, verdict
 
 METRIC = "accuracy"
 
@@ -245,7 +246,7 @@ def _result(run: Run, data: Dataset, clock: Clock, report: Report) -> Result:
         model.save(path)
     if not outcome.interrupted and run.segment("end") is None:
         run.commit("end", payload={"elapsed": clock.elapsed, "compile_s": fleet.compile_seconds})
-    ended = run.segment("end")
+    ended, said = run.segment("end"), verdict(run, plan)
     return Result(
         run=run.directory,
         dataset=config["dataset"],
@@ -256,12 +257,14 @@ def _result(run: Run, data: Dataset, clock: Clock, report: Report) -> Result:
         compile_s=fleet.compile_seconds,
         leaderboard=outcome.leaderboard,
         settings=outcome.winner.settings if outcome.winner else None,
-        validation=_validation(outcome.leaderboard, outcome.winner),
+        validation=_validation(outcome.leaderboard, outcome.winner, said),
         test=test,
         ties=outcome.leaderboard.ties,
         model=model,
         model_path=path,
         interrupted=outcome.interrupted,
+        audit=said.audit,
+        doubling=said.doubling,
     )
 
 
@@ -313,13 +316,15 @@ def _opened(run: Run, data: Dataset, model: Model) -> Test:
     return Test(METRIC, correct / n, wilson(correct, n), n, done["opening"])
 
 
-def _validation(leaderboard: Leaderboard, winner: Winner | None) -> Validation | None:
+def _validation(
+    leaderboard: Leaderboard, winner: Winner | None, said: Verdict
+) -> Validation | None:
     if winner is None:
         return None
     row = leaderboard[winner.candidate]
     if row.mean is None:
         return Validation(METRIC, row.score, None, 1)
-    return Validation(METRIC, row.mean, row.interval, row.replicates)
+    return Validation(METRIC, row.mean, row.interval, row.replicates, said.corrected)
 
 
 def _elapsed(run: Run) -> float:

@@ -23,6 +23,7 @@ from fleetgrad.plan import Plan
 from fleetgrad.result import Result, Test, Validation
 from fleetgrad.rows import repeated_rows, rung_rows
 from fleetgrad.store import Run
+from fleetgrad.verdict import Verdict, finalists, searched, verdict
 
 METRIC = "accuracy"
 
@@ -37,6 +38,8 @@ def result(run: Run) -> Result:
     leads = best is not None and math.isfinite(_figure(best))
     ended = run.segment("end")
     model = run.directory / "model"
+    plan = _plan(run)
+    said = verdict(run, plan) if plan else Verdict(None, None, None)
     return Result(
         run=run.directory,
         dataset=run.config["dataset"],
@@ -47,12 +50,14 @@ def result(run: Run) -> Result:
         compile_s=ended["compile_s"] if ended else 0.0,
         leaderboard=board,
         settings=best.settings if best and leads else None,
-        validation=_validation(best) if best and leads else None,
+        validation=_validation(best, said) if best and leads else None,
         test=_test(run.segment("test")),
         ties=board.ties,
         model=None,
         model_path=model if model.is_dir() else None,
         interrupted=ended is None,
+        audit=said.audit,
+        doubling=said.doubling,
     )
 
 
@@ -61,15 +66,10 @@ def leaderboard(run: Run) -> Leaderboard:
     plan = _plan(run)
     if plan is None:
         return Leaderboard(())
-    settings = {
-        candidate: one for generation in run.generations().values() for candidate, one in generation
-    }
-    rows: dict[int, Row] = {}
-    for name, done in _segments(run, "search").items():
-        rows |= rung_rows(done, settings, last=_is_last(name, plan))
+    rows = searched(run, plan)
     audited = run.segment("audit")
     if audited is not None and not audited["cut"]:
-        rows |= rung_rows(audited, settings, last=True)
+        rows |= rung_rows(audited, {one: row.settings for one, row in rows.items()}, last=True)
     return Leaderboard((rows | _finalists(run, rows)).values())
 
 
@@ -139,21 +139,9 @@ def _searching(plan: Plan, rungs: Mapping[str, Mapping[str, Any]]) -> str:
     return f"{words}, generation {generation + 1} of {len(plan.generations)}" if several else words
 
 
-def _is_last(name: str, plan: Plan) -> bool:
-    """Whether nobody goes on at once after a segment of the search."""
-    if plan.strategy == "thaw":
-        return True
-    generation, rung = map(int, name.split("/")[1].split("_"))
-    return rung + 1 == len(plan.rungs(generation))
-
-
 def _finalists(run: Run, rows: Mapping[int, Row]) -> dict[int, Row]:
     """The rows of those repeated so far, with their means, intervals and ties."""
-    scores: dict[int, list[float]] = {}
-    for done in _segments(run, "finals").values():
-        pairs = zip(done["members"], done["scores"], strict=False)  # a stopped block has none
-        for (candidate, _), score in pairs:
-            scores.setdefault(candidate, []).append(math.nan if score is None else score)
+    scores = finalists(run)
     if not scores:
         return {}
     table = np.array(list(scores.values()))
@@ -175,8 +163,9 @@ def _figure(row: Row) -> float:
     return row.score if row.mean is None else row.mean
 
 
-def _validation(row: Row) -> Validation:
-    return Validation(METRIC, _figure(row), row.interval, max(1, row.replicates))
+def _validation(row: Row, said: Verdict) -> Validation:
+    corrected = said.corrected if row.replicates else None
+    return Validation(METRIC, _figure(row), row.interval, max(1, row.replicates), corrected)
 
 
 def _test(done: Mapping[str, Any] | None) -> Test | None:

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fleetgrad.audit import Audit
+from fleetgrad.doubling import Doubling
 from fleetgrad.finals import Interval
 from fleetgrad.leaderboard import Leaderboard
 from fleetgrad.settings import Settings
@@ -82,6 +84,8 @@ class Result:
         model: The winner, ready to predict; None without settings.
         model_path: Where it is saved.
         interrupted: Whether the run was stopped before its end; `resume` goes on.
+        audit: What became of a random few of those that were stopped.
+        doubling: What twice the budget would be expected to bring.
     """
 
     run: Path
@@ -99,6 +103,8 @@ class Result:
     model: "Model | None"
     model_path: Path | None
     interrupted: bool = False
+    audit: Audit | None = None
+    doubling: Doubling | None = None
 
     @property
     def diverged(self) -> int:
@@ -125,5 +131,7 @@ class Result:
             "diverged": self.diverged,
             "model": str(self.model_path) if self.model_path else None,
             "interrupted": self.interrupted,
+            "audit": self.audit.to_dict() if self.audit else None,
+            "doubling": self.doubling.to_dict() if self.doubling else None,
             "leaderboard": self.leaderboard.to_json(),
         }

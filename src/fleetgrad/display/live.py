@@ -106,6 +106,8 @@ def place(progress: Progress) -> str:
     'search, rung 2 of 3'
     """
     phase, rung, rungs = progress[:3]
+    if phase == "search" and not rungs:
+        return f"search, round {rung}"
     if phase == "search":
         return f"search, rung {rung} of {rungs}"
     if rungs > 1:

@@ -10,6 +10,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from fleetgrad.audit import Audit
 from fleetgrad.display.columns import INDENT, Column, fitting, table
 from fleetgrad.display.words import (
     UNKNOWN,
@@ -21,6 +22,7 @@ from fleetgrad.display.words import (
     stretch,
     value,
 )
+from fleetgrad.doubling import Doubling
 from fleetgrad.leaderboard import Row
 from fleetgrad.result import Result, Test
 
@@ -89,14 +91,36 @@ def _figures(result: Result) -> RenderableType:
         found = result.validation
         repeats = "mean of " + count(found.replicates, "repeat") + " on fresh splits"
         text = _figure(found.mean, found.interval, repeats if found.interval else "one split")
+        if found.corrected is not None:
+            text.append(f"; {percent(found.corrected)} without the luck of being chosen", "dim")
         facts.append(("validation", text))
     if result.ties:
         ids = ", ".join(f"#{one}" for one in result.ties)
         them = "it" if len(result.ties) == 1 else "them"
         facts.append(("tied with", Text(f"{ids}: the data cannot tell {them} from the winner")))
+    if result.audit is not None and result.audit.audited:
+        facts.append(("audit", Text(_audit(result.audit))))
+    if result.doubling is not None and result.doubling.gain is not None:
+        facts.append(("doubling", Text(_doubling(result.doubling))))
     if result.diverged:
         facts.append(("diverged", Text(f"{result.diverged} of {result.candidates}", "red")))
     return _facts(facts)
+
+
+def _audit(audit: Audit) -> str:
+    ran = f"{count(audit.audited, 'candidate')} that had been stopped ran to the end after all"
+    won = "none would have won" if not audit.would_have_won else f"{audit.would_have_won} would win"
+    return f"{ran}: {won}"
+
+
+def _doubling(doubling: Doubling) -> str:
+    assert doubling.gain is not None
+    how = "training twice as long" if doubling.by == "longer" else "twice as many candidates"
+    low, high = (100 * end for end in doubling.gain.interval)
+    return (
+        f"twice the budget: about {100 * doubling.gain.expected:.2f} points more, by {how} "
+        f"({low:.2f} to {high:.2f})"
+    )
 
 
 def _test(test: Test | None) -> Text:
