@@ -29,8 +29,9 @@ FLOORS = (
         " population rungs samplers selection spill underway"
     ),
     (
-        "audits database directory ensemble fleet forecast insight lock model predictor preparing"
-        " record result saved store pace repeats rounds rows search standing study verdict"
+        "audits database directory ensemble ensembling fleet forecast insight lock model pace"
+        " predictor preparing record repeats result rounds rows saved search standing store study"
+        " verdict"
     ),
     "__main__ api bench cli display history limits notebook slices",
 )

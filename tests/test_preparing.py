@@ -27,6 +27,7 @@ def asked(**changes):
         values["budget"],
         0,
         strategy="auto",
+        ensemble=False,
         sampler=values["sampler"],
         target=None,
         data_dir=None,

@@ -17,6 +17,7 @@ from fleetgrad import preparing, samplers
 from fleetgrad.clock import Clock, Progress
 from fleetgrad.data import Dataset
 from fleetgrad.directory import check_vacant
+from fleetgrad.ensemble import Ensemble
 from fleetgrad.errors import DeviceError, FleetgradError, RunError, UsageError
 from fleetgrad.finals import wilson
 from fleetgrad.fleet import Fleet
@@ -30,7 +31,7 @@ from fleetgrad.samplers import Sampler
 from fleetgrad.settings import Settings
 from fleetgrad.space import Space
 from fleetgrad.store import Run
-from fleetgrad.study import Study, Winner
+from fleetgrad.study import Outcome, Study, Winner
 from fleetgrad.trainees import Member
 from fleetgrad.trials import Strategy
 from fleetgrad.verdict import Verdict, verdict
@@ -49,6 +50,7 @@ def tune(  # noqa: PLR0913 - all that makes a run, each with a default but the d
     *,
     strategy: str = "auto",
     sampler: str | None = None,
+    ensemble: bool = False,
     target: str | None = None,
     data_dir: str | PathLike[str] | None = None,
     report: Report = lambda _: None,
@@ -67,6 +69,7 @@ def tune(  # noqa: PLR0913 - all that makes a run, each with a default but the d
         out: The run's directory; `runs/NAME-1` and so on by default.
         strategy: "halving", "thaw" (a model of all curves decides who goes on) or "auto".
         sampler: "grid", "random", "sobol" or "tpe", of halving; "sobol" by default.
+        ensemble: Whether the best networks of the search, refitted, are to predict together.
         target: The column to predict, for tables.
         data_dir: Where named sets lie.
         report: Told of progress a few times a second.
@@ -82,6 +85,7 @@ def tune(  # noqa: PLR0913 - all that makes a run, each with a default but the d
         seed,
         strategy=strategy,
         sampler=sampler,
+        ensemble=ensemble,
         target=target,
         data_dir=data_dir,
     )
@@ -105,6 +109,7 @@ def dry_run(  # noqa: PLR0913 - as for `tune`
     *,
     strategy: str = "auto",
     sampler: str | None = None,
+    ensemble: bool = False,
     target: str | None = None,
     data_dir: str | PathLike[str] | None = None,
 ) -> Forecast:
@@ -124,6 +129,7 @@ def dry_run(  # noqa: PLR0913 - as for `tune`
         seed,
         strategy=strategy,
         sampler=sampler,
+        ensemble=ensemble,
         target=target,
         data_dir=data_dir,
     )
@@ -237,9 +243,10 @@ def _result(run: Run, data: Dataset, clock: Clock, report: Report) -> Result:
         run, _proposer(config, plan, fleet), plan, fleet, seed=seed, clock=clock, report=report
     )
     outcome = study.run()
-    model = path = test = None
+    model: Model | Ensemble | None = None
+    path = test = None
     if outcome.winner is not None:
-        model = _model(data, outcome.winner, seed)
+        model = _predictor(data, outcome, seed)
         if not outcome.interrupted:
             test = _opened(run, data, model)
         path = run.directory / "model"
@@ -265,6 +272,7 @@ def _result(run: Run, data: Dataset, clock: Clock, report: Report) -> Result:
         interrupted=outcome.interrupted,
         audit=said.audit,
         doubling=said.doubling,
+        ensemble={partner.candidate: partner.weight for partner in outcome.partners},
     )
 
 
@@ -290,6 +298,23 @@ def _planned(run: Run, fleet: Fleet, clock: Clock) -> Plan:
     return plan
 
 
+def _predictor(data: Dataset, outcome: Outcome, seed: int) -> Model | Ensemble:
+    """The winner, or those that predict together with it."""
+    assert outcome.winner is not None
+    if not outcome.partners:
+        return _model(data, outcome.winner, seed)
+    winner = outcome.winner
+    models = [
+        _model(data, replace(winner, candidate=one, settings=own, params=params), seed)
+        for one, own, params, _ in outcome.partners
+    ]
+    return Ensemble.of(
+        models,
+        [partner.weight for partner in outcome.partners],
+        {"winner": winner.candidate, "members": [one.candidate for one in outcome.partners]},
+    )
+
+
 def _model(data: Dataset, winner: Winner, seed: int) -> Model:
     return Model(
         settings=winner.settings,
@@ -304,7 +329,7 @@ def _model(data: Dataset, winner: Winner, seed: int) -> Model:
     )
 
 
-def _opened(run: Run, data: Dataset, model: Model) -> Test:
+def _opened(run: Run, data: Dataset, model: Model | Ensemble) -> Test:
     """Open the test part, unless its result is on record; the opening is recorded first."""
     done = run.segment("test")
     if done is None:

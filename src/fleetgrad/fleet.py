@@ -8,11 +8,13 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
-from fleetgrad import programs, shapes
+from fleetgrad import inference, programs, shapes
 from fleetgrad.data import Dataset
+from fleetgrad.inference import Network
 from fleetgrad.machine import Machine
 from fleetgrad.material import Material, SeededDraws, View, steps_per_epoch
 from fleetgrad.population import Population
@@ -20,6 +22,8 @@ from fleetgrad.programs import Programs
 from fleetgrad.settings import Settings
 from fleetgrad.shapes import Shape
 from fleetgrad.trainees import Member
+
+BLOCK = 1024  # rows predicted at once
 
 
 class Fleet:
@@ -58,12 +62,29 @@ class Fleet:
 
     def refit(self, settings: Settings) -> tuple[Population, View]:
         """One member that learns from every row of the training part, and its view."""
+        return self.refit_all({Member(0, 0): settings})
+
+    def refit_all(self, settings: Mapping[Member, Settings]) -> tuple[Population, View]:
+        """Members of replicate 0 that learn from every row of the training part, and their view."""
         rows = np.arange(self._data.rows, dtype=np.int32)
         scaling = self._data.scaling(rows)
-        # Scored on rows it has learned from, only to be the program that is compiled already.
+        # Scored on rows they have learned from, only to be programs that are compiled already.
         held_out = self.view(0).validation
         view = View(rows, held_out, scaling.shift, scaling.scale)
-        return self._population({0: view}, {Member(0, 0): settings}), view
+        return self._population({0: view}, settings), view
+
+    def probabilities(self, settings: Settings, params: Any) -> np.ndarray:
+        """(rows, classes): what a network of replicate 0 says of its validation rows."""
+        view = self.view(0)
+        network = Network(settings, params, view.shift, view.scale)
+        blocks = np.array_split(view.validation, -(-len(view.validation) // BLOCK))
+        outputs = [inference.logits(network, self._data.x[block]) for block in blocks]
+        return inference.probabilities(settings.loss, np.concatenate(outputs))
+
+    def labels(self) -> np.ndarray:
+        """(rows,): the true classes of replicate 0's validation rows."""
+        labels: np.ndarray = self._data.y[self.view(0).validation]
+        return labels
 
     def steps(self, settings: Settings) -> int:
         """Steps an epoch."""

@@ -39,6 +39,7 @@ def result(run: Run) -> Result:
     ended = run.segment("end")
     model = run.directory / "model"
     plan = _plan(run)
+    joined = run.segment("ensemble")
     said = verdict(run, plan) if plan else Verdict(None, None, None)
     return Result(
         run=run.directory,
@@ -58,6 +59,7 @@ def result(run: Run) -> Result:
         interrupted=ended is None,
         audit=said.audit,
         doubling=said.doubling,
+        ensemble={int(one): share for one, share in (joined["weights"] if joined else {}).items()},
     )
 
 

@@ -51,6 +51,7 @@ class Pace:
         self._plan, self._clock, self._lanes, self._report = plan, clock, lanes, report
         self._most_held = MOST_HELD * clock.left
         self._began = clock.elapsed
+        self._refits = 1 + math.ceil(plan.ensemble / lanes)  # one after the other
         self._fewest = min(REPLICATES, plan.replicates)
 
     @property
@@ -109,17 +110,18 @@ class Pace:
         waves = math.ceil(self._plan.finalists * self._fewest / self._lanes)
         whole = self._plan.epochs * epoch_seconds
         audit = AUDITED * (self._clock.seconds or 0.0)
-        return min((SLACK * waves + REFIT) * whole + audit + END_SECONDS, self._most_held)
+        held = (SLACK * waves + REFIT * self._refits) * whole + audit + END_SECONDS
+        return min(held, self._most_held)
 
     def _kept_back(self, stage: Stage, population: Trainees) -> float:
         """Seconds for what comes after: the fewest repeats of the finalists, the refit, the end."""
         if self._clock.seconds is None:
             return 0.0
-        if stage.phase == "refit":
+        if stage.phase in {"refit", "ensemble"}:
             return END_SECONDS - GRACE * self._clock.seconds
         if stage.leading is not None:
             return self._for_the_end(stage.leading)
-        end = REFIT * self._full(population) + END_SECONDS
+        end = REFIT * self._refits * self._full(population) + END_SECONDS
         if stage.phase == "finals":
             return end
         waves = math.ceil(self._plan.finalists * self._fewest / self._lanes)

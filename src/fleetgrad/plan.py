@@ -18,6 +18,7 @@ from fleetgrad.rungs import Rungs
 from fleetgrad.strategies.options import Options
 
 FINALISTS = 3
+ENSEMBLE = 6  # networks that predict together, at most
 REPLICATES = 5
 MOST_REPLICATES = 20
 FEWEST_CANDIDATES = 9
@@ -113,6 +114,7 @@ class Plan:
             one generation of so many.
         passes: Network-epochs that `thaw` may spend, as far as that is known beforehand.
         epoch_seconds: What an epoch of a typical network was measured to take a lane, or None.
+        ensemble: Most networks that are to predict together; 0 for the winner alone.
     """
 
     generations: tuple[int, ...]
@@ -123,6 +125,7 @@ class Plan:
     strategy: str = "halving"
     passes: float | None = None
     epoch_seconds: float | None = None
+    ensemble: int = 0
 
     @property
     def candidates(self) -> int:
@@ -135,7 +138,7 @@ class Plan:
         sizes = enumerate(self.generations)
         search = int(self.passes or sum(self.rungs(n).cost(size) for n, size in sizes))
         finalists = min(self.finalists, self.candidates)
-        return search + (finalists * self.replicates + 1) * self.epochs
+        return search + (finalists * self.replicates + 1 + self.ensemble) * self.epochs
 
     @property
     def stops(self) -> tuple[int, ...]:

@@ -5,7 +5,7 @@ in time measures what an epoch costs. A run and its dry run both begin here.
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from os import PathLike
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -48,7 +48,7 @@ class Asked(NamedTuple):
         return seconds
 
 
-def asked(
+def asked(  # noqa: PLR0913 - all that makes a run
     data: Source,
     space: Space | None,
     budget: str | float | Budget,
@@ -56,6 +56,7 @@ def asked(
     *,
     sampler: str | None,
     strategy: str,
+    ensemble: bool,
     target: str | None,
     data_dir: Path_ | None,
 ) -> Asked:
@@ -84,6 +85,7 @@ def asked(
         "space": space.to_dict(),
         "budget": asdict(limit),
         "strategy": strategy,
+        "ensemble": bool(ensemble),
         "sampler": sampler or SAMPLER,
         "seed": seed,
     }
@@ -99,6 +101,16 @@ def _default(data: Dataset) -> Space:
 
 
 def planned(config: dict[str, Any], fleet: Fleet, clock: Clock) -> Plan:
+    """The schedule of a run, an ensemble at its end if that was asked for.
+
+    Raises:
+        BudgetError: The time is too short for the smallest search.
+    """
+    plan = _searching(config, fleet, clock)
+    return replace(plan, ensemble=plans.ENSEMBLE if config["ensemble"] else 0)
+
+
+def _searching(config: dict[str, Any], fleet: Fleet, clock: Clock) -> Plan:
     """The schedule of a run; a budget in time has it measured what an epoch takes.
 
     Raises:

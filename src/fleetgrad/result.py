@@ -1,6 +1,7 @@
 """What a run hands back: the model, the leaderboard, and figures with their intervals."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from fleetgrad.leaderboard import Leaderboard
 from fleetgrad.settings import Settings
 
 if TYPE_CHECKING:
+    from fleetgrad.ensemble import Ensemble
     from fleetgrad.model import Model
 
 
@@ -86,6 +88,7 @@ class Result:
         interrupted: Whether the run was stopped before its end; `resume` goes on.
         audit: What became of a random few of those that were stopped.
         doubling: What twice the budget would be expected to bring.
+        ensemble: How much each network counts in the model, by id; empty for the winner alone.
     """
 
     run: Path
@@ -100,11 +103,12 @@ class Result:
     validation: Validation | None
     test: Test | None
     ties: tuple[int, ...]
-    model: "Model | None"
+    model: "Model | Ensemble | None"
     model_path: Path | None
     interrupted: bool = False
     audit: Audit | None = None
     doubling: Doubling | None = None
+    ensemble: Mapping[int, float] = field(default_factory=dict)
 
     @property
     def diverged(self) -> int:
@@ -133,5 +137,8 @@ class Result:
             "interrupted": self.interrupted,
             "audit": self.audit.to_dict() if self.audit else None,
             "doubling": self.doubling.to_dict() if self.doubling else None,
+            "ensemble": [
+                {"candidate": one, "weight": weight} for one, weight in self.ensemble.items()
+            ],
             "leaderboard": self.leaderboard.to_json(),
         }

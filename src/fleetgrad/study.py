@@ -21,6 +21,7 @@ from fleetgrad import finals
 from fleetgrad.audits import Audits
 from fleetgrad.candidates import Candidates
 from fleetgrad.clock import Clock, Progress
+from fleetgrad.ensembling import Ensembling, Partner
 from fleetgrad.errors import TrainingError
 from fleetgrad.leaderboard import Leaderboard, Row
 from fleetgrad.pace import Pace, Stage
@@ -53,7 +54,8 @@ class Outcome:
     """What a study found.
 
     `scores` are the finalists' validation accuracies in the order of `finalists`; both are empty
-    when it was interrupted before the end of the finals.
+    when it was interrupted before the end of the finals. `partners` predict together, where an
+    ensemble was asked for.
     """
 
     leaderboard: Leaderboard
@@ -61,6 +63,7 @@ class Outcome:
     finalists: tuple[int, ...]
     scores: Float[np.ndarray, "finalists replicates"]
     interrupted: bool
+    partners: tuple[Partner, ...] = ()
 
 
 class Study:
@@ -114,10 +117,19 @@ class Study:
             chosen = self._chosen(ahead)
             table = Repeats(self._run, self._plan, self._trainer, self._pace).table(chosen)
             winner = self._refit(*self._ranked(chosen, table))
+            partners = self._partners()
         except KeyboardInterrupt:
             leader = self._so_far()
             return Outcome(self._leaderboard(), leader, chosen.ids, table, interrupted=True)
-        return Outcome(self._leaderboard(), winner, chosen.ids, table, interrupted=False)
+        board = self._leaderboard()
+        return Outcome(board, winner, chosen.ids, table, interrupted=False, partners=partners)
+
+    def _partners(self) -> tuple[Partner, ...]:
+        """Those that predict together, where that was asked for."""
+        if not self._plan.ensemble:
+            return ()
+        ensembling = Ensembling(self._run, self._plan, self._trainer, self._pace, self._seed)
+        return ensembling.partners(self._rows(), self._search.stopped)
 
     def _leaderboard(self) -> Leaderboard:
         return Leaderboard((self._rows() | self._finalists).values())

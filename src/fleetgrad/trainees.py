@@ -73,5 +73,14 @@ class Trainer(Protocol):
     def refit(self, settings: Settings) -> tuple[Trainees, Any]:
         """One network, about to train on every row; and what it sees."""
 
+    def refit_all(self, settings: Mapping[Member, Settings]) -> tuple[Trainees, Any]:
+        """Networks of replicate 0, about to train on every row; and what they see."""
+
+    def probabilities(self, settings: Settings, params: Any) -> np.ndarray:
+        """(rows, classes): what a network of replicate 0 says of its validation rows."""
+
+    def labels(self) -> np.ndarray:
+        """(rows,): the true classes of these rows."""
+
     def view(self, replicate: int) -> Any:
         """What a replicate's networks see: the rows of its split, and the scaling."""

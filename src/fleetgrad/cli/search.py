@@ -50,6 +50,9 @@ def tune(  # noqa: PLR0913 - one for each option
     sampler: Annotated[
         str | None, typer.Option(help="sobol, random, grid or tpe: whom halving asks.")
     ] = None,
+    ensemble: Annotated[
+        bool, typer.Option("--ensemble", help="Let the best networks predict together.")
+    ] = False,
     seed: Annotated[int, typer.Option(help="Of every draw.")] = 0,
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="The run's directory; runs/NAME-1 else.")
@@ -75,7 +78,12 @@ def tune(  # noqa: PLR0913 - one for each option
     if dry_run:
         task = (data, searched, limit, seed, out)
         found = fg.dry_run(
-            *task, strategy=strategy, sampler=sampler, target=target, data_dir=data_dir
+            *task,
+            strategy=strategy,
+            sampler=sampler,
+            ensemble=ensemble,
+            target=target,
+            data_dir=data_dir,
         )
         _foretell(found, as_json=as_json)
         return
@@ -88,6 +96,7 @@ def tune(  # noqa: PLR0913 - one for each option
             out,
             strategy=strategy,
             sampler=sampler,
+            ensemble=ensemble,
             target=target,
             data_dir=data_dir,
             report=report,

@@ -1,0 +1,124 @@
+"""Who predicts together with the winner: chosen on validation rows, then trained on all rows.
+
+    ensemble     who was chosen and how much each counts, and their weights after the refit
+
+Only networks that went through the whole of their training in the search are asked; all have seen
+the same split, so that they can be compared row by row.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from fleetgrad import selection
+from fleetgrad.leaderboard import Row
+from fleetgrad.pace import Pace, Stage
+from fleetgrad.plan import Plan
+from fleetgrad.settings import Settings
+from fleetgrad.standing import points, trained
+from fleetgrad.store import Run
+from fleetgrad.trainees import Member, Trainees, Trainer
+
+MOST_ASKED = 24  # networks, the best of them
+REPLICATE = 0  # of the search
+
+
+class Partner(NamedTuple):
+    """A network of an ensemble: which candidate it is, its weights, and how much it counts."""
+
+    candidate: int
+    settings: Settings
+    params: Any
+    weight: float
+
+
+class Ensembling:
+    """The ensemble of a run.
+
+    Args:
+        run: Its open record.
+        plan: Says how many there may be, and how long they train.
+        trainer: Makes populations, and knows the validation rows.
+        pace: Says when to stop.
+        seed: Of the choice.
+    """
+
+    def __init__(self, run: Run, plan: Plan, trainer: Trainer, pace: Pace, seed: int) -> None:
+        self._run, self._plan, self._trainer = run, plan, trainer
+        self._pace, self._seed = pace, seed
+
+    def partners(
+        self, rows: Mapping[int, Row], weights: Callable[[], Mapping[int, Callable[[], Any]]]
+    ) -> tuple[Partner, ...]:
+        """Those chosen, refitted on all rows; none where the time ran out, or nobody was whole.
+
+        Args:
+            rows: What the search knows of everyone.
+            weights: Gives the weights that are at hand, by id.
+        """
+        done = self._run.segment("ensemble")
+        if done is None:
+            shares = self._chosen(rows, weights())
+            population = self._refit({one: rows[one].settings for one in shares})
+            done = self._train(shares, population)
+        else:
+            population = self._refit({int(one): rows[int(one)].settings for one in done["weights"]})
+            if done["weights"]:
+                population.restore(self._run.weights("ensemble"))
+        return tuple(
+            Partner(
+                int(one), rows[int(one)].settings, population.params(Member(int(one), 0)), share
+            )
+            for one, share in done["weights"].items()
+        )
+
+    def _chosen(
+        self, rows: Mapping[int, Row], weights: Mapping[int, Callable[[], Any]]
+    ) -> dict[int, float]:
+        """Shares of those that together predict the search's validation rows best."""
+        epochs = self._plan.epochs
+        whole = [
+            row
+            for row in rows.values()
+            if row.id in weights
+            and math.isfinite(row.score)
+            and row.epochs >= min(epochs, row.settings.epochs)
+        ]
+        whole.sort(key=lambda row: (-row.score, row.id))
+        whole = whole[:MOST_ASKED]
+        if not whole:
+            return {}
+        asked = [self._trainer.probabilities(row.settings, weights[row.id]()) for row in whole]
+        found = selection.select(np.stack(asked), self._trainer.labels(), seed=self._seed)
+        ranked = np.argsort(-found, kind="stable")[: self._plan.ensemble].tolist()
+        best = [place for place in ranked if found[place] > 0]
+        total = sum(found[place] for place in best)
+        return {whole[place].id: float(found[place] / total) for place in best}
+
+    def _refit(self, settings: Mapping[int, Settings]) -> Trainees:
+        members = {Member(one, 0): own for one, own in settings.items()}
+        return self._trainer.refit_all(members)[0]
+
+    def _train(self, shares: Mapping[int, float], population: Trainees) -> dict[str, Any]:
+        """Train them for as long as in the search; one that diverges or is not done has no part."""
+        stage = Stage("ensemble", 1, 1, trained(self._run))
+        arrived = population.advance(self._plan.epochs, self._pace.proceed(stage, population))
+        members = population.members if arrived else ()  # half-trained networks would spoil it
+        sound = [member for member in members if population.diverged_at(member) is None]
+        total = sum(shares[member.candidate] for member in sound)
+        done = {
+            "weights": {
+                str(member.candidate): shares[member.candidate] / total for member in sound
+            },
+            "network_epochs": population.network_epochs,
+            "elapsed": self._pace.elapsed,
+        }
+        curves = [
+            p for member in population.members for p in points("ensemble", population, member)
+        ]
+        population.keep(sound)
+        weights = population.state() if sound else None
+        self._run.commit("ensemble", payload=done, curves=curves, weights=weights)
+        return done

@@ -1,0 +1,74 @@
+"""Those that predict together were whole, are refitted, and count as much as they help."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from simulated import Crash, World, memory_after, search
+from test_rounds import EPOCHS, PLAN, TIMED, thaw
+from test_study import somewhere, told
+
+TOGETHER = replace(PLAN, ensemble=4)
+
+
+@pytest.fixture
+def place():
+    with somewhere() as place:
+        yield place
+
+
+class Various(World):
+    """Networks that are each wrong about other rows."""
+
+    def probabilities(self, settings, params):
+        draw = np.random.default_rng(int(settings.learning_rate * 1e9))
+        shares = np.where(draw.random(200) < 0.8, 0.9, 0.2)
+        return np.stack([1 - shares, shares], axis=1)
+
+
+def parts(outcome):
+    return [
+        (one.candidate, one.weight, float(one.params[0]["weight"][0, 0]))
+        for one in outcome.partners
+    ]
+
+
+def test_several_that_were_whole_are_refitted_and_share_the_vote(place):
+    outcome = search(place, Various(), TOGETHER, thaw())
+    assert 2 <= len(outcome.partners) <= 4
+    assert sum(one.weight for one in outcome.partners) == pytest.approx(1)
+    for one in outcome.partners:
+        assert outcome.leaderboard[one.candidate].epochs == EPOCHS
+        assert one.params[0]["weight"][0, 0] == memory_after(EPOCHS)
+    assert outcome.winner.refitted
+
+
+def test_where_nobody_helps_one_network_votes_alone(place):
+    outcome = search(place, World(noise=0.0), TOGETHER, thaw())
+    assert [one.weight for one in outcome.partners] == [1.0]
+
+
+def test_an_ensemble_is_the_same_however_often_its_run_stops(place):
+    whole = search(place, Various(), TOGETHER, thaw())
+    calls = Various()
+    with somewhere() as other:
+        search(other, calls, TOGETHER, thaw())
+    for back in (1, 2, 3, 5, 8):
+        with somewhere() as here:
+            with pytest.raises(Crash):
+                search(here, Various().breaks(calls.calls - back, Crash), TOGETHER, thaw())
+            again = search(here, Various(), TOGETHER, thaw())
+        assert parts(again) == parts(whole)
+        assert told(again) == told(whole)
+
+
+def test_time_is_kept_back_for_it(place):
+    plan, world = replace(TIMED, ensemble=2), Various()
+    outcome = search(place, world, plan, thaw(plan))
+    assert outcome.partners
+    assert world.now - 100.0 <= 1.05 * plan.seconds + 1
+
+
+def test_nobody_joins_where_none_was_asked_for(place):
+    assert search(place, Various(), PLAN, thaw()).partners == ()
