@@ -30,7 +30,7 @@ def test_a_twentieth_of_those_stopped_runs_to_the_end(place, plan, whom):
     outcome = search(place, World(), plan, whom, space=SOUND)
     done = audit(place)
     ran = {one["candidate"]: one["epochs"] for one in done["rung"]}
-    assert len(ran) == max(1, round(0.05 * done["stopped"]))
+    assert len(ran) == round(0.05 * done["stopped"]) >= 1
     assert set(ran.values()) == {plan.epochs}
     before = {one["candidate"]: one["epochs"] for one in done["stops"]}
     assert before.keys() == ran.keys()
@@ -66,9 +66,10 @@ def test_an_audit_costs_no_more_than_its_share_of_a_time(place):
 
 
 def test_where_one_would_cost_too_much_nobody_is_audited(place):
-    plan = replace(TIMED, seconds=100.0)
-    search(place, World(costs=lambda settings: 2.0), plan, thaw(plan))
+    plan = replace(TIMED, seconds=150.0)
+    search(place, World(costs=lambda settings: 1.0), plan, thaw(plan))
     done = audit(place)
+    assert done["stopped"] >= 10
     assert (done["rung"], done["network_epochs"]) == ([], 0)
     with Run.open(place, write=False) as run:
         assert verdict(run, plan).audit.audited == 0

@@ -252,7 +252,9 @@ def _result(run: Run, data: Dataset, clock: Clock, report: Report) -> Result:
         path = run.directory / "model"
         model.save(path)
     if not outcome.interrupted and run.segment("end") is None:
-        run.commit("end", payload={"elapsed": clock.elapsed, "compile_s": fleet.compile_seconds})
+        done = {"elapsed": clock.elapsed, "compile_s": fleet.compile_seconds}
+        paused = [name for name in run.weighted() if name.startswith("search/")]
+        run.commit("end", payload=done, releases=paused)
     ended, said = run.segment("end"), verdict(run, plan)
     return Result(
         run=run.directory,

@@ -52,7 +52,8 @@ class Audits:
 
     def _train(self, known: Mapping[int, Row]) -> dict[str, Any]:
         stopped = [row.id for row in known.values() if _was_stopped(row, self._plan.epochs)]
-        chosen = audit.chosen(stopped, self._seed)
+        enough = round(audit.SHARE * len(stopped)) >= 1  # of a handful nobody is worth the price
+        chosen = audit.chosen(stopped, self._seed) if enough else ()
         members = {Member(one, REPLICATE): known[one].settings for one in chosen}
         population = self._trainer.populate(members)
         population.keep(list(members)[: self._pace.auditable(population)])

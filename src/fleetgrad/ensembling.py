@@ -94,6 +94,8 @@ class Ensembling:
         found = selection.select(np.stack(asked), self._trainer.labels(), seed=self._seed)
         ranked = np.argsort(-found, kind="stable")[: self._plan.ensemble].tolist()
         best = [place for place in ranked if found[place] > 0]
+        if len(best) == 1:  # then the winner, which more than one split has chosen, stands alone
+            return {}
         total = sum(found[place] for place in best)
         return {whole[place].id: float(found[place] / total) for place in best}
 
@@ -107,6 +109,7 @@ class Ensembling:
         arrived = population.advance(self._plan.epochs, self._pace.proceed(stage, population))
         members = population.members if arrived else ()  # half-trained networks would spoil it
         sound = [member for member in members if population.diverged_at(member) is None]
+        sound = sound if len(sound) > 1 else []
         total = sum(shares[member.candidate] for member in sound)
         done = {
             "weights": {

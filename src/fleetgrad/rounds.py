@@ -1,6 +1,7 @@
 """The search that pauses and goes on, round by round, as a strategy decides.
 
     search/N     round N: some candidates go on from where they had paused, others are new
+    searched     there are no more
 
 Nobody is given up for good: a candidate pauses with its weights on the disk, and goes on when the
 strategy wants to know more of it (freeze and thaw: Swersky, Snoek and Adams 2014). Each round is a
@@ -29,6 +30,7 @@ from fleetgrad.trials import Step, Strategy, Trial
 if TYPE_CHECKING:
     from fleetgrad.settings import Settings
 
+OVER = "searched"  # the segment that says so
 REPLICATE = 0  # the search's own; repeats count from 1
 
 
@@ -66,10 +68,14 @@ class Rounds:
     def run(self) -> None:
         """Go through the rounds, until the strategy or the budget ends them."""
         self._recall()
+        if self._run.segment(OVER) is not None:
+            return
         for number in itertools.count():
             done = self._run.segment(f"search/{number}") or self._round(number)
             if done is None or done["cut"]:
-                return
+                break
+        # A clock that is asked again might find time for more.
+        self._run.commit(OVER, payload={"elapsed": self._pace.elapsed})
 
     def best(self, count: int) -> Candidates:
         """The best of those that came furthest, best first.

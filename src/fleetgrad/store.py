@@ -139,6 +139,10 @@ class Run(Record):
         finally:
             self._sweep()
 
+    def weighted(self) -> tuple[str, ...]:
+        """The segments whose weights are kept."""
+        return tuple(self._files())
+
     def weights(self, segment: str) -> dict[str, np.ndarray]:
         """The arrays of a segment, checked against the record; read-only, and left on the disk.
 

@@ -94,6 +94,9 @@ def _figures(result: Result) -> RenderableType:
         if found.corrected is not None:
             text.append(f"; {percent(found.corrected)} without the luck of being chosen", "dim")
         facts.append(("validation", text))
+    if result.ensemble:
+        shares = [f"#{one} {100 * share:.0f} %" for one, share in result.ensemble.items()]
+        facts.append(("ensemble", Text(", ".join(shares) + ": they are the model")))
     if result.ties:
         ids = ", ".join(f"#{one}" for one in result.ties)
         them = "it" if len(result.ties) == 1 else "them"
