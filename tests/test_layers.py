@@ -47,7 +47,10 @@ BORDERS = {  # library -> the modules that may name it
     "sqlite3": "database record store",
     "typer": "cli",
 }
-SEARCH = "finals leaderboard pace plan repeats rungs samplers search space standing study trainees"
+SEARCH = (
+    "audit doubling effects ends extrapolation finals insight leaderboard pace plan repeats rungs"
+    " samplers search selection space standing study trainees"
+)
 TRAINING = {
     "augment",
     "fleet",
