@@ -118,7 +118,7 @@ def doubling(
         low, high = np.quantile(gains, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
         by_time = Gain(float(gains.mean()), Interval(float(low), float(high)))
     if len(scores) >= FEWEST_CANDIDATES:
-        by_number = _more(scores, noise(table))
+        by_number = _more(scores, noise(table), _room(scores, table))
     if by_time is None and by_number is None:
         reason = (
             f"it takes {FEWEST_CANDIDATES} candidates with a score, or one trained for "
@@ -140,7 +140,15 @@ def noise(table: ArrayLike | None) -> float:
     return math.sqrt(float((left**2).sum()) / free)
 
 
-def _more(scores: Float[np.ndarray, " candidates"], noise: float) -> Gain:
+def _room(scores: Float[np.ndarray, " candidates"], table: ArrayLike | None) -> float:
+    """What is left to gain: of the best mean over replicates, for one split may be an easy one."""
+    rows = np.zeros((0, 1)) if table is None else np.asarray(table, np.float64)
+    means = rows.mean(axis=1) if rows.ndim == _TABLE and rows.size else scores
+    means = means[np.isfinite(means)]
+    return max(0.0, 1 - float((means if means.size else scores).max()))
+
+
+def _more(scores: Float[np.ndarray, " candidates"], noise: float, room: float) -> Gain:
     """The gain by as many candidates again, like these.
 
     What the best of all is better than the best of a random half, on average over the halves, is
@@ -155,7 +163,6 @@ def _more(scores: Float[np.ndarray, " candidates"], noise: float) -> Gain:
         pool, doublings = quality[half:], math.log2(3)
     ranked = np.sort(pool)[::-1]
     found = [doublings * _next_gain(ranked[spared:]) for spared in range(_SPARED + 1)]
-    room = max(0.0, 1 - float(quality.max()))
     return Gain(min(found[0], room), Interval(0.0, min(_REACH * max(found), room)))
 
 

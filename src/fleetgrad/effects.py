@@ -68,8 +68,8 @@ def effects(
     Args:
         space: What was searched; settings outside it are left out.
         settings: Of each candidate.
-        scores: One a candidate, comparable (see `ends`); whoever has none, NaN, is left out, so the
-            curves speak of networks that train soundly.
+        scores: Accuracies, one a candidate, comparable (see `ends`); whoever has none, NaN, is
+            left out, so the curves speak of networks that train soundly.
         seed: Of the trees and the resamples.
 
     Returns:
@@ -141,7 +141,7 @@ def _points(grid: Sequence[Any], curves: NDArray[np.float64], error: float) -> t
     mean = curves.mean(axis=0)
     ends = np.quantile(curves, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
     reach = np.hypot(ends - mean, NormalDist().inv_cdf((1 + LEVEL) / 2) * error)
-    rows = zip(grid, mean, mean - reach[0], mean + reach[1], strict=True)
+    rows = zip(grid, mean, *np.clip([mean - reach[0], mean + reach[1]], 0, 1), strict=True)
     return tuple(Point(value, *map(float, numbers)) for value, *numbers in rows)
 
 
