@@ -19,7 +19,7 @@ HOW = {
     "halving": "random networks, a third goes on from epoch 5 to 17, and from there to the end",
     "ten_epochs": "random networks for ten epochs, then the best three to the end",
     "optuna_tpe": "Optuna's TPE with its defaults, all to the end",
-    "optuna_hyperband": "Optuna's TPE, told of every epoch, pruned by its Hyperband from epoch 1; "
+    "optuna_hyperband": "Optuna's TPE, told of every epoch, pruned by its Hyperband from epoch 5; "
     "the best trial that came to the end",
     "smac": "SMAC's `MultiFidelityFacade` with its defaults (forests, Hyperband from epoch 5), "
     "going on where it had stopped",
@@ -34,7 +34,7 @@ trained. Nothing is trained here: a surrogate of LCBench answers for each networ
 {tasks} tabular tasks ({epochs} epochs are a full training; whoever pauses may go on, for all
 alike). Normalized regret is (best - found) / (best - median): best and median are of {sample:,}
 random networks at the end of their training, found is the recommended one's validation accuracy
-there. So 1 is as good as any, 0 as good as the best of {sample:,}, and below 0 is better."""
+there. 1 is no better than the median, 0 as good as the best of {sample:,}, below 0 better still."""
 MEANS = """\
 Mean normalized regret over {tasks} tasks and {seeds} seeds; after ± one standard error, of the
 seeds' chance (the tasks are taken as given). In brackets how many full trainings a budget is."""
@@ -102,7 +102,7 @@ def _notes(found: Mapping[str, Any], methods: Sequence[str]) -> list[str]:
     return [
         *(f"{TITLES[name]}: {HOW[name]}" for name in methods),
         *left_out,
-        f"{place}, {packages}; {found['seconds']:.0f} s in {machine['workers']} processes",
+        f"{place}, {packages}; {found['seconds']:.0f} s, workers: {machine['workers']}",
     ]
 
 
