@@ -57,8 +57,9 @@ BORDERS = {  # library -> the modules that may name it
     "typer": "cli",
 }
 SEARCH = (
-    "audit audits doubling effects ends ensembling extrapolation finals insight leaderboard pace plan"
-    " repeats rounds rungs samplers search selection space standing strategies study trainees trials"
+    "audit audits doubling effects ends ensembling extrapolation finals insight leaderboard pace"
+    " plan repeats rounds rungs samplers search selection space standing strategies study trainees"
+    " trials"
 )
 TRAINING = {
     "augment",
