@@ -80,6 +80,18 @@ class Fleet:
         """A winner's training counts for nothing here."""
         return self.populate({Member(0, 0): settings}), None
 
+    def refit_all(self, settings: Mapping[Member, Settings]) -> tuple["StandIns", None]:
+        """Networks to be learned from every row, which a surrogate cannot tell from others."""
+        return self.populate(settings), None
+
+    def probabilities(self, settings: Settings, params: Any) -> np.ndarray:
+        """A surrogate knows of no rows."""
+        raise NotImplementedError
+
+    def labels(self) -> np.ndarray:
+        """A surrogate knows of no rows."""
+        raise NotImplementedError
+
     def view(self, replicate: int) -> None:
         """There are no rows to see."""
 

@@ -19,7 +19,7 @@ from racing import Event, Incumbent, Task
 from simulated import SOUND, World, search
 
 A, B, C = ({"width": width} for width in (1, 2, 3))
-PLAN = Plan((4,), 10, replicates=3, strategy="thaw", network_epochs=80)
+PLAN = Plan((4,), 10, replicates=3, strategy="thaw", passes=80)
 
 
 def test_whoever_came_further_leads_even_if_it_scores_less():
