@@ -1,4 +1,4 @@
-"""What the throughput benchmark trains: five networks, on made-up rows of two kinds."""
+"""What the throughput benchmark trains: six networks, on made-up rows of two kinds."""
 
 from typing import Any, NamedTuple
 
@@ -85,6 +85,12 @@ _WANTED: dict[str, dict[str, Any]] = {
         "weight_decay": 0.01,
         "batch_size": 256,
         "precision": "bfloat16",
+    },
+    "float32": {
+        "hidden": (512, 512),
+        "optimizer": "adamw",
+        "weight_decay": 0.01,
+        "batch_size": 256,
     },
     "wide": {
         "hidden": (1024, 1024),

@@ -332,11 +332,13 @@ def test_every_network_asked_for_is_there_and_told_to_the_peers_alike():
         "notebook": (784, 100, 100, 10),
         "dropout": (784, 256, 128, 10),
         "bfloat16": (784, 512, 512, 10),
+        "float32": (784, 512, 512, 10),
         "wide": (784, 1024, 1024, 10),
         "tabular": (16, 64, 64, 26),
     }
-    assert [net.batch_size for net in told.values()] == [50, 128, 256, 256, 256]
-    assert [net.optimizer for net in told.values()] == ["sgd", "adam", "adamw", "adamw", "adam"]
+    assert [net.batch_size for net in told.values()] == [50, 128, *[256] * 4]
+    optimizers = ["sgd", "adam", "adamw", "adamw", "adamw", "adam"]
+    assert [net.optimizer for net in told.values()] == optimizers
     assert (told["notebook"].activation, told["dropout"].dropout) == ("sigmoid", 0.2)
     assert cases.POPULATIONS == (1, 2, 16, 64, 256)
     assert cases.CARD_POPULATIONS == (1, 2, 16, 64, 256, 1024)

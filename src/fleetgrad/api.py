@@ -57,9 +57,9 @@ def tune(  # noqa: PLR0913 - all that makes a run, each with a default but the d
 ) -> Result:
     """Find the settings with the best predictions, and the model they make.
 
-    Trains many candidates at once, stops the losers early (successive halving), repeats the best
-    three from at least five seeds on fresh splits, refits the winner on all rows that are not
-    sealed, and opens the test part once.
+    Trains many candidates at once, lets the promising go on from where they paused, runs a few of
+    those stopped to the end by way of an audit, repeats the best three from several seeds on fresh
+    splits, refits the winner on all rows that are not sealed, and opens the test part once.
 
     Args:
         data: A dataset, or what `load` takes.
