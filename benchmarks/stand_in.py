@@ -21,7 +21,6 @@ from fleetgrad.rounds import Rounds
 from fleetgrad.settings import Settings
 from fleetgrad.space import Choice, Float, Int, Space
 from fleetgrad.store import Run
-from fleetgrad.strategies.options import Options
 from fleetgrad.strategies.thaw import Thaw
 from fleetgrad.trainees import Member
 from surrogate import EPOCHS, Meter
@@ -45,7 +44,7 @@ def fleetgrad(meter: Meter, seed: int) -> np.ndarray:
     name = strategies.resolved("auto", SPACE, by_candidates=False, sampler=None)
     budget = Budget(network_epochs=meter.budget, epochs=EPOCHS)
     plan = plans.counted(budget, adaptive=False, strategy=name, dimensions=SPACE.dimensions)
-    strategy = Thaw(SPACE, Options(plan.epochs, plan.passes or 0, seed, lanes=LANES))
+    strategy = Thaw(SPACE, plan.options(seed, LANES))
     fleet, clock = Fleet(meter), Clock(None)
     pace = Pace(plan, clock, LANES, lambda _: None)
     with (

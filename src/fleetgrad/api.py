@@ -283,11 +283,9 @@ def _proposer(config: dict[str, Any], plan: Plan, fleet: Fleet) -> Sampler | Str
     space, seed = Space.from_dict(config["space"]), int(config["seed"])
     if plan.strategy == "halving":
         return samplers.make(config["sampler"], space, seed=seed, epochs=plan.epochs)
-    from fleetgrad.strategies.options import Options  # noqa: PLC0415 - as below
     from fleetgrad.strategies.thaw import Thaw  # noqa: PLC0415 - takes SciPy a second
 
-    options = Options(plan.epochs, plan.passes or 0, seed, lanes=fleet.lanes)
-    return Thaw(space, options)
+    return Thaw(space, plan.options(seed, fleet.lanes))
 
 
 def _planned(run: Run, fleet: Fleet, clock: Clock) -> Plan:

@@ -14,7 +14,7 @@ from fleetgrad import audit
 from fleetgrad.leaderboard import Row
 from fleetgrad.pace import Pace, Stage
 from fleetgrad.plan import Plan
-from fleetgrad.rows import rung_rows
+from fleetgrad.rows import is_whole, rung_rows
 from fleetgrad.standing import number, points, standing, trained
 from fleetgrad.store import Run
 from fleetgrad.trainees import Member, Trainer
@@ -81,7 +81,7 @@ def _stop(row: Row) -> dict[str, Any]:
 
 def _was_stopped(row: Row, epochs: int) -> bool:
     """Whether a candidate learned soundly, and could have gone on."""
-    return math.isfinite(row.score) and row.epochs < min(epochs, row.settings.epochs)
+    return math.isfinite(row.score) and not is_whole(row, epochs)
 
 
 def found(done: Mapping[str, Any] | None, known: Mapping[int, Row]) -> audit.Audit | None:
@@ -95,9 +95,7 @@ def found(done: Mapping[str, Any] | None, known: Mapping[int, Row]) -> audit.Aud
         return None
     ends = {one["candidate"]: number(one["score"]) for one in done["rung"]}
     whole = [
-        row.score
-        for row in known.values()
-        if row.id not in ends and row.epochs >= min(done["until"], row.settings.epochs)
+        row.score for row in known.values() if row.id not in ends and is_whole(row, done["until"])
     ]
     if not whole:
         return None

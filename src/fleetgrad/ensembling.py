@@ -16,6 +16,7 @@ from fleetgrad import selection
 from fleetgrad.leaderboard import Row
 from fleetgrad.pace import Pace, Stage
 from fleetgrad.plan import Plan
+from fleetgrad.rows import is_whole
 from fleetgrad.settings import Settings
 from fleetgrad.standing import points, trained
 from fleetgrad.store import Run
@@ -82,9 +83,7 @@ class Ensembling:
         whole = [
             row
             for row in rows.values()
-            if row.id in weights
-            and math.isfinite(row.score)
-            and row.epochs >= min(epochs, row.settings.epochs)
+            if row.id in weights and math.isfinite(row.score) and is_whole(row, epochs)
         ]
         whole.sort(key=lambda row: (-row.score, row.id))
         whole = whole[:MOST_ASKED]

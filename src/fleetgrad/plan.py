@@ -143,7 +143,11 @@ class Plan:
     @property
     def stops(self) -> tuple[int, ...]:
         """The epochs at which candidates of `thaw` pause."""
-        return Options(self.epochs, self.passes or 0).stops
+        return self.options().stops
+
+    def options(self, seed: int = 0, lanes: int = 1) -> Options:
+        """How `thaw` divides what it may spend."""
+        return Options(self.epochs, self.passes or 0, seed, lanes=lanes)
 
     def rungs(self, generation: int) -> Rungs:
         """The halving schedule of one generation."""
@@ -225,8 +229,7 @@ def timed(
     most = int(min(MOST_EPOCHS, max(10, MOST_STEPS // max(steps, 1))))
     if strategy == "thaw":
         plan = _thawing(budget.seconds, left, cost, most)
-        options = Options(plan.epochs, plan.passes or 0, lanes=lanes)
-        return replace(plan, generations=(options.start(dimensions),))
+        return replace(plan, generations=(plan.options(lanes=lanes).start(dimensions),))
     candidates = 2 * FEWEST_CANDIDATES
     if cost.longest(left, candidates) < FEW_EPOCHS:
         candidates = FEWEST_CANDIDATES

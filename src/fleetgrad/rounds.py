@@ -20,7 +20,7 @@ from fleetgrad.candidates import Candidates
 from fleetgrad.leaderboard import Row
 from fleetgrad.pace import Pace, Stage
 from fleetgrad.plan import Plan
-from fleetgrad.rows import leaders, rung_rows
+from fleetgrad.rows import furthest, leaders, rung_rows
 from fleetgrad.search import Weights
 from fleetgrad.standing import points, standing, trained
 from fleetgrad.store import CurvePoint, Run
@@ -65,6 +65,11 @@ class Rounds:
         """What is known of each candidate."""
         return tuple(self._rows.values())
 
+    @property
+    def _reach(self) -> dict[int, int]:
+        """The epoch up to which each has been judged."""
+        return {row.id: row.epochs for row in self.rows}
+
     def run(self) -> None:
         """Go through the rounds, until the strategy or the budget ends them."""
         self._recall()
@@ -84,8 +89,7 @@ class Rounds:
             TrainingError: Every candidate diverged.
             BudgetError: The time ran out before anything was learned.
         """
-        reach = {row.id: row.epochs for row in self.rows}
-        chosen = leaders(self.rows, reach, self._plan.seconds)[:count]
+        chosen = leaders(self.rows, self._reach, self._plan.seconds)[:count]
         return Candidates(tuple(chosen), tuple(self._settings[one] for one in chosen))
 
     def stopped(self) -> dict[int, Weights]:
@@ -215,9 +219,7 @@ class Rounds:
 
     def _ahead(self) -> list[int]:
         """Those that would be the finalists if the search ended now."""
-        sound = [row for row in self.rows if not math.isnan(row.score)]
-        sound.sort(key=lambda row: (-row.epochs, -row.score, row.id))
-        return [row.id for row in sound[: self._plan.finalists]]
+        return furthest(self.rows, self._reach)[: self._plan.finalists]
 
     def _arrays(self, candidate: int) -> dict[str, np.ndarray]:
         """A paused candidate's arrays, as they lie on the disk."""

@@ -93,8 +93,18 @@ def leaders(rows: Sequence[Row], reach: Mapping[int, int], seconds: float | None
             f"the budget must be enough for one epoch of one candidate, got {seconds or 0:g} s; "
             "double it."
         )
-    sound.sort(key=lambda row: (-reach[row.id], -row.score, row.id))
-    return [row.id for row in sound]
+    return furthest(sound, reach)
+
+
+def furthest(rows: Sequence[Row], reach: Mapping[int, int]) -> list[int]:
+    """Ids of those that have a score: who came furthest first, and of those the best."""
+    sound = [row for row in rows if not math.isnan(row.score)]
+    return [row.id for row in sorted(sound, key=lambda r: (-reach[r.id], -r.score, r.id))]
+
+
+def is_whole(row: Row, epochs: int) -> bool:
+    """Whether a candidate went through the whole of a training of so many epochs, or its own."""
+    return row.epochs >= min(epochs, row.settings.epochs)
 
 
 def _status(found: Mapping[str, Any], done: Mapping[str, Any], *, last: bool) -> Status:
