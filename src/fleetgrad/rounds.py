@@ -22,7 +22,7 @@ from fleetgrad.pace import Pace, Stage
 from fleetgrad.plan import Plan
 from fleetgrad.rows import furthest, leaders, rung_rows
 from fleetgrad.search import Weights
-from fleetgrad.standing import points, standing, trained
+from fleetgrad.standing import points, standing
 from fleetgrad.store import CurvePoint, Run
 from fleetgrad.trainees import Member, Trainees, Trainer
 from fleetgrad.trials import Step, Strategy, Trial
@@ -50,6 +50,7 @@ class Rounds:
     ) -> None:
         self._run, self._strategy, self._plan = run, strategy, plan
         self._trainer, self._pace = trainer, pace
+        self._asked: dict[int, Candidates] = {}  # new ones of each round, as found on record
         self._settings: dict[int, Settings] = {}
         self._rows: dict[int, Row] = {}
         self._scores: dict[int, list[float]] = {}
@@ -107,7 +108,8 @@ class Rounds:
 
     def _recall(self) -> None:
         """Take what is on record."""
-        for candidates in self._run.generations().values():
+        self._asked = self._run.generations()
+        for candidates in self._asked.values():
             self._settings |= dict(candidates)
         for name in self._run.segments():
             if name.startswith("search/"):
@@ -127,7 +129,7 @@ class Rounds:
         before = {member: len(population.curve(member)) for member in members}
         goals = {member: step.goals.get(member.candidate, step.until) for member in members}
         best = max((row.score for row in self.rows if row.score > 0), default=math.nan)
-        stage = Stage("search", number + 1, 0, trained(self._run), best, self._leading())
+        stage = Stage("search", number + 1, 0, self._spent, best, self._leading())
         arrived = population.advance(goals, self._pace.proceed(stage, population))
         done = {
             "rung": [standing(population, member) for member in members],
@@ -157,7 +159,7 @@ class Rounds:
 
     def _begun(self, number: int, step: Step) -> Trainees:
         """The round's networks: new ones, and those that go on from where they paused."""
-        fresh = self._run.generations().get(number)  # of a round that was cut short
+        fresh = self._asked.get(number)  # of a round that was cut short
         if fresh is None:
             fresh = Candidates.numbered(step.fresh, len(self._settings))
             self._run.put_candidates(number, fresh)
