@@ -20,8 +20,8 @@ FLOORS = (
         " space"
     ),
     (
-        "candidates effects ends extrapolation graph inference shapes states steps strategies"
-        " trainees training trials"
+        "candidates divergence effects ends extrapolation graph inference shapes states steps"
+        " strategies trainees training trials"
     ),
     "programs",
     (
@@ -57,9 +57,9 @@ BORDERS = {  # library -> the modules that may name it
     "typer": "cli",
 }
 SEARCH = (
-    "audit audits doubling effects ends ensembling extrapolation finals insight leaderboard pace"
-    " plan repeats rounds rungs samplers search selection space standing strategies study trainees"
-    " trials"
+    "audit audits divergence doubling effects ends ensembling extrapolation finals insight"
+    " leaderboard pace plan repeats rounds rungs samplers search selection space standing"
+    " strategies study trainees trials"
 )
 TRAINING = {
     "augment",

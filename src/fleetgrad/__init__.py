@@ -18,8 +18,10 @@ if TYPE_CHECKING:
     from fleetgrad.api import Curves, dry_run, resume, train, tune
     from fleetgrad.candidates import Candidates
     from fleetgrad.data import Dataset, load
+    from fleetgrad.ensemble import Ensemble
     from fleetgrad.errors import FleetgradError
     from fleetgrad.forecast import Forecast
+    from fleetgrad.insight import Insight
     from fleetgrad.leaderboard import Leaderboard
     from fleetgrad.model import Model
     from fleetgrad.plan import Budget
@@ -40,9 +42,11 @@ __all__ = [
     "Choice",
     "Curves",
     "Dataset",
+    "Ensemble",
     "FleetgradError",
     "Float",
     "Forecast",
+    "Insight",
     "Int",
     "Leaderboard",
     "Model",
@@ -62,9 +66,11 @@ _HOMES = {
     "Choice": "space",
     "Curves": "api",
     "Dataset": "data",
+    "Ensemble": "ensemble",
     "FleetgradError": "errors",
     "Float": "space",
     "Forecast": "forecast",
+    "Insight": "insight",
     "Int": "space",
     "Leaderboard": "leaderboard",
     "Model": "model",

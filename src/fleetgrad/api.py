@@ -13,12 +13,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from fleetgrad import preparing, samplers
+from fleetgrad import history, preparing, samplers
 from fleetgrad.clock import Clock, Progress
 from fleetgrad.data import Dataset
 from fleetgrad.directory import check_vacant
 from fleetgrad.ensemble import Ensemble
-from fleetgrad.errors import DeviceError, FleetgradError, RunError, UsageError
+from fleetgrad.errors import DeviceError, FleetgradError, RunError, TrainingError, UsageError
 from fleetgrad.finals import wilson
 from fleetgrad.fleet import Fleet
 from fleetgrad.forecast import Forecast, forecast
@@ -223,13 +223,15 @@ def train(
 
 
 def _run(run: Run, data: Dataset, clock: Clock, report: Report) -> Result:
-    """Everything from an open record to the result; a device that fails leaves it resumable."""
+    """Everything from an open record to the result; whatever fails, it says what is kept."""
     try:
         return _result(run, data, clock, report)
     except DeviceError as error:
         again = f"fleetgrad resume {shlex.quote(str(run.directory))}"
         reason = str(error).rstrip(".")
         raise DeviceError(f"{reason}; the run is kept, go on with `{again}`.") from error
+    except TrainingError as error:
+        raise history.failure(run, error) from error
 
 
 def _result(run: Run, data: Dataset, clock: Clock, report: Report) -> Result:
@@ -275,6 +277,7 @@ def _result(run: Run, data: Dataset, clock: Clock, report: Report) -> Result:
         audit=said.audit,
         doubling=said.doubling,
         ensemble={partner.candidate: partner.weight for partner in outcome.partners},
+        evidence=history.evidence(run),
     )
 
 

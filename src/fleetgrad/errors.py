@@ -19,6 +19,7 @@ the command line turns them into exit status 1 and every other into 2.
 
 import difflib
 from collections.abc import Iterable
+from typing import Any
 
 
 class FleetgradError(Exception):
@@ -62,7 +63,12 @@ class ModelError(FleetgradError):
 
 
 class TrainingError(FleetgradError):
-    """The run failed though it was asked for rightly."""
+    """The run failed though it was asked for rightly.
+
+    `divergence` is the `divergence.Map` of a search that failed, where there is one.
+    """
+
+    divergence: Any = None
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:

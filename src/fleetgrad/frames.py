@@ -1,6 +1,6 @@
 """Tables for analysis: columns as a frame of whichever library is installed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from fleetgrad.errors import UsageError
@@ -24,3 +24,9 @@ def frame(columns: Mapping[str, Sequence[Any]]) -> Any:
             ) from None
         return pl.DataFrame(dict(columns))
     return pd.DataFrame(dict(columns))
+
+
+def of_lines(names: Sequence[str], lines: Iterable[Sequence[Any]]) -> dict[str, list[Any]]:
+    """Columns from lines, each with a value for every name."""
+    rows = list(lines)
+    return {name: [row[place] for row in rows] for place, name in enumerate(names)}

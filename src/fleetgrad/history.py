@@ -9,6 +9,7 @@ import fcntl
 import json
 import math
 import os
+import shlex
 import socket
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,15 +18,20 @@ from typing import Any
 import numpy as np
 
 from fleetgrad import directory
+from fleetgrad.errors import TrainingError
 from fleetgrad.finals import Interval, wilson
+from fleetgrad.insight import Evidence, where_broken
 from fleetgrad.leaderboard import Leaderboard, Row
 from fleetgrad.plan import Plan
 from fleetgrad.result import Result, Test, Validation
+from fleetgrad.rounds import OVER
 from fleetgrad.rows import repeated_rows, rung_rows
+from fleetgrad.space import Space
 from fleetgrad.store import Run
 from fleetgrad.verdict import Verdict, finalists, searched, verdict
 
 METRIC = "accuracy"
+FAILED = "failed: every candidate diverged"
 
 
 def result(run: Run) -> Result:
@@ -60,6 +66,7 @@ def result(run: Run) -> Result:
         audit=said.audit,
         doubling=said.doubling,
         ensemble={int(one): share for one, share in (joined["weights"] if joined else {}).items()},
+        evidence=evidence(run),
     )
 
 
@@ -75,10 +82,21 @@ def leaderboard(run: Run) -> Leaderboard:
     return Leaderboard((rows | _finalists(run, rows)).values())
 
 
+def failure(run: Run, error: TrainingError) -> TrainingError:
+    """What a run failed of, with where its record lies and the map of those that diverged."""
+    place = shlex.quote(str(run.directory))
+    reason = str(error).rstrip(".")
+    told = TrainingError(f"{reason}; the run is kept, look at it with `fleetgrad show {place}`.")
+    known = evidence(run)
+    told.divergence = where_broken(leaderboard(run), known.space) if known else None
+    return told
+
+
 def phase(run: Run) -> str:
     """How far the run is, in words.
 
-    One of "planning", "search, ...", "finals, ...", "refit", "opening the test part", "done".
+    One of "planning", "search, ...", "finals, ...", "refit", "opening the test part", "done", or
+    `FAILED`.
     """
     plan, names = _plan(run), run.segments()
     if plan is None:
@@ -93,7 +111,10 @@ def phase(run: Run) -> str:
         return "refit"
     if blocks:
         return f"finals, {repeated} of at most {plan.finalists * plan.replicates} repeats done"
-    return _searching(plan, _segments(run, "search"))
+    words = "finals" if OVER in names else _searching(plan, _segments(run, "search/"))
+    rows = searched(run, plan).values()
+    lost = words == "finals" and rows and all(row.status == "diverged" for row in rows)
+    return FAILED if lost else words
 
 
 def curves(run: Run) -> dict[int, list[float]]:
@@ -103,6 +124,14 @@ def curves(run: Run) -> dict[int, list[float]]:
         if point.phase == "search":
             found.setdefault(point.candidate, []).append(point.validation_accuracy)
     return found
+
+
+def evidence(run: Run) -> Evidence | None:
+    """What the search leaves to learn from; None where its space is not on record."""
+    space = run.config.get("space")
+    if space is None:
+        return None
+    return Evidence(Space.from_dict(space), curves(run), int(run.config["seed"]))
 
 
 def writer(path: Path) -> str | None:

@@ -58,11 +58,12 @@ class Model(Predictor):
         self._check()
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> Self | Any:
+    def load(cls, path: str | os.PathLike[str]) -> Self | Ensemble:
         """A model from its directory, its `model.json`, or the directory of the run that made it.
 
         Returns:
-            The model, or the `Ensemble` where one lies there, which predicts as a model does.
+            The model, or the `Ensemble` where one lies there. Both predict, save and export alike;
+            only a model has `settings` and `params`, so ask `isinstance(found, Model)` for those.
 
         Raises:
             ModelError: There is none, or it is not as `save` writes it.

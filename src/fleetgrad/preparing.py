@@ -227,6 +227,7 @@ def _summary(data: Dataset) -> dict[str, Any]:
         "features": data.features,
         "classes": len(data.classes),
         "test_rows": data.test.rows,
+        "commonest_class": float(np.bincount(data.y).max() / data.rows),
     }
 
 

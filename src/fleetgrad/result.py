@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fleetgrad.audit import Audit
 from fleetgrad.doubling import Doubling
 from fleetgrad.finals import Interval
+from fleetgrad.insight import Evidence, Insight, shares, understand
 from fleetgrad.leaderboard import Leaderboard
 from fleetgrad.settings import Settings
 
@@ -89,6 +91,7 @@ class Result:
         audit: What became of a random few of those that were stopped.
         doubling: What twice the budget would be expected to bring.
         ensemble: How much each network counts in the model, by id; empty for the winner alone.
+        evidence: What `insight` learns from, beside the leaderboard.
     """
 
     run: Path
@@ -109,11 +112,39 @@ class Result:
     audit: Audit | None = None
     doubling: Doubling | None = None
     ensemble: Mapping[int, float] = field(default_factory=dict)
+    evidence: Evidence | None = field(default=None, repr=False, compare=False)
+
+    @cached_property
+    def insight(self) -> Insight:
+        """What the search has learned about its hyperparameters.
+
+        Reckoned when it is first asked for: a second for a few hundred candidates.
+        """
+        if self.evidence is None:
+            reason = "a space is needed to learn from, got none on record."
+            return Insight.none(self.candidates, None, reason)
+        return understand(self.leaderboard, *self.evidence[:2], seed=self.evidence.seed)
+
+    @cached_property
+    def importances(self) -> Mapping[str, float] | None:
+        """Those of `insight` alone, which are quickly had; None where too few have a score."""
+        return None if self.evidence is None else shares(self.leaderboard, self.evidence.space)
 
     @property
     def diverged(self) -> int:
         """How many candidates diverged."""
         return sum(row.status == "diverged" for row in self.leaderboard)
+
+    @property
+    def above_chance(self) -> bool | None:
+        """Whether the winner is better than to answer the commonest class for every row.
+
+        None where that is not known.
+        """
+        commonest, found = self.dataset.get("commonest_class"), self.validation
+        if commonest is None or found is None:
+            return None
+        return bool((found.interval[0] if found.interval else found.mean) > commonest)
 
     def to_dict(self) -> dict[str, Any]:
         """The object that `fleetgrad tune --json` prints."""
@@ -131,6 +162,7 @@ class Result:
             "settings": self.settings.to_dict() if self.settings else None,
             "validation": self.validation.to_dict() if self.validation else None,
             "test": self.test.to_dict() if self.test else None,
+            "above_chance": self.above_chance,
             "ties": list(self.ties),
             "diverged": self.diverged,
             "model": str(self.model_path) if self.model_path else None,
@@ -140,5 +172,6 @@ class Result:
             "ensemble": [
                 {"candidate": one, "weight": weight} for one, weight in self.ensemble.items()
             ],
+            "insight": self.insight.to_dict(),
             "leaderboard": self.leaderboard.to_json(),
         }

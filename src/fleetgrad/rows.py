@@ -84,9 +84,11 @@ def leaders(rows: Sequence[Row], reach: Mapping[int, int], seconds: float | None
     """
     sound = [row for row in rows if not math.isnan(row.score)]
     if not sound and any(row.status == "diverged" for row in rows):
+        rates = [row.settings.learning_rate for row in rows]
         raise TrainingError(
-            f"a search needs a candidate that learns, got {len(rows)} that all diverged; "
-            "lower the range of `learning_rate`."
+            f"a search needs a candidate that learns, got {len(rows)} that all diverged, at "
+            f"learning rates from {min(rates):.3g} to {max(rates):.3g}; search `learning_rate` "
+            f"below {min(rates):.3g}."
         )
     if not sound:
         raise BudgetError(

@@ -111,8 +111,16 @@ def _told(error: BaseException, *, as_json: bool) -> int:
         consoles.note(failure.sentence)
     else:
         consoles.complain(failure.sentence)
+    broken = getattr(error, "divergence", None)  # of a search
+    if broken is not None:
+        from fleetgrad.display import lessons  # noqa: PLC0415 - `--help` must not wait for Rich
+
+        lessons.broken(consoles.err(), broken, apart=True)
     if as_json and not isinstance(error, Interrupted):  # which has given its answer
-        answer({"error": {"kind": failure.kind, "message": failure.sentence}})
+        found: dict[str, Any] = {"kind": failure.kind, "message": failure.sentence}
+        if isinstance(error, TrainingError):
+            found["divergence"] = broken.to_dict() if broken else None
+        answer({"error": found})
     return failure.status
 
 

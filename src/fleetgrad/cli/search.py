@@ -125,8 +125,8 @@ def resume(
 def show(directory: RunDirectory, *, as_json: Json = False) -> None:
     """Show what a run has come to.
 
-    Its leaderboard, its curves, and how far it is, from the record alone; a run that is going on
-    is not disturbed.
+    Its leaderboard, its curves, what mattered, where training diverged, and how far it is, from
+    the record alone; a run that is going on is not disturbed.
     """
     from fleetgrad import history  # noqa: PLC0415 - not for `--help`
     from fleetgrad.display import consoles, outcome  # noqa: PLC0415 - not for `--help`
@@ -141,7 +141,10 @@ def show(directory: RunDirectory, *, as_json: Json = False) -> None:
         return
     going = f"written by {writer}" if writer else "nobody is at it"
     state = f"{phase}; {going}" if result.interrupted else ""
-    outcome.show(consoles.out(), result, ranges, state=state, curves=curves)
+    if phase == history.FAILED:
+        state = phase
+    learned = result.insight
+    outcome.show(consoles.out(), result, ranges, state=state, curves=curves, insight=learned)
 
 
 def _budget(

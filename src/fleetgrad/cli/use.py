@@ -84,7 +84,7 @@ def export(
         typer.echo(path)
 
 
-def _model(path: Path) -> "fg.Model":
+def _model(path: Path) -> "fg.Model | fg.Ensemble":
     """The model of a run, or the one that lies there."""
     from fleetgrad import directory  # noqa: PLC0415 - not for `--help`
 
@@ -99,7 +99,7 @@ def _model(path: Path) -> "fg.Model":
 
 
 def _predicted(
-    network: "fg.Model", path: Path, *, proba: bool
+    network: "fg.Model | fg.Ensemble", path: Path, *, proba: bool
 ) -> tuple[list[Any], list[list[float]]]:
     """The labels of a file's rows, and the shares of the classes where they are wanted."""
     rows = network.read(path)
@@ -107,7 +107,9 @@ def _predicted(
     return network.predict(rows).tolist(), shares
 
 
-def _plain(network: "fg.Model", found: Sequence[_File], *, proba: bool) -> dict[str, Any]:
+def _plain(
+    network: "fg.Model | fg.Ensemble", found: Sequence[_File], *, proba: bool
+) -> dict[str, Any]:
     values: dict[str, Any] = {
         "predictions": [label for file in found for label in file.labels],
         "files": [{"file": str(file.path), "rows": len(file.labels)} for file in found],

@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from fleetgrad.audit import Audit
+from fleetgrad.display import lessons
 from fleetgrad.display.columns import INDENT, Column, fitting, table
 from fleetgrad.display.words import (
     UNKNOWN,
@@ -23,6 +24,7 @@ from fleetgrad.display.words import (
     value,
 )
 from fleetgrad.doubling import Doubling
+from fleetgrad.insight import Insight
 from fleetgrad.leaderboard import Row
 from fleetgrad.result import Result, Test
 
@@ -41,6 +43,7 @@ def show(
     *,
     state: str = "",
     curves: Curves | None = None,
+    insight: Insight | None = None,
 ) -> None:
     """Print the outcome.
 
@@ -50,18 +53,24 @@ def show(
         ranges: What was searched: the plain form of the space.
         state: What an unfinished run is doing, in words.
         curves: Validation accuracies by epoch, by candidate, to draw beside the rows.
+        insight: What was learned of the hyperparameters, to tell too.
     """
     names = [name for name, span in ranges.items() if isinstance(span, Mapping)]
     console.print(_headline(result))
     console.print()
     if state:
         _print(console, _facts([("state", Text(state, "yellow"))]))
-    if result.settings is None:
-        _print(console, Text("no candidate has come through a rung yet", "dim"))
-    else:
+    if result.settings is not None:
         _print(console, _figures(result))
         _print(console, _winner(result, ranges, names))
+    elif result.leaderboard.rows:
+        _print(console, Text(f"all of {count(result.candidates, 'candidate')} diverged", "red"))
+    else:
+        _print(console, Text("no candidate has come through a rung yet", "dim"))
+    if result.leaderboard.rows:
         _print(console, _leaderboard(result, names, curves or {}, console.width))
+    if insight is not None and insight.candidates:
+        lessons.show(console, insight)
     for name, text in _places(result):
         console.print(Text.assemble(" " * INDENT, (f"{name:<8}", "dim"), text), soft_wrap=True)
 
@@ -94,6 +103,8 @@ def _figures(result: Result) -> RenderableType:
         if found.corrected is not None:
             text.append(f"; {percent(found.corrected)} without the luck of being chosen", "dim")
         facts.append(("validation", text))
+    if result.above_chance is False:
+        facts.append(("beware", Text(_guessing(result), "yellow")))
     if result.ensemble:
         shares = [f"#{one} {100 * share:.0f} %" for one, share in result.ensemble.items()]
         facts.append(("ensemble", Text(", ".join(shares) + ": they are the model")))
@@ -105,9 +116,19 @@ def _figures(result: Result) -> RenderableType:
         facts.append(("audit", Text(_audit(result.audit))))
     if result.doubling is not None and result.doubling.gain is not None:
         facts.append(("doubling", Text(_doubling(result.doubling))))
+    if result.importances and any(result.importances.values()):
+        facts.append(("mattered", Text(lessons.line(result.importances))))
     if result.diverged:
         facts.append(("diverged", Text(f"{result.diverged} of {result.candidates}", "red")))
     return _facts(facts)
+
+
+def _guessing(result: Result) -> str:
+    return (
+        "no better than to answer the commonest class for every row, which is right for "
+        f"{percent(result.dataset['commonest_class'])}; search lower learning rates, or look at "
+        "the data"
+    )
 
 
 def _audit(audit: Audit) -> str:
@@ -182,7 +203,8 @@ def _leaderboard(
         Column(name, [value(getattr(row.settings, name)) for row in rows], style="dim")
         for name in names
     ]
-    styles = ["bold green", *(_STYLES[row.status] for row in rows[1:])]
+    first = "bold green" if result.settings is not None else "red"
+    styles = [first, *(_STYLES[row.status] for row in rows[1:])]
     made = table(fitting(columns, width), styles)
     more = len(result.leaderboard) - len(rows)
     return Group(made, Text(f"and {more} more", "dim")) if more else made
@@ -213,12 +235,17 @@ def _places(result: Result) -> list[tuple[str, str]]:
     places = [("run", str(result.run))]
     if result.model_path is not None:
         places.append(("model", str(result.model_path)))
-    if result.interrupted:
+    if result.interrupted and not _failed(result):
         places.append(("go on", f"fleetgrad resume {run}"))
     if result.model_path is not None:
         places.append(("predict", f"fleetgrad predict {run} FILE"))
     places.append(("look", f"fleetgrad show {run}"))
     return [(name, text or UNKNOWN) for name, text in places]
+
+
+def _failed(result: Result) -> bool:
+    """Whether everyone diverged, so that there is nobody to go on with."""
+    return result.settings is None and result.diverged > 0
 
 
 def _quoted(path: Path) -> str:

@@ -93,6 +93,15 @@ def value(setting: Any) -> str:
     return f"{setting:.3g}" if isinstance(setting, float) else str(setting)
 
 
+def edge(number: float) -> str:
+    """Where a field of a map ends, as short as it can be told apart.
+
+    >>> edge(0.000866), edge(8.891), edge(158.1), edge(1234567.0)
+    ('0.00087', '8.9', '158', '1.2e+06')
+    """
+    return f"{number:.0f}" if 100 <= abs(number) < 1e5 else f"{number:.2g}"  # noqa: PLR2004
+
+
 def searched(span: Mapping[str, Any]) -> str:
     """What a range holds, from its plain form.
 

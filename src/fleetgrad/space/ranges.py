@@ -216,4 +216,8 @@ def _alternatives(name: str, value: Any) -> tuple[Any, ...]:
     if name == "hidden" and several and not any(isinstance(item, tuple | list) for item in value):
         several = False
     values = value if several else (value,)
+    if not values:
+        raise SpaceError(
+            f"`when` must name a value of `{name}` at least, got none; drop the condition."
+        )
     return tuple(tuple(item) if isinstance(item, list) else item for item in values)

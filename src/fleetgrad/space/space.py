@@ -188,7 +188,9 @@ class Space:
         values: dict[str, Any] = {}
         for name, value in written.load(text, path).items():
             with written.located(text, path, name):
+                _check_name(name)
                 values[name] = _checked(name, written.parse(name, value, _WHOLE))
+        written.check_searched(values, path)
         with written.located(text, path, *values):
             return cls(**values)
 
@@ -196,9 +198,13 @@ class Space:
         return {**self.fixed, **self.ranges}
 
 
-def _checked(name: str, value: Any) -> Any:
+def _check_name(name: str) -> None:
     if name not in NAMES:
         raise SpaceError(f"`{name}` is no hyperparameter; {suggestion(name, NAMES)}")
+
+
+def _checked(name: str, value: Any) -> Any:
+    _check_name(name)
     return _fitted(name, value) if isinstance(value, Range) else _plain(name, value)
 
 

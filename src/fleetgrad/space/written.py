@@ -20,6 +20,7 @@ from fleetgrad.space.ranges import Choice, Float, Int, Range
 
 _PARTS = ("low", "high", "log", "choice", "when")
 _TABLES = ("augment",)  # names whose values may be tables
+_EXAMPLE = "learning_rate = { low = 1e-4, high = 1e-1, log = true }"
 _HEAD = """\
 # What to search. { low, high } is a stretch of numbers (log = true: equal ratios are equally
 # likely), { choice = [...] } a list of values, and a plain value fixes a hyperparameter.
@@ -69,20 +70,25 @@ def write(values: Mapping[str, Any]) -> str:
 
 
 def read(path: Path) -> str:
-    """The text of a file.
+    """The text of a file; the mark that some editors put at its head is none of it.
 
     Raises:
         SpaceError: It cannot be read, or is not UTF-8.
     """
     try:
-        return path.read_text(encoding="utf-8")
+        content = path.read_bytes()
+        return content.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
     except OSError as error:
         raise SpaceError(
             f"a space must be a TOML file that can be read, got {path}: {error.strerror}; "
             "check the path."
         ) from None
-    except UnicodeDecodeError:
-        raise SpaceError(f"{path}: TOML must be UTF-8 text; save the file as UTF-8.") from None
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise SpaceError(
+            f"{path}:{line}: TOML must be UTF-8 text, got the byte {content[error.start]:#x} that "
+            "is none; save the file as UTF-8."
+        ) from None
 
 
 def load(text: str, path: str | os.PathLike[str]) -> dict[str, Any]:
@@ -97,9 +103,27 @@ def load(text: str, path: str | os.PathLike[str]) -> dict[str, Any]:
         found = re.search(r"line (\d+)", str(error))
         line = found.group(1) if found else text.count("\n") + 1
         raise SpaceError(
-            f"{os.fspath(path)}:{line}: this is not TOML: {error}; "
-            "write lines such as learning_rate = { low = 1e-4, high = 1e-1, log = true }."
+            f"{os.fspath(path)}:{line}: this is not TOML: {error}; write lines such as {_EXAMPLE}."
         ) from None
+    except RecursionError:
+        raise SpaceError(
+            f"{os.fspath(path)}:1: a space is nested two or three deep, got hundreds; write lines "
+            f"such as {_EXAMPLE}."
+        ) from None
+
+
+def check_searched(values: Mapping[str, Any], path: str | os.PathLike[str]) -> None:
+    """Refuse a file without a range, in its own language.
+
+    Raises:
+        SpaceError: There is none.
+    """
+    if not any(isinstance(value, Range) for value in values.values()):
+        got = f"only fixed values, of {', '.join(values)}" if values else "none"
+        raise SpaceError(
+            f"{os.fspath(path)}:1: a space must have at least one range to search, got {got}; "
+            f"add {_EXAMPLE}."
+        )
 
 
 @contextmanager
@@ -158,7 +182,7 @@ def _spoken_of(message: str, names: Collection[str]) -> str:
 
 
 def _line(text: str, name: str) -> int:
-    pattern = re.compile(rf"""^\s*\[?\s*["']?{re.escape(name)}["']?\s*[\]=.]""")
+    pattern = re.compile(rf"""^\s*\[{{0,2}}\s*["']?{re.escape(name)}["']?\s*[\]=.]""")
     for number, line in enumerate(text.splitlines(), start=1):
         if name and pattern.match(line):
             return number
