@@ -11,7 +11,15 @@ import pytest
 import fleetgrad as fg
 from fleetgrad import api, products
 from fleetgrad.data.sealed import SealedTest
-from fleetgrad.errors import BudgetError, DataError, RunError, SettingsError, SpaceError, UsageError
+from fleetgrad.errors import (
+    BudgetError,
+    DataError,
+    RunError,
+    SettingsError,
+    SpaceError,
+    TrainingError,
+    UsageError,
+)
 from fleetgrad.machine import Machine
 from fleetgrad.store import Run
 from runs import script
@@ -138,6 +146,8 @@ def test_a_finished_run_resumed_says_the_same_and_opens_nothing(whole, machine, 
     assert same(again, result)
     assert again.test.opening == 1
     assert again.elapsed_s == result.elapsed_s
+    assert again.insight == result.insight
+    assert np.sum(again.insight.divergence.tried) == result.candidates
     assert openings(result.run) == [1]
 
 
@@ -370,10 +380,17 @@ def test_progress_is_reported(tmp_path, world):
 def test_a_search_in_which_all_diverge_keeps_its_record(tmp_path, world):
     space = fg.Space(hidden=(3,), learning_rate=fg.Float(2.0, 9.0))
     place = tmp_path / "run"
-    with pytest.raises(fg.FleetgradError, match="all diverged"):
+    with pytest.raises(TrainingError, match="all diverged") as caught:
         fg.tune("digits", space, FEW, out=place)
     assert segments(place) == ("plan", "search/0_0")
     assert openings(place) == []
+    assert f"the run is kept, look at it with `fleetgrad show {place}`" in str(caught.value)
+    chart = caught.value.divergence
+    assert (chart.x, chart.y) == ("learning_rate", None)
+    with pytest.raises(TrainingError) as again:
+        fg.resume(place)
+    assert str(again.value) == str(caught.value)
+    assert again.value.divergence == chart
 
 
 MISTAKES = {

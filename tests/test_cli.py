@@ -134,7 +134,8 @@ def test_show_tells_from_the_record_what_tune_answered(finished, capsys):
     status, out, err = spoken(capsys, "show", place, "--json")
     shown = json.loads(out)
     assert (status, err, shown["phase"], shown["writer"]) == (0, "", "done", None)
-    for name in ("settings", "validation", "test", "ties", "leaderboard", "winner", "model"):
+    for name in ("settings", "validation", "test", "ties", "leaderboard", "winner", "model",
+                 "insight", "above_chance"):  # fmt: skip
         assert shown[name] == answer[name]
     assert len(shown["curves"]) == 4
 
@@ -278,8 +279,37 @@ def test_a_run_that_fails_ends_with_one(monkeypatch, capsys):
     status, out, err = spoken(capsys, "tune", "digits", "--json")
     assert status == 1
     message = "all diverged; lower the rate."
-    assert json.loads(out) == {"error": {"kind": "TrainingError", "message": message}}
+    told = {"kind": "TrainingError", "message": message, "divergence": None}
+    assert json.loads(out) == {"error": told}
     assert err == f"Error: {message}\n"
+
+
+BROKEN = """
+activation = "leaky_relu"
+learning_rate = { low = 1e5, high = 1e7, log = true }
+momentum = { low = 0.5, high = 0.9 }
+optimizer = "momentum"
+"""
+
+
+def test_a_search_in_which_all_diverged_shows_where_and_can_be_looked_at(tmp_path, capsys):
+    (tmp_path / "space.toml").write_text(BROKEN)
+    place = tmp_path / "run"
+    options = ["--space", tmp_path / "space.toml", "--candidates", 3, "--epochs", 1]
+    status, out, err = spoken(capsys, "tune", "digits", *options, "--out", place, "--json")
+    error = json.loads(out)["error"]
+    assert status == 1
+    assert error["kind"] == "TrainingError"
+    assert np.sum(error["divergence"]["tried"]) == np.sum(error["divergence"]["diverged"]) == 3
+    said, _, *drawn = err.splitlines()
+    assert said == f"Error: {error['message']}"
+    assert sum(line.count("1/1") for line in drawn) == 3
+    assert spoken(capsys, "resume", place)[::2] == (1, err)
+    status, shown, _ = spoken(capsys, "show", place)
+    assert status == 0
+    assert "failed: every candidate diverged" in shown
+    assert shown.count("diverged, step") == shown.count("1/1") == 3
+    assert "go on" not in shown
 
 
 def test_what_nobody_foresaw_is_one_line_with_the_traceback_kept(monkeypatch, tmp_path, capsys):

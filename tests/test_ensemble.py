@@ -3,12 +3,14 @@
 import json
 import tempfile
 from pathlib import Path
+from typing import Self, get_type_hints
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import fleetgrad
 from fleetgrad import keys, network, normalization
 from fleetgrad.ensemble import MOST_MEMBERS, Ensemble
 from fleetgrad.errors import DataError, ModelError
@@ -155,6 +157,11 @@ def test_a_model_and_an_ensemble_take_each_others_place(tmp_path):
     MODELS[0].save(tmp_path)
     with pytest.raises(ModelError, match="another format or version"):
         Ensemble.load(tmp_path)
+
+
+def test_loading_says_which_kinds_may_come():
+    assert get_type_hints(Model.load)["return"] == Self | Ensemble
+    assert fleetgrad.Ensemble is Ensemble
 
 
 def test_another_program_predicts_the_same_from_the_export(tmp_path):

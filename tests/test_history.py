@@ -1,13 +1,17 @@
 import os
 from contextlib import suppress
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fleetgrad import history
+from fleetgrad.errors import TrainingError
 from fleetgrad.plan import Plan
+from fleetgrad.space import Float, Space
 from fleetgrad.store import Run
+from fleetgrad.strategies.thaw import Thaw
 from runs import script
 from simulated import SOUND, SPACE, Crash, World, counted, search
 from test_study import somewhere
@@ -21,8 +25,8 @@ PLAN = counted(9, 9)
 TWICE = counted(12, 4, generations=2, finalists=2, replicates=2)
 
 
-def planned(place, plan):
-    with Run.create(place, CONFIG) as run:
+def planned(place, plan, **known):
+    with Run.create(place, CONFIG | known) as run:
         run.commit("plan", payload={"plan": plan.to_dict(), "elapsed": 1.0})
 
 
@@ -123,6 +127,40 @@ def test_a_run_without_a_plan_is_planning(place):
     Run.create(place, CONFIG).close()
     assert looked_at(place, history.phase) == "planning"
     assert len(looked_at(place, history.leaderboard)) == 0
+
+
+LOST = Space(learning_rate=Float(1.5, 5.0))
+
+
+@pytest.mark.parametrize("strategy", ["halving", "thaw"])
+def test_a_search_in_which_all_diverged_is_known_to_have_failed_and_has_its_map(place, strategy):
+    thaw = strategy == "thaw"
+    plan = Plan((4,), 9, strategy="thaw", passes=40) if thaw else PLAN
+    proposer = Thaw(LOST, plan.options(0, 1)) if thaw else "sobol"
+    planned(place, plan, space=LOST.to_dict())
+    with pytest.raises(TrainingError) as caught:
+        search(place, World(), plan, proposer, space=LOST)
+    assert looked_at(place, history.phase) == history.FAILED
+    told = looked_at(place, lambda run: history.failure(run, caught.value))
+    assert str(told).endswith(f"the run is kept, look at it with `fleetgrad show {place}`.")
+    tried = np.sum(told.divergence.tried)
+    assert tried == np.sum(told.divergence.diverged) == len(ranked(place)) > 0
+    found = looked_at(place, history.result)
+    assert found.settings is None
+    assert found.insight.divergence == told.divergence
+
+
+@settings(max_examples=10)
+@given(st.integers(1, 60))
+def test_what_was_learned_is_the_same_to_whoever_looks_and_needs_no_end(at):
+    with somewhere() as place:
+        planned(place, TWICE, space=SPACE.to_dict())
+        with suppress(Crash):
+            search(place, World().breaks(at, Crash), TWICE, space=SPACE)
+        found, again = (looked_at(place, history.result) for _ in range(2))
+        assert found.insight == again.insight
+        assert found.insight.candidates == len(found.leaderboard)
+        assert (found.insight.divergence is None) == (len(found.leaderboard) == 0)
 
 
 def test_a_curve_holds_an_accuracy_for_every_epoch_of_the_search(place):

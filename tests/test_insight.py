@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from fleetgrad import samplers
 from fleetgrad.candidates import Candidates
+from fleetgrad.divergence import FIELDS
 from fleetgrad.errors import UsageError
-from fleetgrad.insight import FIELDS, divergence_map, understand
+from fleetgrad.insight import shares, understand
 from fleetgrad.leaderboard import Leaderboard, Row
 from fleetgrad.samplers.importance import importances
 from fleetgrad.settings import Settings
@@ -111,9 +112,10 @@ def test_all_that_diverged_teach_nothing_but_where():
     assert np.sum(found.divergence.diverged) == 20
 
 
-def test_one_number_makes_no_map():
-    space = Space(learning_rate=Float(1e-4, 5.0, log=True))
-    assert understand(board(20)[0], space).divergence is None
+def test_shares_alone_are_those_of_the_whole():
+    for count in (5, 12, 90):
+        ranked, curves = board(count)
+        assert shares(ranked, SPACE) == understand(ranked, SPACE, curves).importances
 
 
 class TestImportances:
@@ -136,25 +138,3 @@ class TestImportances:
     def test_one_score_a_candidate(self):
         with pytest.raises(UsageError, match="one score a candidate, got 1 for 0"):
             importances(SPACE, Candidates((), ()), [0.5])
-
-
-class TestMap:
-    @given(
-        st.lists(st.tuples(st.floats(1e-6, 10), st.floats(0, 0.99), st.booleans()), min_size=1),
-    )
-    def test_counts_everyone_once(self, points):
-        settings = [Settings(learning_rate=rate, momentum=mu) for rate, mu, _ in points]
-        lost = [broken for *_, broken in points]
-        chart = divergence_map(settings, lost)
-        assert np.sum(chart.tried) == len(points)
-        assert np.sum(chart.diverged) == sum(lost)
-        assert (np.array(chart.diverged) <= np.array(chart.tried)).all()
-        assert np.shape(chart.tried) == (len(chart.x_edges) - 1, len(chart.y_edges) - 1)
-
-    def test_refuses_what_is_no_number(self):
-        with pytest.raises(UsageError, match="`hidden` must be a number"):
-            divergence_map([Settings()], [False], y="hidden")
-        with pytest.raises(UsageError, match="`speed` must be a number"):
-            divergence_map([Settings()], [False], x="speed")
-        with pytest.raises(UsageError, match="one answer a candidate, got 2 for 1"):
-            divergence_map([Settings()], [False, True])

@@ -2,11 +2,15 @@ import json
 import math
 from pathlib import Path
 
+import pytest
+
 from fleetgrad import result as results
 from fleetgrad.finals import Interval
+from fleetgrad.insight import Evidence
 from fleetgrad.leaderboard import Leaderboard, Row
 from fleetgrad.result import Result, Validation
 from fleetgrad.settings import Settings
+from fleetgrad.space import Float, Space
 
 CONTRACT = {  # what DESIGN.md promises to benchmarks and other programs
     *("run", "dataset", "budget_s", "elapsed_s", "candidates", "network_epochs", "compile_s"),
@@ -81,3 +85,43 @@ def test_the_corrected_score_stands_beside_the_raw_one():
     found = Validation("accuracy", 0.95, Interval(0.94, 0.96), 5, corrected=0.948).to_dict()
     assert (found["mean"], found["corrected"]) == (0.95, 0.948)
     assert Validation("accuracy", 0.9, None, 1).to_dict()["corrected"] is None
+
+
+MANY = Leaderboard(
+    Row(n, Settings(learning_rate=0.01 + 0.05 * n), "stopped", 1, 0.9 - 0.01 * n) for n in range(18)
+)
+EVIDENCE = Evidence(
+    Space(learning_rate=Float(0.005, 0.95)), {n: [0.9 - 0.01 * n] for n in range(18)}, 0
+)
+
+
+def test_what_was_learned_is_reckoned_once_and_told():
+    found = result(leaderboard=MANY, evidence=EVIDENCE)
+    assert found.insight is found.insight
+    assert found.importances == found.insight.importances == {"learning_rate": 1.0}
+    told = strict(found.to_dict())["insight"]
+    assert set(told) == {"candidates", "importances", "effects", "divergence", "reason"}
+    assert told["candidates"] == sum(map(sum, told["divergence"]["tried"])) == 18
+
+
+def test_without_evidence_nothing_was_learned_and_it_says_why():
+    found = result()
+    assert found.importances is None
+    assert strict(found.to_dict())["insight"]["reason"].startswith("a space is needed")
+
+
+@pytest.mark.parametrize(
+    ("commonest", "interval", "above"),
+    [
+        (0.1, (0.94, 0.96), True),
+        (0.95, (0.94, 0.96), False),
+        (0.95, None, False),
+        (0.94, None, True),
+    ],
+)
+def test_a_winner_that_may_as_well_have_guessed_is_known(commonest, interval, above):
+    interval = Interval(*interval) if interval else None
+    validation = Validation("accuracy", 0.95, interval, 5)
+    known = {"name": "digits", "rows": 9, "commonest_class": commonest}
+    assert result(dataset=known, validation=validation).above_chance is above
+    assert result().above_chance is None

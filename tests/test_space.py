@@ -231,6 +231,15 @@ TOML_MISTAKES = {
     "dropout = { choice = [] }": ":5: `dropout`: `Choice` must have at least one value",
     "dropout = { choice = [0.1], low = 0 }": "keep one or the other",
     "[dropout]\nlow = 0.5\nhigh = 0.1": ":5: `dropout`: `low` must be below",
+    "[[dropout]]\nlow = 0.5": ":5: `dropout` must be in [0, 1), got [{",
+    "[search]\ndropout = { low = 0, high = 0.5 }": ":5: `search` is no hyperparameter",
+    "dropout = { low = { low = 0 }, high = 0.5 }": ":5: `dropout`: `low` of Float must be a number",
+    "dropout = { low = 0.1, low = 0.2, high = 0.5 }": ":5: this is not TOML: Duplicate",
+    "dropout = { low = 0.0, high = 0.5, log = true }": ":5: `dropout`: a logarithmic range must",
+    "dropout = { low = 0.1, high = 0.5, when = { bias = [] } }":
+        ":5: `dropout`: `when` must name a value of `bias` at least, got none",
+    "hidden = { choice = { a = 1 } }": ":5: `hidden`: `choice` must be a list",
+    "hidden = { choice = [[[3]], [4]] }": ":5: the range of `hidden` holds a value it cannot take",
     "drop_out = 0.1": ":5: `drop_out` is no hyperparameter; did you mean `dropout`",
     "'drop out' = 0.1": ":5: `drop out` is no hyperparameter",
     "batch_size = { low = 1.5, high = 9 }": ":5: `batch_size`: `low` of Int must be a whole",
@@ -259,7 +268,12 @@ def test_a_mistake_in_a_file_names_file_and_line(tmp_path, line):
 @pytest.mark.parametrize(
     ("content", "part"),
     [(None, "can be read"), (b"\xff\xfe", "must be UTF-8"), (b"", "got none"),
-     (b"dropout = 0.1\n", "at least one range"), (b"dropout = \x00\n", "not TOML")],
+     (b"dropout = 0.1\n", ":1: a space must have at least one range .* of dropout; add learning"),
+     (b"# nothing\n", ":1: a space must have at least one range .* got none; add learning_rate ="),
+     (b"bias = true\nloss = '\xe9'\n", ":2: TOML must be UTF-8 text, got the byte 0xe9"),
+     (b"hidden = " + 3000 * b"[" + 3000 * b"]", ":1: a space is nested two or three deep"),
+     (b"dropout = 0.1\ndropout = 0.2\n", ":2: this is not TOML: Cannot overwrite a value"),
+     (b"dropout = \x00\n", "not TOML")],
 )  # fmt: skip
 def test_a_file_that_means_no_space_is_refused_by_name(tmp_path, content, part):
     path = tmp_path / "space.toml"
@@ -268,6 +282,12 @@ def test_a_file_that_means_no_space_is_refused_by_name(tmp_path, content, part):
     with pytest.raises(SpaceError, match=part) as caught:
         Space.from_toml(path)
     assert str(path) in str(caught.value)
+
+
+def test_the_mark_that_some_editors_put_at_the_head_is_no_mistake(tmp_path):
+    path = tmp_path / "space.toml"
+    path.write_bytes(b"\xef\xbb\xbfbias = true\r\ndropout = { low = 0.0, high = 0.5 }\r\n")
+    assert Space.from_toml(path) == Space(bias=True, dropout=Float(0.0, 0.5))
 
 
 def test_a_folder_is_no_file(tmp_path):

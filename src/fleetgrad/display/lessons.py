@@ -1,6 +1,6 @@
 """What a search has learned of its hyperparameters: what mattered, what to expect, what broke."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 
 from rich.console import Console, Group, RenderableType
@@ -15,6 +15,7 @@ from fleetgrad.insight import Insight, plain
 
 BAR = 6  # characters of the longest bar
 NAMED = 3  # names in the one line
+COUNTS, SHARES = "diverged / tried, in each field", "the share that diverged, in each field"
 _READ = (
     "share: how much its values set the best tenth apart from the rest. accuracy: to expect at the "
     "end of training near its best value, all else as it was tried, within these bounds at 90 % "
@@ -53,10 +54,8 @@ def broken(console: Console, chart: Map, *, apart: bool = False) -> None:
     if not lost:
         _print(console, Text(f"none of {count(tried, 'candidate')} diverged", "dim"))
         return
-    head = Text.assemble(
-        ("where training diverged", "bold"), ("   diverged / tried, in each field", "dim")
-    )
-    body = _line(chart) if chart.y is None else _square(chart, chart.y)
+    body, figures = _line(chart) if chart.y is None else _square(chart, chart.y, console.width)
+    head = Text.assemble(("where training diverged", "bold"), (f"   {figures}", "dim"))
     _print(console, Group(head, Text(), body))
 
 
@@ -101,26 +100,28 @@ def _interval(point: Point | None) -> str:
     return "" if point is None else f"{100 * point.low:.1f} to {100 * point.high:.1f}"
 
 
-def _line(chart: Map) -> RenderableType:
-    """One axis: a row for each field."""
+def _line(chart: Map) -> tuple[RenderableType, str]:
+    """One axis, a row for each field; and what its figures are."""
     counts = [(lost[0], tried[0]) for lost, tried in zip(chart.diverged, chart.tried, strict=True)]
     columns = [
         Column(chart.x, _stretches(chart.x_edges), "right"),
         Column("diverged", [_field(*one).plain for one in counts], "right"),
         Column("", ["█" * round(BAR * lost / max(tried, 1)) for lost, tried in counts], "left"),
     ]
-    return table(columns, [_style(*one) for one in counts])
+    return table(columns, [_style(*one) for one in counts]), COUNTS
 
 
-def _square(chart: Map, y: str) -> Text:
-    """Two axes: the second upwards, so that a field lies where a reader looks for it."""
-    fields = [
-        [_field(*one) for one in zip(*both, strict=True)]
-        for both in zip(chart.diverged, chart.tried, strict=True)
-    ]
-    wide = max(len(field) for row in fields for field in row) + 2
+def _square(chart: Map, y: str, width: int) -> tuple[Text, str]:
+    """Two axes, the second upwards, where a reader looks for it; and what the figures are.
+
+    Counts too long for the width become shares.
+    """
     labels = _stretches(chart.y_edges)
-    indent = max(map(len, labels))
+    indent, figures, fields = max(map(len, labels)), COUNTS, _fields(chart, _field)
+    wide = _widest(fields) + 2
+    if INDENT + indent + 3 + wide * len(fields) > width:
+        figures, fields = SHARES, _fields(chart, _part)
+        wide = _widest(fields) + 2
     text = Text(f"{y}\n", "bold")
     for place in reversed(range(len(labels))):
         text.append(f"{labels[place]:>{indent}} │", "dim")
@@ -129,11 +130,26 @@ def _square(chart: Map, y: str) -> Text:
         text.append("\n")
     text.append(f"{'':{indent}} └{'─' * (wide * len(fields) + 1)}\n", "dim")
     text.append(f"{'':{indent}} {_ruler(chart.x_edges, wide)}\n", "dim")
-    return text.append(f"{'':{indent}}  {chart.x}", "bold")
+    return text.append(f"{'':{indent}}  {chart.x}", "bold"), figures
+
+
+def _fields(chart: Map, draw: Callable[[int, int], Text]) -> list[list[Text]]:
+    return [
+        [draw(*one) for one in zip(*both, strict=True)]
+        for both in zip(chart.diverged, chart.tried, strict=True)
+    ]
+
+
+def _widest(fields: Sequence[Sequence[Text]]) -> int:
+    return max(len(field) for row in fields for field in row)
 
 
 def _field(lost: int, tried: int) -> Text:
     return Text(f"{lost}/{tried}" if tried else "·", _style(lost, tried))
+
+
+def _part(lost: int, tried: int) -> Text:
+    return Text(f"{100 * lost / tried:.0f}%" if tried else "·", _style(lost, tried))
 
 
 def _style(lost: int, tried: int) -> str:
