@@ -59,6 +59,15 @@ def test_the_axes_are_numbers_that_were_searched(ranges, axes):
     assert np.sum(chart.diverged) == np.sum(chart.tried) == 9
 
 
+@pytest.mark.parametrize("log", [True, False], ids=["ratios", "differences"])
+def test_fields_are_as_the_range_is_searched(log):
+    wide = [Settings(learning_rate=10.0**-n) for n in range(5)]
+    chart = searched_map(Space(learning_rate=Float(1e-4, 1.0, log=log)), wide, np.zeros(5, bool))
+    steps = np.diff(np.log(chart.x_edges) if log else chart.x_edges)
+    assert steps == pytest.approx([steps[0]] * FIELDS)
+    assert divergence_map(wide, [False] * 5).x_edges[1] < 1e-3
+
+
 def test_without_numbers_or_candidates_there_is_no_map():
     assert searched_map(Space(hidden=Choice((3,), (4,))), SETTINGS, np.ones(9, bool)) is None
     assert searched_map(Space(learning_rate=RATE), [], np.ones(0, bool)) is None

@@ -4,7 +4,7 @@ The map lies over the learning rate and the momentum where both are searched, el
 numbers; with a single number searched it is a line.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,15 +61,18 @@ def divergence_map(
     diverged: Bool[np.ndarray, " candidates"] | Sequence[bool],
     x: str = _AXES[0],
     y: str | None = _AXES[1],
+    *,
+    ratios: Mapping[str, bool] | None = None,
 ) -> Map:
     """Where training broke.
 
     Args:
         settings: Of each candidate, at least one.
         diverged: Whether each diverged.
-        x: The name of a number. Fields are equal ratios where the values tried span a factor of
-            20 or more, else equal differences; there is one where they are all the same.
+        x: The name of a number. There is one field where the values tried are all the same.
         y: Another, or None. Candidates for which it does not matter count at its default.
+        ratios: Whether a name's fields are equal ratios, not equal differences; a name that is
+            left out has ratios where the values tried span a factor of 20 or more.
 
     Raises:
         UsageError: A name is no number, or there is not one answer a candidate.
@@ -79,8 +82,10 @@ def divergence_map(
             f"a map needs one answer a candidate, got {len(diverged)} for {len(settings)}; give "
             "true or false for each."
         )
-    sides = [_numbers(settings, name) for name in (x, y) if name is not None]
-    edges = [_edges(side) for side in sides]
+    names = [name for name in (x, y) if name is not None]
+    sides = [_numbers(settings, name) for name in names]
+    asked = [(ratios or {}).get(name) for name in names]
+    edges = [_edges(*pair) for pair in zip(sides, asked, strict=True)]
     fields = [
         np.clip(np.searchsorted(edge, side, side="right") - 1, 0, len(edge) - 2)
         for edge, side in zip(edges, sides, strict=True)
@@ -108,7 +113,10 @@ def searched_map(
     )
     if not numbers or not settings:
         return None
-    return divergence_map(settings, diverged, numbers[0], numbers[1] if numbers[1:] else None)
+    spans = {name: space.ranges[name] for name in numbers}
+    ratios = {name: s.log for name, s in spans.items() if not isinstance(s, Choice)}
+    second = numbers[1] if numbers[1:] else None
+    return divergence_map(settings, diverged, numbers[0], second, ratios=ratios)
 
 
 def _is_numeric(span: Range) -> bool:
@@ -126,11 +134,12 @@ def _numbers(settings: Sequence[Settings], name: str) -> np.ndarray:
     return np.array(values, np.float64)
 
 
-def _edges(values: np.ndarray) -> np.ndarray:
+def _edges(values: np.ndarray, ratios: bool | None) -> np.ndarray:  # noqa: FBT001 - of a table
     low, high = float(values.min()), float(values.max())
     if low == high:
         return np.array([low, high])
-    if low > 0 and high / low >= _WIDE:
+    wide = high >= _WIDE * low if ratios is None else ratios
+    if low > 0 and wide:
         return np.geomspace(low, high, FIELDS + 1)
     return np.linspace(low, high, FIELDS + 1)
 
