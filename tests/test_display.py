@@ -1,5 +1,6 @@
 import io
 import math
+import re
 from pathlib import Path
 
 import pytest
@@ -13,12 +14,13 @@ from fleetgrad.display import ahead, consoles, downloads, live, measures, outcom
 from fleetgrad.display.columns import Column, fitting, table
 from fleetgrad.finals import Interval
 from fleetgrad.forecast import Cohort, Forecast
+from fleetgrad.insight import Evidence
 from fleetgrad.leaderboard import Leaderboard, Row
 from fleetgrad.plan import Expected, Plan
 from fleetgrad.result import Result, Validation
 from fleetgrad.result import Test as Opened
 from fleetgrad.settings import Settings
-from fleetgrad.space import default_space
+from fleetgrad.space import Float, Space, default_space
 
 RANGES = default_space(1000, 64, (8, 8)).to_dict()
 SEALED, OPENED = None, Opened("accuracy", 0.975, Interval(0.95, 0.99), 360, 1)
@@ -198,6 +200,40 @@ def test_a_run_without_a_rung_says_so():
     text = shown(result(**known), state="planning")
     assert "no candidate has come through a rung yet" in text
     assert "fleetgrad predict" not in text
+
+
+SCORED = [
+    Row(n, Settings(learning_rate=0.01 * (n + 1)), "stopped", 3, 0.9 - 0.01 * n) for n in range(12)
+]
+RATES = Evidence(Space(learning_rate=Float(0.001, 0.5)), None, 0)
+
+
+def test_the_end_names_what_mattered_most():
+    text = shown(result(SCORED, evidence=RATES))
+    assert re.search(r"mattered +learning_rate 100 % of what set", text)
+    assert "mattered" not in shown(result(SCORED[:9], evidence=RATES)), "too few to say"
+    assert "what mattered" not in text, "the rest is for `show`"
+    found = result(SCORED, evidence=RATES)
+    assert "what mattered  share" in shown(found, insight=found.insight)
+
+
+def test_a_winner_that_only_guessed_is_said_to_and_nothing_to_have_mattered():
+    guessing = {"name": "digits", "rows": 1437, "features": 64, "commonest_class": 0.95}
+    validation = Validation("accuracy", 0.9, None, 1)
+    found = result(SCORED, evidence=RATES, dataset=guessing, validation=validation)
+    text = " ".join(shown(found, insight=found.insight).split())
+    assert "beware no better than to answer the commonest class for every row" in text
+    assert "95.00 %" in text
+    assert " 100 % of what set" not in text
+
+
+def test_a_run_in_which_all_diverged_shows_them_and_cannot_go_on():
+    lost = [row(n, status="diverged", score=math.nan, diverged_step=7 + n) for n in range(3)]
+    known = {"settings": None, "validation": None, "test": SEALED, "model_path": None}
+    text = shown(result(lost, **known, interrupted=True), state="failed")
+    assert "all of 3 candidates diverged" in text
+    assert "diverged, step 9" in text
+    assert "go on" not in text
 
 
 def test_the_diverged_are_counted_and_named_with_their_step():

@@ -59,6 +59,13 @@ def test_too_little_to_learn_from_is_said_in_one_sentence():
 SIDE, COUNT = st.integers(1, 8), st.integers(0, 999)
 
 
+def test_where_all_only_guessed_nothing_mattered_but_the_map_is_shown():
+    text = shown(lambda screen, found: lessons.show(screen, found, guessed=True), learned())
+    assert "nobody is better than guessing" in text
+    assert "75 %" not in text
+    assert lessons.COUNTS in text
+
+
 @st.composite
 def charts(draw):
     """Any map, of awkward edges."""

@@ -35,9 +35,11 @@ def line(importances: Mapping[str, float]) -> str:
     return f"{named} of what set the best tenth apart"
 
 
-def show(console: Console, insight: Insight) -> None:
-    """Print all that was learned."""
-    if insight.importances is None or insight.effects is None:
+def show(console: Console, insight: Insight, *, guessed: bool = False) -> None:
+    """Print all that was learned; where the best only `guessed`, nothing set them apart."""
+    if guessed:
+        _print(console, Text("what mattered: nothing, for nobody is better than guessing", "dim"))
+    elif insight.importances is None or insight.effects is None:
         if insight.reason:
             _print(console, Text(f"what mattered: {insight.reason}", "dim"))
     else:
@@ -122,7 +124,7 @@ def _square(chart: Map, y: str, width: int) -> tuple[Text, str]:
     if INDENT + indent + 3 + wide * len(fields) > width:
         figures, fields = SHARES, _fields(chart, _part)
         wide = _widest(fields) + 2
-    text = Text(f"{y}\n", "bold")
+    text = Text.assemble((f"{y}\n", "bold"))
     for place in reversed(range(len(labels))):
         text.append(f"{labels[place]:>{indent}} │", "dim")
         for row in fields:

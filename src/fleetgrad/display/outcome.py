@@ -70,7 +70,7 @@ def show(
     if result.leaderboard.rows:
         _print(console, _leaderboard(result, names, curves or {}, console.width))
     if insight is not None and insight.candidates:
-        lessons.show(console, insight)
+        lessons.show(console, insight, guessed=result.above_chance is False)
     for name, text in _places(result):
         console.print(Text.assemble(" " * INDENT, (f"{name:<8}", "dim"), text), soft_wrap=True)
 
@@ -103,7 +103,8 @@ def _figures(result: Result) -> RenderableType:
         if found.corrected is not None:
             text.append(f"; {percent(found.corrected)} without the luck of being chosen", "dim")
         facts.append(("validation", text))
-    if result.above_chance is False:
+    guessed = result.above_chance is False
+    if guessed:
         facts.append(("beware", Text(_guessing(result), "yellow")))
     if result.ensemble:
         shares = [f"#{one} {100 * share:.0f} %" for one, share in result.ensemble.items()]
@@ -116,7 +117,7 @@ def _figures(result: Result) -> RenderableType:
         facts.append(("audit", Text(_audit(result.audit))))
     if result.doubling is not None and result.doubling.gain is not None:
         facts.append(("doubling", Text(_doubling(result.doubling))))
-    if result.importances and any(result.importances.values()):
+    if not guessed and result.importances and any(result.importances.values()):
         facts.append(("mattered", Text(lessons.line(result.importances))))
     if result.diverged:
         facts.append(("diverged", Text(f"{result.diverged} of {result.candidates}", "red")))
