@@ -162,7 +162,7 @@ def test_tune_prints_the_outcome_for_a_person(folder, capsys):
     options = ["--candidates", 1, "--epochs", 1, "--space", folder / "space.toml"]
     status, out, err = spoken(capsys, "tune", "digits", *options, "--out", folder / "small")
     assert (status, err) == (0, "")
-    for words in ("the winner", "opened once", "learning_rate", "fleetgrad predict"):
+    for words in ("validation", "opened once", "learning_rate", "fleetgrad predict"):
         assert words in out
 
 

@@ -1,6 +1,7 @@
 import io
 import math
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -128,12 +129,35 @@ def test_the_first_column_is_never_dropped():
 
 def test_a_finished_run_names_the_winner_its_accuracies_and_how_to_go_on():
     text = shown(FINISHED)
-    assert "#4  the winner" in text
+    assert "#4  chosen among 2 equals; no winner can be named" in text
     assert "97.50 %   95.00 to 99.00   360 rows, opened once" in text
     assert "98.00 %   97.00 to 99.00   mean of 5 repeats on fresh splits" in text
-    assert "#2: the data cannot tell it from the winner" in text
+    assert "#2: the data cannot tell it from #4" in text
     assert "fleetgrad predict runs/digits-1 FILE" in text
     assert "fleetgrad resume" not in text
+
+
+def repeated(*ties, replicates=5):
+    rows = [
+        replace(finalist(n, 0.98 - n / 100, tied=n in ties), replicates=replicates)
+        for n in range(3)
+    ]
+    return result(rows, ties=tuple(ties))
+
+
+@pytest.mark.parametrize(
+    ("found", "claim"),
+    [
+        (repeated(), "#0  the winner of 3 finalists"),
+        (repeated(1), "#0  chosen among the best; no single winner can be named"),
+        (repeated(1, 2), "#0  chosen among 3 equals; no winner can be named"),
+        (repeated(1, 2, replicates=2), "#0  chosen; a winner takes 3 repeats or more"),
+        (result([finalist(0, 0.9)]), "#0  chosen; nobody was there to be compared with it"),
+    ],
+)
+def test_no_more_is_claimed_than_the_data_show(found, claim):
+    assert claim in shown(found)
+    assert found.decided == ("the winner" in claim)
 
 
 def ahead_of(cohorts, **known):

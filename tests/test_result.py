@@ -57,6 +57,7 @@ def test_the_object_has_the_keys_of_the_contract_and_is_strict_json():
     assert found["test"]["interval"] == [0.95, 0.98]
     assert found["settings"] == strict(FIRST.to_dict())
     assert found["ties"] == [1]
+    assert found["decided"] is False
     assert found["model"] == str(Path("runs", "digits-1", "model"))
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from fleetgrad.audit import Audit
 from fleetgrad.doubling import Doubling
-from fleetgrad.finals import Interval
+from fleetgrad.finals import FEWEST_REPLICATES, Interval
 from fleetgrad.insight import Evidence, Insight, shares, understand
 from fleetgrad.leaderboard import Leaderboard
 from fleetgrad.settings import Settings
@@ -131,6 +131,16 @@ class Result:
         return None if self.evidence is None else shares(self.leaderboard, self.evidence.space)
 
     @property
+    def decided(self) -> bool:
+        """Whether the data tell the winner from all other finalists.
+
+        That takes two finalists or more, each repeated three times or more, and no ties.
+        """
+        rows = [row for row in self.leaderboard if row.status == "finalist"]
+        enough = all(row.replicates >= FEWEST_REPLICATES for row in rows)
+        return len(rows) > 1 and enough and not self.ties
+
+    @property
     def diverged(self) -> int:
         """How many candidates diverged."""
         return sum(row.status == "diverged" for row in self.leaderboard)
@@ -164,6 +174,7 @@ class Result:
             "test": self.test.to_dict() if self.test else None,
             "above_chance": self.above_chance,
             "ties": list(self.ties),
+            "decided": self.decided,
             "diverged": self.diverged,
             "model": str(self.model_path) if self.model_path else None,
             "interrupted": self.interrupted,

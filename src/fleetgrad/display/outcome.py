@@ -24,6 +24,7 @@ from fleetgrad.display.words import (
     value,
 )
 from fleetgrad.doubling import Doubling
+from fleetgrad.finals import FEWEST_REPLICATES
 from fleetgrad.insight import Insight
 from fleetgrad.leaderboard import Row
 from fleetgrad.result import Result, Test
@@ -93,8 +94,7 @@ def _headline(result: Result) -> Text:
 def _figures(result: Result) -> RenderableType:
     """The winner's id, its accuracies, and who cannot be told from it."""
     winner = result.leaderboard.rows[0]
-    leads = "leads so far" if result.interrupted else "the winner"
-    facts = [("candidate", Text.assemble((f"#{winner.id}", "bold green"), f"  {leads}"))]
+    facts = [("candidate", Text.assemble((f"#{winner.id}", "bold green"), f"  {_claim(result)}"))]
     facts.append(("test", _test(result.test)))
     if result.validation is not None:
         found = result.validation
@@ -112,7 +112,7 @@ def _figures(result: Result) -> RenderableType:
     if result.ties:
         ids = ", ".join(f"#{one}" for one in result.ties)
         them = "it" if len(result.ties) == 1 else "them"
-        facts.append(("tied with", Text(f"{ids}: the data cannot tell {them} from the winner")))
+        facts.append(("tied with", Text(f"{ids}: the data cannot tell {them} from #{winner.id}")))
     if result.audit is not None and result.audit.audited:
         facts.append(("audit", Text(_audit(result.audit))))
     if result.doubling is not None and result.doubling.gain is not None:
@@ -122,6 +122,22 @@ def _figures(result: Result) -> RenderableType:
     if result.diverged:
         facts.append(("diverged", Text(f"{result.diverged} of {result.candidates}", "red")))
     return _facts(facts)
+
+
+def _claim(result: Result) -> str:
+    """What may be said of the best of the leaderboard, and no more."""
+    finalists = [row for row in result.leaderboard if row.status == "finalist"]
+    if result.interrupted:
+        return "leads so far"
+    if result.decided:
+        return f"the winner of {count(len(finalists), 'finalist')}"
+    if not result.ties:
+        return "chosen; nobody was there to be compared with it"
+    if result.leaderboard.rows[0].replicates < FEWEST_REPLICATES:
+        return f"chosen; a winner takes {FEWEST_REPLICATES} repeats or more"
+    if len(result.ties) + 1 == len(finalists):
+        return f"chosen among {len(finalists)} equals; no winner can be named"
+    return "chosen among the best; no single winner can be named"
 
 
 def _guessing(result: Result) -> str:
