@@ -29,7 +29,7 @@ FLOORS = (
         " population rungs samplers selection spill underway"
     ),
     (
-        "audits database directory ensemble ensembling fleet forecast insight lock model pace"
+        "audits database defaults directory ensemble ensembling fleet forecast insight lock model pace"
         " predictor preparing record repeats result rounds rows saved search standing store study"
         " verdict"
     ),

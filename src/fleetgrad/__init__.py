@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from fleetgrad.api import Curves, dry_run, resume, train, tune
     from fleetgrad.candidates import Candidates
     from fleetgrad.data import Dataset, load
+    from fleetgrad.defaults import default_space
     from fleetgrad.ensemble import Ensemble
     from fleetgrad.errors import FleetgradError
     from fleetgrad.forecast import Forecast
@@ -53,6 +54,7 @@ __all__ = [
     "Result",
     "Settings",
     "Space",
+    "default_space",
     "dry_run",
     "load",
     "resume",
@@ -77,6 +79,7 @@ _HOMES = {
     "Result": "result",
     "Settings": "settings",
     "Space": "space",
+    "default_space": "defaults",
     "dry_run": "api",
     "load": "data",
     "resume": "api",

@@ -16,14 +16,14 @@ from fleetgrad import plan as plans
 from fleetgrad import samplers, strategies
 from fleetgrad.clock import Clock
 from fleetgrad.data import NAMES, Dataset, load
+from fleetgrad.defaults import default_space
 from fleetgrad.errors import BudgetError, SettingsError, UsageError, suggestion
 from fleetgrad.fleet import Fleet
-from fleetgrad.machine import Machine
 from fleetgrad.material import steps_per_epoch
 from fleetgrad.plan import Budget, Plan
 from fleetgrad.programs import Programs
 from fleetgrad.settings import Settings
-from fleetgrad.space import Space, default_space
+from fleetgrad.space import Space
 
 FORMAT = 1
 SAMPLER = "sobol"
@@ -72,7 +72,7 @@ def asked(  # noqa: PLR0913 - all that makes a run
         raise UsageError(f"`{sampler}` is no sampler; {suggestion(sampler, samplers.NAMES)}")
     source = _described(data, target, data_dir)
     data = loaded(data, target, data_dir)
-    space = space or _default(data)
+    space = space or default_space(data)
     _check_space(space, data, seed)
     strategy = strategies.resolved(
         strategy, space, by_candidates=limit.candidates is not None, sampler=sampler
@@ -90,14 +90,6 @@ def asked(  # noqa: PLR0913 - all that makes a run
         "seed": seed,
     }
     return Asked(data, space, config)
-
-
-def _default(data: Dataset) -> Space:
-    """The default space; images are multiplied in whichever precision is faster here."""
-    precision = "float32"
-    if data.image_shape is not None:
-        precision = Machine.here().arithmetic("auto", filled=1.0).precision
-    return default_space(data.rows, data.features, data.image_shape, precision)
 
 
 def planned(config: dict[str, Any], fleet: Fleet, clock: Clock) -> Plan:

@@ -3,6 +3,7 @@
     search     tune, resume, show
     use        predict, export
     measure    notebook, bench
+    spaces     space
     sets       data list, data fetch
     ending     exit statuses, errors, JSON
 
@@ -18,7 +19,7 @@ import typer
 import typer.main
 
 from fleetgrad import __version__
-from fleetgrad.cli import ending, measure, search, sets, use
+from fleetgrad.cli import ending, measure, search, sets, spaces, use
 from fleetgrad.cli.commands import Commands
 
 app = typer.Typer(
@@ -28,7 +29,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for group in (search, use, measure, sets):
+for group in (search, spaces, use, measure, sets):
     group.register(app)
 
 

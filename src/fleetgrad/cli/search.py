@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 import fleetgrad as fg
-from fleetgrad.cli import ending, sets
+from fleetgrad.cli import ending, sets, spaces
 from fleetgrad.cli.options import Json, Quiet, RunDirectory, Verbose
 from fleetgrad.errors import BudgetError
 
@@ -30,7 +30,8 @@ def tune(  # noqa: PLR0913 - one for each option
         Path | None, typer.Option(metavar="DIR", help="Where named sets lie.")
     ] = None,
     space: Annotated[
-        Path | None, typer.Option(metavar="FILE.toml", help="What to search; a default else.")
+        str | None,
+        typer.Option(metavar="FILE.toml", help="What to search, or notebook; a default else."),
     ] = None,
     budget: Annotated[
         str | None, typer.Option(metavar="TIME", help="90s, 10m or 2h; 10m by default.")
@@ -73,7 +74,7 @@ def tune(  # noqa: PLR0913 - one for each option
     from fleetgrad.display import live  # noqa: PLC0415 - not for `--help`
 
     limit = _budget(budget, candidates, network_epochs, epochs)
-    searched = None if space is None else fg.Space.from_toml(space)
+    searched = spaces.chosen(space)
     sets.bring(data, data_dir, quiet=quiet)
     if dry_run:
         task = (data, searched, limit, seed, out)

@@ -3,12 +3,23 @@
 ranges      one dimension: Float, Int, Choice
 conditions  when a dimension matters
 space       all of them: Space, from the unit cube to values
-text        a space in writing: JSON and TOML
-defaults    spaces that work without thought
+written     a space in writing: JSON and TOML
+defaults    spaces that work without thought, from the files in presets/
 """
 
-from fleetgrad.space.defaults import default_space
+from fleetgrad.space.defaults import NAMED, default_space, default_toml, named_space, named_toml
 from fleetgrad.space.ranges import Choice, Float, Int, Range
 from fleetgrad.space.space import Space
 
-__all__ = ["Choice", "Float", "Int", "Range", "Space", "default_space"]
+__all__ = [
+    "NAMED",
+    "Choice",
+    "Float",
+    "Int",
+    "Range",
+    "Space",
+    "default_space",
+    "default_toml",
+    "named_space",
+    "named_toml",
+]

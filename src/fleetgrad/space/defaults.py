@@ -1,15 +1,24 @@
-"""Spaces that work without thought."""
+"""Spaces that work without thought: files for a person to read, fitted to the data at hand.
 
+`presets/` holds one TOML file for each kind of data, with a reason beside every line. What depends
+on the data themselves is set here, line by line, so the reasons stay: `default_toml` is what
+`fleetgrad space` prints, and `default_space` is what it means.
+"""
+
+import re
+import tomllib
+from pathlib import Path
 from typing import Any
 
-from fleetgrad.space.ranges import Choice, Float
+from fleetgrad.errors import SpaceError, suggestion
+from fleetgrad.space import written
 from fleetgrad.space.space import Space
 
+NAMED = ("notebook",)  # spaces of one network, whatever the data
+
+_PRESETS = Path(__file__).with_name("presets")
 _WIDE, _MANY = 256, 30_000  # features, rows from which a second layer is always worth its price
-_WIDTHS = {
-    "narrow": ((128,), (256, 128), (512, 256)),
-    "wide": ((256, 128), (512, 256), (512, 512), (1024, 512)),
-}
+_CLASSES = 128  # the narrowest last layer of small tables, which more classes would crowd
 _BATCHES = ((30_000, 128), (5_000, 64), (500, 32), (0, 16))  # from so many rows, so large
 _LARGE = 16  # pixels of an image's shorter side from which it bears turning and bending
 _SHIFTED = 14  # a shift goes up to this part of the shorter side
@@ -20,50 +29,85 @@ def default_space(
     features: int,
     image_shape: tuple[int, ...] | None = None,
     precision: str = "float32",
+    classes: int = 2,
 ) -> Space:
-    """Ranges that suit dense networks without further thought.
+    """Ranges that suit dense networks without further thought; the reasons are in the files.
 
-    AdamW under a one-cycle schedule (Smith and Topin 2018) forgives most mistakes in its rate, so
-    it is fixed and its rate and regularization are searched. Each distinct shape costs about a
-    second of compiling, so a few widths are the only ones; batches grow with the data, so that an
-    epoch always has a few dozen to a few hundred steps. Images are disturbed as they are learned
-    from, and large ones normalized batch by batch, which bears higher rates.
+    AdamW under a one-cycle schedule (Smith and Topin 2018) is fixed, its rate and regularization
+    are searched.
 
     Args:
         rows: Training rows.
         features: Numbers a row.
         image_shape: (height, width[, channels]) where rows are pictures.
         precision: Of the products for pictures; numbers of tables are multiplied in float32.
+        classes: How many there are to tell apart.
     """
-    wide = features >= _WIDE or rows > _MANY
-    ranges: dict[str, Any] = {
-        "hidden": Choice(*(_WIDTHS["wide"] if wide else _WIDTHS["narrow"])),
-        "optimizer": "adamw",
-        "schedule": "one_cycle",
-        "learning_rate": Float(5e-4, 2e-2, log=True),
-        "weight_decay": Float(1e-4, 3e-1, log=True),
-        "warmup": Float(0.1, 0.3),
-        "batch_size": _batch_size(rows),
-        "dropout": Float(0.0, 0.3),
-        "label_smoothing": Float(0.0, 0.1),
-    }
-    if image_shape is not None:
-        ranges |= _for_images(min(image_shape[:2])) | {"precision": precision}
-    return Space(**ranges)
+    return _meaning(default_toml(rows, features, image_shape, precision, classes))
 
 
-def _for_images(side: int) -> dict[str, Any]:
-    """What images of so many pixels bear; small ones are only shifted, and not always.
+def default_toml(
+    rows: int,
+    features: int,
+    image_shape: tuple[int, ...] | None = None,
+    precision: str = "float32",
+    classes: int = 2,
+) -> str:
+    """The same as TOML, with a reason for each line; arguments as for `default_space`."""
+    wide = features >= _WIDE or rows > _MANY or (image_shape is None and classes > _CLASSES)
+    values: dict[str, Any] = {"batch_size": _batch_size(rows)}
+    if image_shape is None:
+        return _fitted(_text("tables" if wide else "tables-small"), values)
+    side = min(image_shape[:2])
+    large = side >= _LARGE
+    text = _text("images" if large else "small-images")
+    if wide and not large:
+        values["hidden"] = tomllib.loads(_text("images"))["hidden"]
+    values |= {"augment": _shifted(text, max(1, round(side / _SHIFTED))), "precision": precision}
+    return _fitted(text, values)
 
-    The strengths of one kind of disturbance share a program, other kinds would not.
+
+def named_space(name: str) -> Space:
+    """The space that has this name, one of `NAMED`.
+
+    Raises:
+        SpaceError: There is none.
     """
-    shift = {"shift": max(1, round(side / _SHIFTED))}
-    if side < _LARGE:
-        return {"augment": Choice("none", shift)}
-    strengths = (
-        {**shift, "rotation": 5 * n, "scale": round(0.05 * n, 2), "shear": 3 * n} for n in (1, 2, 3)
-    )
-    return {"augment": Choice(*strengths), "normalization": "batch"}
+    return _meaning(named_toml(name))
+
+
+def named_toml(name: str) -> str:
+    """The same as TOML, with a reason for each line.
+
+    Raises:
+        SpaceError: There is none of this name.
+    """
+    if name not in NAMED:
+        raise SpaceError(f"`{name}` is the name of no space; {suggestion(name, NAMED)}")
+    return _text(name)
+
+
+def _meaning(text: str) -> Space:
+    return Space.from_dict(tomllib.loads(text))
+
+
+def _text(name: str) -> str:
+    return (_PRESETS / f"{name}.toml").read_text(encoding="utf-8")
+
+
+def _fitted(text: str, values: dict[str, Any]) -> str:
+    """The text with these values, each in the line of its name."""
+    for name, value in values.items():
+        line = f"{name} = {written.toml(value)}"
+        text, found = re.subn(rf"^{name} = .*$", lambda _, line=line: line, text, flags=re.M)
+        assert found == 1, f"{name} has one line"
+    return text
+
+
+def _shifted(text: str, pixels: int) -> Any:
+    """The disturbances of a text, with shifts of so many pixels."""
+    found = tomllib.loads(text)["augment"]["choice"]
+    return {"choice": [one if one == "none" else one | {"shift": pixels} for one in found]}
 
 
 def _batch_size(rows: int) -> int:

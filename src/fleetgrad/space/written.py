@@ -66,7 +66,7 @@ def parse(name: str, value: Any, whole: Collection[str]) -> Any:
 
 def write(values: Mapping[str, Any]) -> str:
     """TOML of the values that `plain` made, one line a name."""
-    return _HEAD + "".join(f"{name} = {_toml(value)}\n" for name, value in values.items())
+    return _HEAD + "".join(f"{name} = {toml(value)}\n" for name, value in values.items())
 
 
 def read(path: Path) -> str:
@@ -168,11 +168,12 @@ def _alternatives(allowed: tuple[Any, ...]) -> Any:
     return values[0] if len(values) == 1 else values
 
 
-def _toml(value: Any) -> str:
+def toml(value: Any) -> str:
+    """A plain value as it stands after the sign of equality."""
     if isinstance(value, Mapping):
-        return f"{{ {', '.join(f'{name} = {_toml(item)}' for name, item in value.items())} }}"
+        return f"{{ {', '.join(f'{name} = {toml(item)}' for name, item in value.items())} }}"
     if isinstance(value, list):
-        return f"[{', '.join(_toml(item) for item in value)}]"
+        return f"[{', '.join(toml(item) for item in value)}]"
     return json.dumps(value)
 
 

@@ -1,0 +1,46 @@
+"""What is searched where nobody says: the default space of a dataset, as a value and as a text."""
+
+import tomllib
+from os import PathLike
+
+from fleetgrad.data import Dataset, load
+from fleetgrad.machine import Machine
+from fleetgrad.space import NAMED, Space, default_toml, named_toml
+
+Path_ = str | PathLike[str]
+
+
+def default_space(
+    data: Dataset | Path_, *, target: str | None = None, data_dir: Path_ | None = None
+) -> Space:
+    """What `tune` searches in these data if it is told no space.
+
+    Args:
+        data: A dataset, what `load` takes, or "notebook" for the network of the notebook.
+        target: The column to predict, for tables.
+        data_dir: Where named sets lie.
+
+    Raises:
+        FleetgradError: The data cannot be loaded.
+    """
+    return Space.from_dict(tomllib.loads(default_text(data, target=target, data_dir=data_dir)))
+
+
+def default_text(
+    data: Dataset | Path_, *, target: str | None = None, data_dir: Path_ | None = None
+) -> str:
+    """The same as TOML, with a reason for each line; arguments as for `default_space`.
+
+    Images are multiplied in whichever precision is faster here.
+
+    Raises:
+        FleetgradError: The data cannot be loaded.
+    """
+    if not isinstance(data, Dataset):
+        if str(data) in NAMED:
+            return named_toml(str(data))
+        data = load(data, target=target, data_dir=data_dir)
+    precision = "float32"
+    if data.image_shape is not None:
+        precision = Machine.here().arithmetic("auto", filled=1.0).precision
+    return default_toml(data.rows, data.features, data.image_shape, precision, len(data.classes))
