@@ -21,7 +21,7 @@ hidden = { choice = [[16], [24]] }
 learning_rate = { low = 1e-3, high = 1e-1, log = true }
 """
 SLOW = ("libraries", "jax", "numpy", "optuna", "rich", "scipy", "sklearn")
-COMMANDS = ("tune", "resume", "show", "predict", "export", "notebook", "bench", "data")
+COMMANDS = ("tune", "resume", "show", "predict", "export", "notebook", "bench", "data", "space")
 
 
 def command(*arguments):
@@ -419,6 +419,24 @@ def test_a_run_is_not_begun_twice_in_one_place(finished, capsys):
     status, _, err = spoken(capsys, "tune", "digits", *options)
     assert status == 2
     assert "fleetgrad resume" in err
+
+
+# The default space
+
+
+def test_the_default_space_is_printed_as_a_file_that_means_it(capsys, tmp_path):
+    status, text, _ = spoken(capsys, "space", "digits")
+    assert status == 0
+    path = tmp_path / "my.toml"
+    path.write_text(text)
+    assert fleetgrad.Space.from_toml(path) == fleetgrad.default_space("digits")
+    found = json.loads(spoken(capsys, "space", "digits", "--json")[1])
+    assert found == {"space": fleetgrad.default_space("digits").to_dict(), "toml": text}
+
+
+def test_a_space_is_given_by_name_too(capsys, tmp_path):
+    options = ["--candidates", 9, "--epochs", 1, "--out", tmp_path / "run", "--dry-run", "--json"]
+    assert spoken(capsys, "tune", "digits", "--space", "notebook", *options)[0] == 0
 
 
 # Help, and the rest

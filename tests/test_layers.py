@@ -29,8 +29,8 @@ FLOORS = (
         " population rungs samplers selection spill underway"
     ),
     (
-        "audits database defaults directory ensemble ensembling fleet forecast insight lock model pace"
-        " predictor preparing record repeats result rounds rows saved search standing store study"
+        "audits database defaults directory ensemble ensembling fleet forecast insight lock model"
+        " pace predictor preparing record repeats result rounds rows saved search standing store study"
         " verdict"
     ),
     "__main__ api bench cli display history limits notebook slices",

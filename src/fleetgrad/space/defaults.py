@@ -57,7 +57,8 @@ def default_toml(
     wide = features >= _WIDE or rows > _MANY or (image_shape is None and classes > _CLASSES)
     values: dict[str, Any] = {"batch_size": _batch_size(rows)}
     if image_shape is None:
-        return _fitted(_text("tables" if wide else "tables-small"), values)
+        text = _text("tables" if wide else "tables-small")
+        return _fitted(text, values | {"hidden": _uncrowded(text, classes)})
     side = min(image_shape[:2])
     large = side >= _LARGE
     text = _text("images" if large else "small-images")
@@ -99,7 +100,7 @@ def _fitted(text: str, values: dict[str, Any]) -> str:
     """The text with these values, each in the line of its name."""
     for name, value in values.items():
         line = f"{name} = {written.toml(value)}"
-        text, found = re.subn(rf"^{name} = .*$", lambda _, line=line: line, text, flags=re.M)
+        text, found = re.subn(rf"(?m)^{name} = .*$", line.replace("\\", r"\\"), text)
         assert found == 1, f"{name} has one line"
     return text
 
@@ -108,6 +109,13 @@ def _shifted(text: str, pixels: int) -> Any:
     """The disturbances of a text, with shifts of so many pixels."""
     found = tomllib.loads(text)["augment"]["choice"]
     return {"choice": [one if one == "none" else one | {"shift": pixels} for one in found]}
+
+
+def _uncrowded(text: str, classes: int) -> Any:
+    """The widths of a text whose last layer has a unit for each class, or else the widest."""
+    found = tomllib.loads(text)["hidden"]["choice"]
+    least = min(classes, max(widths[-1] for widths in found))
+    return {"choice": [widths for widths in found if widths[-1] >= least]}
 
 
 def _batch_size(rows: int) -> int:
