@@ -30,8 +30,8 @@ FLOORS = (
     ),
     (
         "audits database defaults directory ensemble ensembling fleet forecast insight lock model"
-        " pace predictor preparing record repeats result rounds rows saved search standing store study"
-        " verdict"
+        " pace predictor preparing record repeats result rounds rows saved search standing store"
+        " study verdict"
     ),
     "__main__ api bench cli display history limits notebook slices",
 )
