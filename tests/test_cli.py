@@ -425,13 +425,12 @@ def test_a_run_is_not_begun_twice_in_one_place(finished, capsys):
 
 
 def test_the_default_space_is_printed_as_a_file_that_means_it(capsys, tmp_path):
-    status, text, _ = spoken(capsys, "space", "digits")
-    assert status == 0
     path = tmp_path / "my.toml"
-    path.write_text(text)
-    assert fleetgrad.Space.from_toml(path) == fleetgrad.default_space("digits")
-    found = json.loads(spoken(capsys, "space", "digits", "--json")[1])
-    assert found == {"space": fleetgrad.default_space("digits").to_dict(), "toml": text}
+    for data in ("digits", "notebook"):
+        found = json.loads(spoken(capsys, "space", data, "--json")[1])
+        path.write_text(found["toml"])
+        assert fleetgrad.Space.from_toml(path).to_dict() == found["space"]
+    assert spoken(capsys, "space", "notebook")[:2] == (0, found["toml"])
 
 
 def test_a_space_is_given_by_name_too(capsys, tmp_path):
