@@ -1,12 +1,19 @@
 """What a run decides before it trains: here, who will share a program."""
 
+import re
+
+import numpy as np
 import pytest
 
 import digits_fleet
 import fleetgrad as fg
+from fleetgrad import plan as plans
 from fleetgrad import preparing
+from fleetgrad.clock import Clock
+from fleetgrad.errors import BudgetError
 from fleetgrad.fleet import Fleet
 from fleetgrad.plan import Plan
+from fleetgrad.settings import Settings
 
 SPACE = fg.Space(
     hidden=fg.Choice((8,), (16,), (6, 5)),
@@ -22,7 +29,7 @@ def asked(**changes):
     arguments = {"space": SPACE, "budget": fg.Budget(candidates=20, epochs=3), "sampler": "sobol"}
     values = arguments | changes
     return preparing.asked(
-        "digits",
+        values.get("data", "digits"),
         values["space"],
         values["budget"],
         0,
@@ -73,3 +80,19 @@ def test_generations_to_come_are_taken_to_be_anywhere_in_the_space():
     foreseen = preparing._foreseen(task.config, PLAN)
     assert len(foreseen) == 20
     assert tuple(foreseen[:6]) == tuple(preparing.first_candidates(task.config, PLAN))
+
+
+def test_what_cannot_be_done_in_time_is_refused_before_anything_is_compiled():
+    data = fg.Dataset.from_arrays(
+        np.zeros((60_000, 784), np.uint8), np.arange(60_000) % 10, image_shape=(28, 28)
+    )
+    task = asked(data=data, space=None, budget="5s", sampler=None)
+    fleet = Fleet(data, 0, digits_fleet.machine(lanes=2))
+    with pytest.raises(
+        BudgetError, match=r"one rung and the final, got 5 s; use at least"
+    ) as error:
+        preparing.planned(task.config, fleet, Clock(5.0))
+    assert fleet.machine.compilations == 0
+    named = float(re.search(r"(\d+)s here", str(error.value))[1])
+    large = fleet.reckoned_seconds([Settings(hidden=(512, 256), optimizer="adamw", batch_size=128)])
+    assert named > plans.fewest_seconds(large, fleet.lanes)

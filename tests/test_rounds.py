@@ -133,6 +133,14 @@ def test_a_search_in_which_all_diverge_says_so(place):
         search(place, World(), PLAN, thaw(space=broken))
 
 
+@pytest.mark.parametrize("epochs", [1, 3, 10, 30])
+def test_a_budget_of_one_full_training_trains_one_to_the_end(place, epochs):
+    plan = Plan((1,), epochs, replicates=3, strategy="thaw", passes=epochs)
+    board = search(place, World(), plan, thaw(plan, lanes=2)).leaderboard
+    assert max(row.epochs for row in board) == epochs
+    assert sum(row.epochs for row in board) <= epochs
+
+
 def test_a_budget_that_is_spent_before_the_search_says_so(place):
     with pytest.raises(BudgetError, match="enough for one epoch"):
         search(place, World(), TIMED, thaw(TIMED), elapsed=199.9)

@@ -101,6 +101,15 @@ class Fleet:
         seconds = {one: probe.epoch_seconds(member) for one, member in members.items()}
         return [seconds[program] for program in shared]
 
+    def reckoned_seconds(self, settings: Iterable[Settings]) -> list[float]:
+        """What an epoch of each should take one core, reckoned without training anything."""
+        return [self.steps(one) * programs.step_seconds(self.shape(one)) for one in settings]
+
+    @property
+    def reckoned_compile_seconds(self) -> float:
+        """What the programs decided on should take to compile, reckoned for cores side by side."""
+        return math.fsum(map(programs.compile_seconds, self.programs.known)) / self.lanes
+
     def share(self, foreseen: Iterable[tuple[Settings, float]]) -> None:
         """Decide on programs for networks, beside those decided before, which stay.
 
@@ -115,8 +124,7 @@ class Fleet:
 
     def share_in(self, seconds: float, typical: Sequence[Settings]) -> None:
         """The same for networks that are typical of what a time will be spent on."""
-        epoch = [self.steps(one) * programs.step_seconds(self.shape(one)) for one in typical]
-        each = seconds * self.lanes / math.fsum(epoch)
+        each = seconds * self.lanes / math.fsum(self.reckoned_seconds(typical))
         self.share((one, each) for one in typical)
 
     def view(self, replicate: int) -> View:

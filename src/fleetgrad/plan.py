@@ -29,6 +29,7 @@ ADAPTIVE_GENERATIONS = 4
 FEWEST_REPLICATES = 3  # below this no claim of rank is made
 SHORT_EPOCHS = 12  # a training shorter than this is lengthened at the cost of repeats
 SEARCHED = 10  # full trainings of a typical network that a search should have
+MARGIN, RECKONED_MARGIN = 1.2, 2.0  # on the smallest budget that is named, measured or reckoned
 END_SECONDS = 1.5  # saving the model, opening the test part, printing
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
@@ -221,11 +222,7 @@ def timed(
     typical = sum(epoch_seconds) / len(epoch_seconds)
     cost = _Cost(typical, max(epoch_seconds), lanes, adaptive=adaptive)
     if cost.longest(left, FEWEST_CANDIDATES) < 1:
-        needed = spent + END_SECONDS + cost.whole(FEWEST_CANDIDATES, 1)
-        raise BudgetError(
-            f"the budget must be enough for one rung and the final, got {budget.seconds:g} s; "
-            f"use at least {math.ceil(1.2 * needed)}s here."
-        )
+        raise too_short(budget.seconds, spent + fewest_seconds(epoch_seconds, lanes), MARGIN)
     most = int(min(MOST_EPOCHS, max(10, MOST_STEPS // max(steps, 1))))
     if strategy == "thaw":
         plan = _thawing(budget.seconds, left, cost, most)
@@ -243,6 +240,26 @@ def timed(
         epochs,
         replicates=cost.replicates(left, candidates, epochs),
         seconds=budget.seconds,
+    )
+
+
+def fewest_seconds(epoch_seconds: Sequence[float], lanes: int) -> float:
+    """What the smallest search takes, its final and the refit included.
+
+    Args:
+        epoch_seconds: What an epoch of typical candidates takes on one lane.
+        lanes: How many work at once.
+    """
+    typical = sum(epoch_seconds) / len(epoch_seconds)
+    cost = _Cost(typical, max(epoch_seconds), lanes, adaptive=False)
+    return END_SECONDS + cost.whole(FEWEST_CANDIDATES, 1)
+
+
+def too_short(seconds: float, needed: float, margin: float) -> BudgetError:
+    """The error of a budget in time that is too short, naming one that will do."""
+    return BudgetError(
+        f"the budget must be enough for one rung and the final, got {seconds:g} s; use at least "
+        f"{math.ceil(margin * needed)}s here."
     )
 
 

@@ -113,13 +113,9 @@ def _searching(config: dict[str, Any], fleet: Fleet, clock: Clock) -> Plan:
     dimensions = Space.from_dict(config["space"]).dimensions
     if budget.seconds is None:
         return plans.counted(budget, adaptive=adaptive, strategy=strategy, dimensions=dimensions)
-    if clock.left < plans.END_SECONDS:
-        raise BudgetError(
-            f"the budget must leave time to train, got {budget.seconds:g} s, of which "
-            f"{clock.elapsed:.1f} s went into loading the data; use 60s."
-        )
     typical = _typical(config)
     decide_programs(config, fleet)
+    _check_reckoned(budget.seconds, fleet, typical, clock)
     return plans.timed(
         budget,
         epoch_seconds=fleet.epoch_seconds(list(typical)),
@@ -130,6 +126,22 @@ def _searching(config: dict[str, Any], fleet: Fleet, clock: Clock) -> Plan:
         strategy=strategy,
         dimensions=dimensions,
     )
+
+
+def _check_reckoned(
+    seconds: float, fleet: Fleet, typical: Sequence[Settings], clock: Clock
+) -> None:
+    """Refuse before anything is compiled what could not work on a machine twice as fast.
+
+    What it says will do counts compiling, which a machine that kept its programs is spared.
+
+    Raises:
+        BudgetError: The time is far too short.
+    """
+    least = plans.fewest_seconds(fleet.reckoned_seconds(typical), fleet.lanes)
+    if clock.elapsed + least / 2 > seconds:
+        needed = clock.elapsed + fleet.reckoned_compile_seconds + least
+        raise plans.too_short(seconds, needed, plans.RECKONED_MARGIN)
 
 
 def decide_programs(config: dict[str, Any], fleet: Fleet, plan: Plan | None = None) -> None:

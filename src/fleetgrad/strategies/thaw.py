@@ -95,7 +95,7 @@ def decide(
     count, first = len(record.points), options.stops[0]
     missing = options.start(cube.dimensions) - count
     if missing > 0 or record.broken.all():
-        ask = int(min(max(missing, options.lanes), left // first))
+        ask = int(min(max(missing, options.lanes), _spare(record, options, left), left // first))
         spread = _spread(cube, record, options.seed, ask)
         if len(spread) or record.broken.all():
             return Decision((), spread, first, hints)
@@ -106,6 +106,14 @@ def decide(
     choosing = Choosing(cube, record, options, outlook, fresh)
     promote, new = choosing.ending(left) if ending else choosing.middle(left)
     return Decision(promote, new, first, outlook.hints)
+
+
+def _spare(record: Record, options: Options, left: float) -> float:
+    """How many new ones leave enough for one candidate to get to the end."""
+    ahead = int(record.reached[~record.broken].max(initial=0))
+    if not ahead:
+        return max(1, 1 + (left - options.epochs) // options.stops[0])
+    return max(0, (left - options.epochs + ahead) // options.stops[0])
 
 
 def _spread(cube: Cube, record: Record, seed: int, count: int) -> np.ndarray:
