@@ -20,8 +20,8 @@ FLOORS = (
         " space"
     ),
     (
-        "candidates divergence effects ends extrapolation graph inference shapes states steps"
-        " strategies trainees training trials"
+        "candidates divergence earlier effects ends extrapolation graph inference shapes states"
+        " steps strategies trainees training trials"
     ),
     "programs",
     (
@@ -29,11 +29,11 @@ FLOORS = (
         " population rungs samplers selection spill underway"
     ),
     (
-        "audits database defaults directory ensemble ensembling fleet forecast insight lock model"
-        " pace predictor preparing record repeats result rounds rows saved search standing store"
-        " study verdict"
+        "audits database defaults directory ensemble ensembling fleet forecast history insight lock"
+        " model pace predictor preparing record repeats result rounds rows saved search standing"
+        " store study takeover verdict"
     ),
-    "__main__ api bench cli display history limits notebook slices",
+    "__main__ api bench cli display limits notebook slices",
 )
 FLOOR = {name: floor for floor, names in enumerate(FLOORS) for name in names.split()}
 TOP = len(FLOORS) - 1  # where the package itself stands: it offers everything
@@ -57,7 +57,7 @@ BORDERS = {  # library -> the modules that may name it
     "typer": "cli",
 }
 SEARCH = (
-    "audit audits divergence doubling effects ends ensembling extrapolation finals insight"
+    "audit audits divergence doubling earlier effects ends ensembling extrapolation finals insight"
     " leaderboard pace plan repeats rounds rungs samplers search selection space standing"
     " strategies study trainees trials"
 )

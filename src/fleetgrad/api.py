@@ -13,10 +13,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from fleetgrad import history, preparing, samplers
+from fleetgrad import history, preparing
 from fleetgrad.clock import Clock, Progress
 from fleetgrad.data import Dataset
 from fleetgrad.directory import check_vacant
+from fleetgrad.earlier import recorded, summary
 from fleetgrad.ensemble import Ensemble
 from fleetgrad.errors import DeviceError, FleetgradError, RunError, TrainingError, UsageError
 from fleetgrad.finals import wilson
@@ -53,6 +54,7 @@ def tune(  # noqa: PLR0913 - all that makes a run, each with a default but the d
     ensemble: bool = False,
     target: str | None = None,
     data_dir: str | PathLike[str] | None = None,
+    warm_start: str | PathLike[str] | Sequence[str | PathLike[str]] = (),
     report: Report = lambda _: None,
 ) -> Result:
     """Find the settings with the best predictions, and the model they make.
@@ -72,6 +74,8 @@ def tune(  # noqa: PLR0913 - all that makes a run, each with a default but the d
         ensemble: Whether the best networks of the search, refitted, are to predict together.
         target: The column to predict, for tables.
         data_dir: Where named sets lie.
+        warm_start: Directories of earlier runs, of these or of other data: their best settings are
+            tried first, and a model hears of the others as of a task that may be alike.
         report: Told of progress a few times a second.
 
     Raises:
@@ -88,6 +92,8 @@ def tune(  # noqa: PLR0913 - all that makes a run, each with a default but the d
         ensemble=ensemble,
         target=target,
         data_dir=data_dir,
+        warm_start=warm_start,
+        out=out,
     )
     with Run.create(preparing.directory(out, task.data.name), task.config) as run:
         try:
@@ -112,6 +118,7 @@ def dry_run(  # noqa: PLR0913 - as for `tune`
     ensemble: bool = False,
     target: str | None = None,
     data_dir: str | PathLike[str] | None = None,
+    warm_start: str | PathLike[str] | Sequence[str | PathLike[str]] = (),
 ) -> Forecast:
     """What `tune` would do: its schedule, programs, bytes and seconds; nothing is written.
 
@@ -132,6 +139,8 @@ def dry_run(  # noqa: PLR0913 - as for `tune`
         ensemble=ensemble,
         target=target,
         data_dir=data_dir,
+        warm_start=warm_start,
+        out=out,
     )
     place = preparing.directory(out, task.data.name)
     check_vacant(place)
@@ -276,6 +285,7 @@ def _result(run: Run, data: Dataset, clock: Clock, report: Report) -> Result:
         interrupted=outcome.interrupted,
         audit=said.audit,
         doubling=said.doubling,
+        warm_start=summary(config),
         ensemble={partner.candidate: partner.weight for partner in outcome.partners},
         evidence=history.evidence(run),
     )
@@ -283,12 +293,12 @@ def _result(run: Run, data: Dataset, clock: Clock, report: Report) -> Result:
 
 def _proposer(config: dict[str, Any], plan: Plan, fleet: Fleet) -> Sampler | Strategy:
     """What proposes candidates to the search, by the run's strategy."""
-    space, seed = Space.from_dict(config["space"]), int(config["seed"])
     if plan.strategy == "halving":
-        return samplers.make(config["sampler"], space, seed=seed, epochs=plan.epochs)
+        return preparing.sampler(config, plan.epochs)
     from fleetgrad.strategies.thaw import Thaw  # noqa: PLC0415 - takes SciPy a second
 
-    return Thaw(space, plan.options(seed, fleet.lanes))
+    space, options = Space.from_dict(config["space"]), plan.options(config["seed"], fleet.lanes)
+    return Thaw(space, options, recorded(config))
 
 
 def _planned(run: Run, fleet: Fleet, clock: Clock) -> Plan:

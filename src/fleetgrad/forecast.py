@@ -7,7 +7,7 @@ their arithmetic at the speed that was measured, and say so.
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from fleetgrad import memory
 from fleetgrad import plan as plans
 from fleetgrad.clock import Clock
+from fleetgrad.earlier import summary
 from fleetgrad.fleet import Fleet
 from fleetgrad.plan import Expected, Plan
 from fleetgrad.preparing import Asked, decide_programs, first_candidates, planned
@@ -60,6 +61,7 @@ class Forecast:
         compile_s: What compiling the cohorts' programs should take.
         loading_s: What loading the data took.
         expected: Seconds of each part; a budget in time also gets repeats for what is left.
+        warm_start: Earlier runs it would begin with.
     """
 
     run: Path
@@ -73,6 +75,7 @@ class Forecast:
     compile_s: float
     loading_s: float
     expected: Expected
+    warm_start: tuple[Mapping[str, Any], ...] = ()
 
     @property
     def network_epochs(self) -> int:
@@ -124,6 +127,7 @@ class Forecast:
             "expected_s": self.expected_s,
             "expected": {"loading": self.loading_s, "compile": self.compile_s}
             | self.expected._asdict(),
+            "warm_start": [dict(one) for one in self.warm_start],
             "measured": all(one.measured for one in self.cohorts),
         }
 
@@ -159,6 +163,7 @@ def forecast(task: Asked, run: Path, fleet: Fleet, clock: Clock) -> Forecast:
         compile_s=each * len(cohorts) / min(fleet.lanes, len(cohorts)),
         loading_s=loading,
         expected=plans.expected(plan, seconds, fleet.lanes),
+        warm_start=summary(task.config),
     )
 
 

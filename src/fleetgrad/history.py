@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from fleetgrad import directory
+from fleetgrad.earlier import summary
 from fleetgrad.errors import TrainingError
 from fleetgrad.finals import Interval, wilson
 from fleetgrad.insight import Evidence, where_broken
@@ -65,6 +66,7 @@ def result(run: Run) -> Result:
         interrupted=ended is None,
         audit=said.audit,
         doubling=said.doubling,
+        warm_start=summary(run.config),
         ensemble={int(one): share for one, share in (joined["weights"] if joined else {}).items()},
         evidence=evidence(run),
     )

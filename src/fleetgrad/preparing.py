@@ -13,15 +13,17 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fleetgrad import plan as plans
-from fleetgrad import samplers, strategies
+from fleetgrad import samplers, strategies, takeover
 from fleetgrad.clock import Clock
 from fleetgrad.data import NAMES, Dataset, load
 from fleetgrad.defaults import default_space
+from fleetgrad.earlier import Earlier, recorded
 from fleetgrad.errors import BudgetError, SettingsError, UsageError, suggestion
 from fleetgrad.fleet import Fleet
 from fleetgrad.material import steps_per_epoch
 from fleetgrad.plan import Budget, Plan
 from fleetgrad.programs import Programs
+from fleetgrad.samplers import Sampler
 from fleetgrad.settings import Settings
 from fleetgrad.space import Space
 
@@ -59,6 +61,8 @@ def asked(  # noqa: PLR0913 - all that makes a run
     ensemble: bool,
     target: str | None,
     data_dir: Path_ | None,
+    warm_start: Path_ | Sequence[Path_] = (),
+    out: Path_ | None = None,
 ) -> Asked:
     """Load the data and check everything against them; arguments as for `tune`.
 
@@ -77,6 +81,8 @@ def asked(  # noqa: PLR0913 - all that makes a run
     strategy = strategies.resolved(
         strategy, space, by_candidates=limit.candidates is not None, sampler=sampler
     )
+    earlier = takeover.taken(warm_start, space, out)
+    _check_can_learn(sampler, earlier)
     config = {
         "format": FORMAT,
         "dataset": _summary(data),
@@ -88,6 +94,7 @@ def asked(  # noqa: PLR0913 - all that makes a run
         "ensemble": bool(ensemble),
         "sampler": sampler or SAMPLER,
         "seed": seed,
+        "earlier": [one.to_dict() for one in earlier],
     }
     return Asked(data, space, config)
 
@@ -167,7 +174,18 @@ def decide_programs(config: dict[str, Any], fleet: Fleet, plan: Plan | None = No
 
 def first_candidates(config: dict[str, Any], plan: Plan) -> Sequence[Settings]:
     """Those that the search begins with."""
-    return _asked_of(config["sampler"], config, plan.epochs, plan.generations[0])
+    return sampler(config, plan.epochs).ask(plan.generations[0]).settings
+
+
+def sampler(config: dict[str, Any], epochs: int) -> Sampler:
+    """Whom a run asks for candidates."""
+    return samplers.make(
+        config["sampler"],
+        Space.from_dict(config["space"]),
+        seed=int(config["seed"]),
+        epochs=epochs,
+        earlier=recorded(config),
+    )
 
 
 def _foreseen(config: dict[str, Any], plan: Plan) -> list[Settings]:
@@ -251,6 +269,14 @@ def _check_space(space: Space, data: Dataset, seed: int) -> None:
         value.check(data.image_shape)
     for value in _extremes(space, "batch_size"):
         steps_per_epoch(value, rows)
+
+
+def _check_can_learn(sampler: str | None, earlier: Sequence[Earlier]) -> None:
+    if sampler == "grid" and earlier:
+        raise UsageError(
+            "a grid has the same points whatever is known, got sampler `grid` and an earlier run; "
+            "use sampler `sobol` or `tpe`, or leave the run out."
+        )
 
 
 def _extremes(space: Space, name: str) -> tuple[Any, ...]:

@@ -91,6 +91,7 @@ class Result:
         audit: What became of a random few of those that were stopped.
         doubling: What twice the budget would be expected to bring.
         ensemble: How much each network counts in the model, by id; empty for the winner alone.
+        warm_start: Earlier runs it began with: run, dataset, candidates, and how many came first.
         evidence: What `insight` learns from, beside the leaderboard.
     """
 
@@ -112,6 +113,7 @@ class Result:
     audit: Audit | None = None
     doubling: Doubling | None = None
     ensemble: Mapping[int, float] = field(default_factory=dict)
+    warm_start: tuple[Mapping[str, Any], ...] = ()
     evidence: Evidence | None = field(default=None, repr=False, compare=False)
 
     @cached_property
@@ -184,5 +186,6 @@ class Result:
                 {"candidate": one, "weight": weight} for one, weight in self.ensemble.items()
             ],
             "insight": self.insight.to_dict(),
+            "warm_start": [dict(one) for one in self.warm_start],
             "leaderboard": self.leaderboard.to_json(),
         }

@@ -54,6 +54,10 @@ def tune(  # noqa: PLR0913 - one for each option
     ensemble: Annotated[
         bool, typer.Option("--ensemble", help="Let the best networks predict together.")
     ] = False,
+    earlier: Annotated[
+        list[Path] | None,
+        typer.Option("--from", metavar="DIR", help="An earlier run to begin with; repeatable."),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Of every draw.")] = 0,
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="The run's directory; runs/NAME-1 else.")
@@ -85,6 +89,7 @@ def tune(  # noqa: PLR0913 - one for each option
             ensemble=ensemble,
             target=target,
             data_dir=data_dir,
+            warm_start=earlier or (),
         )
         _foretell(found, as_json=as_json)
         return
@@ -100,6 +105,7 @@ def tune(  # noqa: PLR0913 - one for each option
             ensemble=ensemble,
             target=target,
             data_dir=data_dir,
+            warm_start=earlier or (),
             report=report,
         )
     _finish(result, as_json=as_json)

@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from fleetgrad.display.columns import INDENT, Column, fitting, table
-from fleetgrad.display.words import count, duration, size, value
+from fleetgrad.display.words import count, duration, size, taken_over, value
 from fleetgrad.forecast import Cohort, Forecast
 
 MOST_ROWS = 12
@@ -69,6 +69,8 @@ def _facts(forecast: Forecast) -> Table:
         "time": ", ".join(f"{name} {duration(taken)}" for name, taken in seconds.items()),
         "run": f"{forecast.run}, not made yet",
     }
+    if forecast.warm_start:
+        facts["from"] = "\n".join(map(taken_over, forecast.warm_start))
     for name, text in facts.items():
         grid.add_row(name, Text(text))
     return grid

@@ -21,6 +21,7 @@ from fleetgrad.display.words import (
     searched,
     sparkline,
     stretch,
+    taken_over,
     value,
 )
 from fleetgrad.doubling import Doubling
@@ -72,6 +73,9 @@ def show(
         _print(console, _leaderboard(result, names, curves or {}, console.width))
     if insight is not None and insight.candidates:
         lessons.show(console, insight, guessed=result.above_chance is False)
+    for earlier in result.warm_start:
+        line = Text.assemble(" " * INDENT, (f"{'from':<8}", "dim"), taken_over(earlier))
+        console.print(line, soft_wrap=True)
     for name, text in _places(result):
         console.print(Text.assemble(" " * INDENT, (f"{name:<8}", "dim"), text), soft_wrap=True)
 

@@ -102,6 +102,15 @@ def edge(number: float) -> str:
     return f"{number:.0f}" if 100 <= abs(number) < 1e5 else f"{number:.2g}"  # noqa: PLR2004
 
 
+def taken_over(earlier: Mapping[str, Any]) -> str:
+    """What an earlier run gave to a new one."""
+    first = "none tried first"
+    if earlier["enqueued"]:
+        first = f"best {earlier['enqueued']} tried first"
+    candidates = count(earlier["candidates"], "candidate")
+    return f"{earlier['run']} ({earlier['dataset']}): {candidates}, {first}"
+
+
 def searched(span: Mapping[str, Any]) -> str:
     """What a range holds, from its plain form.
 

@@ -10,9 +10,11 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from fleetgrad.candidates import Candidates
+from fleetgrad.earlier import Earlier, opening
 from fleetgrad.errors import UsageError, suggestion
+from fleetgrad.samplers.led import Led
 from fleetgrad.samplers.streams import grid, random, sobol
-from fleetgrad.samplers.tpe import TPE
+from fleetgrad.samplers.tpe import HEARD, TPE
 from fleetgrad.space import Space
 
 __all__ = ["NAMES", "Sampler", "make"]
@@ -39,7 +41,15 @@ _MAKERS: dict[str, Callable[[Space, int, int, int], Sampler]] = {
 NAMES = tuple(_MAKERS)
 
 
-def make(name: str, space: Space, *, seed: int, epochs: int, first_id: int = 0) -> Sampler:
+def make(
+    name: str,
+    space: Space,
+    *,
+    seed: int,
+    epochs: int,
+    first_id: int = 0,
+    earlier: Sequence[Earlier] = (),
+) -> Sampler:
     """A sampler by its name.
 
     Args:
@@ -48,10 +58,17 @@ def make(name: str, space: Space, *, seed: int, epochs: int, first_id: int = 0) 
         seed: The run's seed, >= 0.
         epochs: Full training, put in all settings unless the space names `epochs`.
         first_id: Id of the first candidate; the others count up from it.
+        earlier: Runs whose best settings are proposed first, by all but the grid; TPE hears of
+            their other candidates too.
 
     Raises:
         UsageError: No sampler has this name; the nearest is suggested.
     """
     if name not in _MAKERS:
         raise UsageError(f"`{name}` is no sampler; {suggestion(name, NAMES)}")
-    return _MAKERS[name](space, seed, epochs, first_id)
+    sampler = _MAKERS[name](space, seed, epochs, first_id)
+    if not earlier or name == "grid":
+        return sampler
+    if isinstance(sampler, TPE):
+        sampler.hear(one.standings(space, epochs, HEARD) for one in earlier)
+    return Led(sampler, opening(earlier, space, epochs), first_id)

@@ -1,8 +1,9 @@
 """Optuna's tree-structured Parzen estimator, asked in batches and told of failures."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
+from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from fleetgrad import keys
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     import optuna
 
 _PURPOSE = 3  # counter that keeps TPE's random numbers apart from the streams'
+HEARD = 20  # candidates of each earlier run that the model hears of; it is the present one's
 _STARTUP = 10  # scores before a model of them is worth asking
 
 
@@ -36,6 +38,7 @@ class TPE:
         self._start = sobol(space, seed, epochs, first_id)
         self._scores: dict[Settings, float | None] = {}
         self._given: set[Settings] = set()
+        self._heard: list[tuple[Settings, float]] = []
 
     def ask(self, n: int) -> Candidates:
         """Settings the model holds promising; Sobol's until ten scores, one finite, are known."""
@@ -56,6 +59,10 @@ class TPE:
         check_scores(candidates, scores)
         for settings, score in zip(candidates.settings, scores, strict=True):
             self._scores[settings] = float(score)
+
+    def hear(self, standings: Iterable[Sequence[tuple[Settings, float]]]) -> None:
+        """Learn how settings did in earlier runs: 1 as the best there, 0 as the median."""
+        self._heard = [one for run in standings for one in run]
 
     def _modeled(self, n: int) -> list[Settings]:
         chosen: list[Settings] = []
@@ -80,12 +87,26 @@ class TPE:
         sampler = optuna.samplers.TPESampler(seed=int(word), n_startup_trials=0)
         study = optuna.create_study(direction="maximize", sampler=sampler)
         sound = [x for x in self._scores.values() if x is not None and math.isfinite(x)]
-        worst = min(sound) - 1  # only the order counts: below every sound one
-        for settings, score in self._scores.items():
+        rumors = self._rumors(sound)
+        told = [*sound, *(score for _, score in rumors if math.isfinite(score))]
+        worst = min(told) - 1  # only the order counts: below every sound one
+        for settings, score in (*rumors, *self._scores.items()):
             trial = frozen_trial(self._space, settings, score, worst)
             if trial is not None:
                 study.add_trial(trial)
         return study
+
+    def _rumors(self, sound: Sequence[float]) -> list[tuple[Settings, float]]:
+        """What earlier runs found, on the scale of this one.
+
+        They are the oldest trials of the study, to which Optuna gives the least weight.
+        """
+        middle, top = median(sound), max(sound)
+        return [
+            (settings, middle + standing * (top - middle))
+            for settings, standing in self._heard
+            if settings not in self._scores
+        ]
 
 
 def _suggest(trial: "optuna.Trial", name: str, span: Range) -> Any:

@@ -1,5 +1,6 @@
 """A Gaussian process over settings and epochs: what partial curves say of everybody's end."""
 
+from collections.abc import Sequence
 from typing import NamedTuple, Self
 
 import numpy as np
@@ -11,15 +12,27 @@ JITTER = 1e-6
 
 
 class Data(NamedTuple):
-    """Where observations lie: features (n, columns), log epochs in [0, 1] (n,), candidates (n,)."""
+    """Where observations lie, in arrays of length n.
+
+    Args:
+        features: (n, columns) of the candidates' settings.
+        time: Log epochs, 1 at the end of training.
+        who: Candidates.
+        task: Whose they are: 0 of this search, 1 and so on of earlier runs.
+    """
 
     features: np.ndarray
     time: np.ndarray
     who: np.ndarray
+    task: np.ndarray
 
     def only(self, some: np.ndarray) -> "Data":
         """Some of them."""
-        return Data(self.features[some], self.time[some], self.who[some])
+        return Data(*(part[some] for part in self))
+
+    def and_of(self, other: "Data") -> "Data":
+        """These and others."""
+        return Data(*map(np.concatenate, zip(self, other, strict=True)))
 
 
 class Curves:
@@ -30,10 +43,19 @@ class Curves:
     with Matern-5/2 kernels M, a length for each hyperparameter and one for time: a surface that
     holds at all epochs, one that changes with them, a course common to all, what is particular to
     a candidate (its seed), and noise. Parameters are logarithms, fitted with weak normal priors.
+    What two tasks have in common is the product of what each has in common with the first (the
+    intrinsic model of coregionalization: Bonilla, Chai and Williams 2008; Swersky, Snoek and Adams
+    2013), so the first three terms are multiplied by that.
+
+    Args:
+        groups: (columns,) which length belongs to each column of the features.
+        alike: (tasks,) the correlation of each task with the first, itself among them.
     """
 
-    def __init__(self, groups: np.ndarray) -> None:
+    def __init__(self, groups: np.ndarray, alike: Sequence[float] = (1.0,)) -> None:
         self.groups = groups
+        self.shared = np.outer(alike, alike)
+        np.fill_diagonal(self.shared, 1.0)
         lengths = int(groups.max()) + 1
         self.prior = np.log([*[0.7] * lengths, 0.5, 0.6, 0.4, 0.5, 0.01, 0.01])
         self.deviation = np.array([*[1.0] * lengths, 0.7, *[1.0] * 5])
@@ -61,7 +83,8 @@ class Curves:
         near, r, er = _matern(self._distance(theta, data.features, data.features))
         time, q, eq = _matern(np.abs(data.time[:, None] - data.time) / np.exp(theta[d]))
         same = data.who[:, None] == data.who
-        covariance = near * (a + b * time) + c * time + e * same
+        shared = self.shared[data.task[:, None], data.task]
+        covariance = (near * (a + b * time) + c * time) * shared + e * same
         covariance[np.diag_indices_from(covariance)] += n + JITTER
         try:
             lower = cholesky(covariance, lower=True, check_finite=False)
@@ -71,6 +94,9 @@ class Curves:
         alpha = inverse @ values
         slope = 0.5 * (inverse - np.outer(alpha, alpha))  # of the loss by the covariance
         gradient = np.empty_like(theta)
+        gradient[d + 4] = e * slope[same].sum()
+        gradient[d + 5] = n * np.trace(slope)
+        slope *= shared
         pull = slope * (a + b * time) * (5 / 3) * (1 + ROOT5 * r) * er
         features = data.features
         moved = 2 * (pull.sum(1) @ features**2 - np.einsum("ij,ij->j", features, pull @ features))
@@ -79,8 +105,6 @@ class Curves:
         gradient[d + 1] = a * (slope * near).sum()
         gradient[d + 2] = b * (slope * near * time).sum()
         gradient[d + 3] = c * (slope * time).sum()
-        gradient[d + 4] = e * slope[same].sum()
-        gradient[d + 5] = n * np.trace(slope)
         pulled = (theta - self.prior) / self.deviation
         loss = 0.5 * values @ alpha + np.log(np.diag(lower)).sum() + 0.5 * pulled @ pulled
         return float(loss), gradient + pulled / self.deviation
@@ -106,6 +130,8 @@ class Curves:
         found: np.ndarray = (
             near * (a + b * time)[at[:, None], place] + (c * time)[at[:, None], place]
         )
+        if len(self.shared) > 1:
+            found *= self.shared[one.task[:, None], other.task]
         found += e * (one.who[:, None] == other.who)
         return found
 
@@ -123,7 +149,8 @@ class Curves:
 
     def _end(self, features: np.ndarray, who: np.ndarray | None) -> Data:
         nobody = np.full(len(features), -1)
-        return Data(features, np.ones(len(features)), nobody if who is None else who)
+        nothing = np.zeros(len(features), int)
+        return Data(features, np.ones(len(features)), nobody if who is None else who, nothing)
 
     def _distance(self, theta: np.ndarray, one: np.ndarray, other: np.ndarray) -> np.ndarray:
         lengths = np.exp(theta[self.groups])

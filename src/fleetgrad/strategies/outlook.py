@@ -8,9 +8,10 @@ import numpy as np
 
 from fleetgrad.strategies.cube import Cube
 from fleetgrad.strategies.curves import Curves, Data
+from fleetgrad.strategies.elders import BEGIN, Elders, likeness
 from fleetgrad.strategies.options import Options
+from fleetgrad.strategies.warping import warped
 
-SOFTNESS = 0.1  # scores this share of (best - median) below the best are still told apart well
 FIT_POINTS = 300  # observations the model's parameters are fitted on; all are used to predict
 FIT_GROWTH = 1.2  # parameters are fitted anew when there are so many times more observations
 
@@ -42,10 +43,11 @@ class Record:
 
 
 class Hints(NamedTuple):
-    """The model's parameters, and how many observations they were fitted on."""
+    """The model's parameters, on how many observations they were fitted, how alike tasks are."""
 
     theta: np.ndarray
     observations: int
+    alike: tuple[float, ...] = (1.0,)
 
 
 class Outlook:
@@ -56,32 +58,46 @@ class Outlook:
         self.mean = model.mean(features, np.arange(len(features)))
 
     @classmethod
-    def of(cls, cube: Cube, record: Record, options: Options, hints: Hints | None) -> Self:
-        """Fit a model on all partial curves."""
+    def of(
+        cls,
+        cube: Cube,
+        record: Record,
+        options: Options,
+        hints: Hints | None,
+        elders: Elders | None = None,
+    ) -> Self:
+        """Fit a model on all partial curves, and on those of earlier runs."""
         who, when, scores = _observations(record, options)
         features = cube.features(record.points)
-        data = Data(features[who], np.log(when) / max(np.log(options.epochs), 1e-9), who)
+        time = np.log(when) / max(np.log(options.epochs), 1e-9)
+        data = Data(features[who], time, who, np.zeros(len(who), int))
         values = warped(scores)
-        model = Curves(cube.groups)
-        theta = model.prior if hints is None else hints.theta
-        if hints is None or len(values) > FIT_GROWTH * hints.observations:
-            some = _sample(record, who, options.seed)
-            theta = model.fit(theta, data.only(some), values[some], 30 if hints is None else 12)
-            hints = Hints(theta, len(values))
+        some, observations = _sample(record, who, options.seed), len(values)
+        if elders:
+            data, values = data.and_of(elders.data), np.concatenate([values, elders.values])
+            some = np.concatenate([some, np.ones(len(elders.values), bool)])
+        if hints is None or observations > FIT_GROWTH * hints.observations:
+            steps = 30 if hints is None else 12
+            before = hints or Hints(Curves(cube.groups).prior, 0, _begun(elders))
+            theta, alike = _fitted(cube, data.only(some), values[some], steps, before)
+            hints = Hints(theta, observations, alike)
+        theta, model = hints.theta, Curves(cube.groups, hints.alike)
         return cls(model.conditioned(theta, data, values), features, hints)
 
 
-def warped(scores: np.ndarray) -> np.ndarray:
-    """Scores on a scale that tells good ones apart and bad ones hardly, with mean 0 and spread 1.
+def _begun(elders: Elders | None) -> tuple[float, ...]:
+    return (1.0, *[BEGIN] * (elders.tasks if elders else 0))
 
-    Minus the logarithm of the distance to just above the best: half the distance counts alike
-    anywhere, and networks that learned nothing are no outliers.
-    """
-    top = scores.max()
-    scale = max(SOFTNESS * (top - np.median(scores)), 1e-5)
-    values = -np.log1p((top - scores) / scale)
-    found: np.ndarray = (values - values.mean()) / max(values.std(), 1e-9)
-    return found
+
+def _fitted(
+    cube: Cube, data: Data, values: np.ndarray, steps: int, before: Hints
+) -> tuple[np.ndarray, tuple[float, ...]]:
+    """The most plausible parameters, and how alike the tasks are, sought from those before."""
+    model = Curves(cube.groups, before.alike)
+    alike = likeness(model, before.theta, data, values, before.alike)
+    model = Curves(cube.groups, alike)
+    theta = model.fit(before.theta, data, values, steps)
+    return theta, likeness(model, theta, data, values, alike)
 
 
 def _observations(record: Record, options: Options) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -13,10 +13,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from fleetgrad.earlier import Earlier, opening
 from fleetgrad.settings import Settings
 from fleetgrad.space import Space
 from fleetgrad.strategies.choosing import Choosing, ideas
 from fleetgrad.strategies.cube import Cube
+from fleetgrad.strategies.elders import Elders
 from fleetgrad.strategies.options import Options
 from fleetgrad.strategies.outlook import Hints, Outlook, Record
 from fleetgrad.trials import Step, Trial
@@ -40,11 +42,14 @@ class Thaw:
     Args:
         space: What is searched; not the number of epochs.
         options: How.
+        earlier: Runs that came before.
     """
 
-    def __init__(self, space: Space, options: Options) -> None:
-        self._cube = Cube.of(space)
+    def __init__(self, space: Space, options: Options, earlier: Sequence[Earlier] = ()) -> None:
+        self._cube = cube = Cube.of(space)
         self._options = options
+        first = [cube.place(one) for one in opening(earlier, space, options.epochs)]
+        self._elders = Elders.of(cube, earlier, first, options)
 
     def decide(
         self, trials: Sequence[Trial], left: float, memory: Mapping[str, Any] | None
@@ -52,7 +57,8 @@ class Thaw:
         """The next step; see `trials.Strategy`."""
         known = [one for one in trials if one.scores or one.diverged]
         with threadpool_limits(1):  # the matrices are small: more threads only wait for each other
-            decision = decide(self._cube, self._record(known), self._options, left, _hints(memory))
+            record, hints = self._record(known), _hints(memory)
+            decision = decide(self._cube, record, self._options, left, hints, self._elders)
         fresh = [self._settings(point) for point in decision.new]
         seen = {one.settings for one in trials}
         return Step(
@@ -85,21 +91,28 @@ class Thaw:
 
 
 def decide(
-    cube: Cube, record: Record, options: Options, left: float, hints: Hints | None = None
+    cube: Cube,
+    record: Record,
+    options: Options,
+    left: float,
+    hints: Hints | None = None,
+    elders: Elders | None = None,
 ) -> Decision:
     """Who trains next, for at most `left` epochs in all; nobody at the end of the search.
 
     The same record, options, epochs left and hints give the same decision. `hints` are the model's
-    parameters, handed on to save time; without them it takes longer and differs a little.
+    parameters, handed on to save time; without them it takes longer and differs a little. The best
+    of the `elders`, earlier runs, are the first to be trained.
     """
     count, first = len(record.points), options.stops[0]
     missing = options.start(cube.dimensions) - count
     if missing > 0 or record.broken.all():
         ask = int(min(max(missing, options.lanes), _spare(record, options, left), left // first))
-        spread = _spread(cube, record, options.seed, ask)
+        best = elders.first if elders is not None else record.points[:0]
+        spread = _spread(cube, record, options.seed, ask, best)
         if len(spread) or record.broken.all():
             return Decision((), spread, first, hints)
-    outlook = Outlook.of(cube, record, options, hints)
+    outlook = Outlook.of(cube, record, options, hints, elders)
     ending = left <= max(options.ending * options.budget, 2 * options.epochs)
     generator = np.random.default_rng([options.seed, count, int(record.reached.sum())])
     fresh = record.points[:0] if ending else ideas(cube, record, options, outlook, generator)
@@ -116,11 +129,14 @@ def _spare(record: Record, options: Options, left: float) -> float:
     return max(0, (left - options.epochs + ahead) // options.stops[0])
 
 
-def _spread(cube: Cube, record: Record, seed: int, count: int) -> np.ndarray:
-    """(count, dimensions) evenly spread points that are new; fewer where there are no more."""
+def _spread(cube: Cube, record: Record, seed: int, count: int, best: np.ndarray) -> np.ndarray:
+    """(count, dimensions) points that are new: the best known, then evenly spread ones.
+
+    Fewer where there are no more.
+    """
     start, found = len(record.points), {row.tobytes(): row for row in record.points}
     fresh: list[np.ndarray] = []
-    for row in cube.spread(start, PATIENCE * max(count, 0), seed):
+    for row in np.vstack([best, cube.spread(start, PATIENCE * max(count, 0), seed)]):
         if len(fresh) == count:
             break
         if found.setdefault(row.tobytes(), row) is row:
@@ -131,10 +147,12 @@ def _spread(cube: Cube, record: Record, seed: int, count: int) -> np.ndarray:
 def _hints(memory: Mapping[str, Any] | None) -> Hints | None:
     if memory is None:
         return None
-    return Hints(np.array(memory["theta"]), int(memory["observations"]))
+    alike = tuple(memory.get("alike", (1.0,)))
+    return Hints(np.array(memory["theta"]), int(memory["observations"]), alike)
 
 
 def _plain(hints: Hints | None) -> dict[str, Any] | None:
     if hints is None:
         return None
-    return {"theta": hints.theta.tolist(), "observations": hints.observations}
+    plain = {"theta": hints.theta.tolist(), "observations": hints.observations}
+    return plain | {"alike": list(hints.alike)} if len(hints.alike) > 1 else plain
