@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -34,8 +35,13 @@ def run(*candidates, name="runs/a"):
 
 def of_rates(count, name="runs/a"):
     """Candidates whose scores fall, as a leaderboard has them."""
-    each = rates(*(1e-3 * 1.01**place for place in range(count)))
+    each = rates(*(1e-3 * 1.005**place for place in range(count)))
     return run(*(seen(one, 0.9 - 0.001 * at) for at, one in enumerate(each)), name=name)
+
+
+def far_apart(count, name="runs/a"):
+    each = rates(*(2e-4 * 3**place for place in range(count)))
+    return run(*(seen(one, 0.9 - 0.01 * at) for at, one in enumerate(each)), name=name)
 
 
 @given(st.lists(trainable(), min_size=1, max_size=4), st.integers(1, 100))
@@ -104,14 +110,19 @@ def test_a_long_run_is_thinned_to_the_best_and_a_spread_of_the_others():
 
 def test_the_best_that_did_not_diverge_are_tried_first():
     wild = seen(Settings(learning_rate=0.09), 0.99, diverged=True)
-    whole = of_rates(9)
+    whole = far_apart(5)
     expected = [one.settings.learning_rate for one in whole.candidates[:FIRST]]
     found = run(wild, *whole.candidates).first(RATE, 4)
     assert [one.learning_rate for one in found] == expected
 
 
+def test_near_a_better_one_nobody_is_tried_first():
+    whole = of_rates(20)  # over a thirtieth of the range
+    assert whole.first(RATE, 4) == [replace(whole.candidates[0].settings, hidden=(128,), epochs=4)]
+
+
 def test_runs_take_turns_and_each_settings_belongs_to_the_first_that_has_it():
-    one, other = of_rates(3), run(*of_rates(5).candidates[2:])
+    one, other = far_apart(3), run(*far_apart(5).candidates[2:])
     found = earlier.opening([one, other], RATE, 4)
     assert list(found.values()) == [0, 1, 0, 1, 1]
     config = {"space": RATE.to_dict(), "earlier": [one.to_dict(), other.to_dict()]}
@@ -148,7 +159,7 @@ def asked(name, *batches, runs, score=None, space=RATE):
 
 @pytest.mark.parametrize("name", ["random", "sobol", "tpe"])
 def test_every_sampler_begins_with_the_best_and_repeats_nobody(name):
-    whole = of_rates(6)
+    whole = far_apart(6)
     found = asked(name, 2, 6, 9, runs=[whole])
     assert [one for _, one in found[:FIRST]] == whole.first(RATE, 9)
     assert [number for number, _ in found] == list(range(17))

@@ -23,6 +23,7 @@ MOST = (
     200  # candidates of a run that go on record: the better half of these, and a spread of others
 )
 FIRST = 3  # of its best settings that are tried before anything else
+APART = 0.1  # of a range, by which two of them differ in some name
 POINTS = 5  # epochs, from a tenth of the whole to its end, whose scores go on record
 
 
@@ -85,10 +86,13 @@ class Earlier:
         return thinned([(place, one) for place, one in pairs if place is not None], most)
 
     def first(self, space: Space, epochs: int) -> list[Settings]:
-        """The best settings, distinct."""
-        pairs = self.fitted(space, epochs)
-        sound = [place.settings for place, one in pairs if one.scores and not one.diverged]
-        return list(dict.fromkeys(sound))[:FIRST]
+        """The best settings, none of them near a better one."""
+        found: list[Settings] = []
+        for place, one in self.fitted(space, epochs):
+            sound = one.scores and not one.diverged
+            if sound and all(_apart(space, place.settings, other) for other in found):
+                found.append(place.settings)
+        return found[:FIRST]
 
     def standings(self, space: Space, epochs: int, most: int) -> list[tuple[Settings, float]]:
         """How each did on the run's own scale: 1 as its best, 0 as its median, NaN diverged."""
@@ -203,6 +207,16 @@ def thinned(ranked: Sequence[T], most: int) -> list[T]:
     head = most // 2
     rest = np.linspace(head, len(ranked) - 1, most - head).round().astype(int)
     return [*ranked[:head], *(ranked[place] for place in rest)]
+
+
+def _apart(space: Space, one: Settings, other: Settings) -> bool:
+    """Whether two settings of a space differ in more than a small step of any name."""
+    places = zip(_point(space, one), _point(space, other), strict=True)
+    return any(math.isnan(a) != math.isnan(b) or abs(a - b) > APART for a, b in places)
+
+
+def _point(space: Space, settings: Settings) -> list[float]:
+    return space.encode({name: getattr(settings, name) for name in space.names})
 
 
 def _nearest(name: str, span: Range, value: Any) -> Any:

@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.stats import norm
 
-from fleetgrad.strategies.cube import Cube
+from fleetgrad.strategies.cube import Cube, marks
 from fleetgrad.strategies.options import Options
 from fleetgrad.strategies.outlook import Outlook, Record
 
@@ -36,9 +36,10 @@ def _by_mean(cube: Cube, outlook: Outlook, points: np.ndarray) -> np.ndarray:
 
 def _unknown(points: np.ndarray, known: np.ndarray) -> np.ndarray:
     """The points without repeats, and without those that are known."""
-    before = {row.tobytes() for row in known}
-    fresh = {row.tobytes(): row for row in points if row.tobytes() not in before}
-    return np.array(list(fresh.values())).reshape(-1, known.shape[1])
+    before = {*marks(known)}
+    fresh = dict(zip(marks(points), points, strict=True))
+    chosen = [row for mark, row in fresh.items() if mark not in before]
+    return np.array(chosen).reshape(-1, known.shape[1])
 
 
 class Choosing:

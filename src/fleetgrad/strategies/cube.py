@@ -136,6 +136,11 @@ class Cube:
         return self.space.decode(np.nan_to_num(point, nan=0.5).tolist())
 
 
+def marks(points: Points) -> list[bytes]:
+    """What tells points apart: not the last digits, which the way through settings may change."""
+    return [row.tobytes() for row in np.round(points, 9) + 0.0]
+
+
 def _table(name: str, span: Range) -> Values | None:
     """What stands for the values of a choice."""
     if not isinstance(span, Choice):

@@ -12,9 +12,9 @@ from fleetgrad.strategies.curves import Curves, Data
 from fleetgrad.strategies.options import Options
 from fleetgrad.strategies.warping import warped
 
-TOLD = 60  # candidates of each run that the model hears of: what it costs grows with the cube
-LEVELS = (0.0, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95)  # how much of it an earlier run may share
-BEGIN = 0.7
+TOLD = 30  # candidates of each run that the model hears of: what it costs grows with the cube
+LEVELS = (0.0, 0.3, 0.5, 0.7)  # correlations an earlier run may have with this one
+BEGIN = 0.5
 
 
 @dataclass(frozen=True)
@@ -33,10 +33,9 @@ class Elders:
 
     @classmethod
     def of(
-        cls, cube: Cube, earlier: Sequence[Earlier], first: Sequence[np.ndarray], options: Options
+        cls, cube: Cube, earlier: Sequence[Earlier], first: np.ndarray, options: Options
     ) -> Self:
         """The candidates of earlier runs that a space can place."""
-        points = np.array(first).reshape(-1, cube.dimensions)
         nothing = np.empty(0)
         nowhere = Data(np.empty((0, len(cube.groups))), nothing, *[nothing.astype(int)] * 2)
         parts, count = [(nowhere, nothing)], 0
@@ -45,7 +44,7 @@ class Elders:
             parts.append(_observed(cube, told, run.epochs, options.epochs, task, count))
             count += len(told)
         data = Data(*map(np.concatenate, zip(*(part for part, _ in parts), strict=True)))
-        return cls(points, data, np.concatenate([values for _, values in parts]))
+        return cls(first, data, np.concatenate([values for _, values in parts]))
 
     def __bool__(self) -> bool:
         return bool(len(self.values))

@@ -17,7 +17,7 @@ from fleetgrad.earlier import Earlier, opening
 from fleetgrad.settings import Settings
 from fleetgrad.space import Space
 from fleetgrad.strategies.choosing import Choosing, ideas
-from fleetgrad.strategies.cube import Cube
+from fleetgrad.strategies.cube import Cube, marks
 from fleetgrad.strategies.elders import Elders
 from fleetgrad.strategies.options import Options
 from fleetgrad.strategies.outlook import Hints, Outlook, Record
@@ -48,8 +48,10 @@ class Thaw:
     def __init__(self, space: Space, options: Options, earlier: Sequence[Earlier] = ()) -> None:
         self._cube = cube = Cube.of(space)
         self._options = options
-        first = [cube.place(one) for one in opening(earlier, space, options.epochs)]
+        best = list(opening(earlier, space, options.epochs))
+        first = np.array([cube.place(one) for one in best]).reshape(-1, cube.dimensions)
         self._elders = Elders.of(cube, earlier, first, options)
+        self._exactly = dict(zip(marks(first), best, strict=True))
 
     def decide(
         self, trials: Sequence[Trial], left: float, memory: Mapping[str, Any] | None
@@ -87,7 +89,8 @@ class Thaw:
         )
 
     def _settings(self, point: np.ndarray) -> Settings:
-        return Settings(**{"epochs": self._options.epochs, **self._cube.values(point)})
+        exact = self._exactly.get(marks(point[None])[0])
+        return exact or Settings(**{"epochs": self._options.epochs, **self._cube.values(point)})
 
 
 def decide(
@@ -134,12 +137,14 @@ def _spread(cube: Cube, record: Record, seed: int, count: int, best: np.ndarray)
 
     Fewer where there are no more.
     """
-    start, found = len(record.points), {row.tobytes(): row for row in record.points}
+    start, found = len(record.points), {*marks(record.points)}
     fresh: list[np.ndarray] = []
-    for row in np.vstack([best, cube.spread(start, PATIENCE * max(count, 0), seed)]):
+    rows = np.vstack([best, cube.spread(start, PATIENCE * max(count, 0), seed)])
+    for mark, row in zip(marks(rows), rows, strict=True):
         if len(fresh) == count:
             break
-        if found.setdefault(row.tobytes(), row) is row:
+        if mark not in found:
+            found.add(mark)
             fresh.append(row)
     return np.array(fresh).reshape(-1, cube.dimensions)
 
