@@ -7,29 +7,16 @@ would buy nothing. A space of few points therefore runs out: fewer come back, th
 """
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
 
-from fleetgrad.candidates import Candidates
 from fleetgrad.earlier import Earlier, opening
 from fleetgrad.errors import UsageError, suggestion
 from fleetgrad.samplers.led import Led
+from fleetgrad.samplers.protocol import Sampler
 from fleetgrad.samplers.streams import grid, random, sobol
 from fleetgrad.samplers.tpe import HEARD, TPE
 from fleetgrad.space import Space
 
 __all__ = ["NAMES", "Sampler", "make"]
-
-
-class Sampler(Protocol):
-    """Proposes candidates and learns from their scores."""
-
-    def ask(self, n: int) -> Candidates:
-        """The next `n` candidates; fewer, then none, once the space is used up."""
-        ...
-
-    def tell(self, candidates: Candidates, scores: Sequence[float]) -> None:
-        """Learn the score of each candidate; a later score replaces an earlier one."""
-        ...
 
 
 _MAKERS: dict[str, Callable[[Space, int, int, int], Sampler]] = {

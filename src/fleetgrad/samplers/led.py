@@ -1,14 +1,11 @@
 """A sampler that is led by settings from elsewhere: these first, then its own."""
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
 
 from fleetgrad.candidates import Candidates
+from fleetgrad.samplers.protocol import Sampler
 from fleetgrad.samplers.streams import check_count
 from fleetgrad.settings import Settings
-
-if TYPE_CHECKING:
-    from fleetgrad.samplers import Sampler
 
 
 class Led:
@@ -20,7 +17,7 @@ class Led:
         first_id: Id of the first of them; the others count up from it.
     """
 
-    def __init__(self, sampler: "Sampler", first: Iterable[Settings], first_id: int) -> None:
+    def __init__(self, sampler: Sampler, first: Iterable[Settings], first_id: int) -> None:
         self._sampler = sampler
         self._waiting = list(first)
         self._first = frozenset(self._waiting)
