@@ -12,6 +12,9 @@ SHORTLIST = 100  # points of each kind (promising, random, refined) that are loo
 FAR = -5.0  # standard deviations from which on the improvement is computed by its tail
 OPTIMISM = 0.5  # standard deviations added to a candidate's expected score at the end
 NEAREST = 20  # then around so many of the most promising new points
+DARING = 3  # one in so many choices goes to where the score may be highest, not where it is likely
+HOPE = 3.0  # standard deviations added to an expected score by such a choice
+ROUNDS = 4  # in which new points for such choices are sought, each around the best so far
 
 
 def ideas(
@@ -27,7 +30,29 @@ def ideas(
         ranked[rng.integers(NEAREST, size=3 * SHORTLIST)], (0.003, 0.1), (1.0,), rng
     )
     ranked = _by_mean(cube, outlook, np.vstack([ranked, refined]))[: 2 * SHORTLIST]
-    return _unknown(np.vstack([ranked, chance[:SHORTLIST]]), record.points)
+    daring = _daring(cube, outlook, cube.random(half, rng), rng)
+    return _unknown(np.vstack([ranked, chance[:SHORTLIST], daring]), record.points)
+
+
+def _daring(
+    cube: Cube, outlook: Outlook, points: np.ndarray, rng: np.random.Generator
+) -> np.ndarray:
+    """New points that might be good for all the model knows, from `points` to wherever it leads.
+
+    The best often lies at the edges of several ranges, where no random point and nothing near the
+    best so far ever comes.
+    """
+    found = _by_hope(cube, outlook, points)[:NEAREST]
+    for _ in range(ROUNDS):
+        parents = found[rng.integers(len(found), size=SHORTLIST)]
+        near = cube.near(parents, (0.01, 0.5), (0.2, 0.5, 1.0), rng)
+        found = _by_hope(cube, outlook, np.vstack([found, near]))[: 2 * NEAREST]
+    return found
+
+
+def _by_hope(cube: Cube, outlook: Outlook, points: np.ndarray) -> np.ndarray:
+    mean, deviation = outlook.model.each(cube.features(points))
+    return points[np.argsort(-(mean + HOPE * deviation), kind="stable")]
 
 
 def _by_mean(cube: Cube, outlook: Outlook, points: np.ndarray) -> np.ndarray:
@@ -46,7 +71,10 @@ class Choosing:
     """A choice among paused candidates and new points, one after the other.
 
     Whoever is chosen is taken to turn out as expected: that makes its like less uncertain, hence
-    less worth trying (Desautels, Krause and Burdick 2014), so a batch spreads.
+    less worth trying (Desautels, Krause and Burdick 2014), so a batch spreads. Most
+    choices go by the improvement that is expected; one in `DARING` by an upper confidence bound
+    (Srinivas, Krause, Kakade and Seeger 2010): a model that is sure too early would keep the search
+    where it is, and few epochs say little of networks that start slowly.
     """
 
     def __init__(
@@ -108,11 +136,8 @@ class Choosing:
             able = among & self.free & (needed <= limit - spent)
             if not able.any():
                 break
-            deviation = np.sqrt(np.maximum(np.diag(self.covariance), 1e-12))
-            if whole is None:
-                worth = log_improvement((self.mean - self.goal) / deviation) + np.log(deviation)
-            else:
-                worth = self.mean + OPTIMISM * deviation
+            daring = (int(self.reached.sum()) + len(chosen)) % DARING == 0
+            worth = self._worth(daring=daring) if whole is None else self._hope(OPTIMISM)
             one = int(np.argmax(np.where(able, worth, -np.inf)))
             column = self.covariance[:, one] / np.sqrt(self.covariance[one, one] + self.noise)
             self.covariance = self.covariance - np.outer(column, column)
@@ -120,6 +145,23 @@ class Choosing:
             spent += self.cost[one]
             chosen.append(one)
         return chosen
+
+    def _worth(self, *, daring: bool) -> np.ndarray:
+        """(n,) of training each a little longer; the higher, the better."""
+        if daring:
+            return self._hope(HOPE)
+        deviation = self._deviation
+        return log_improvement((self.mean - self.goal) / deviation) + np.log(deviation)
+
+    def _hope(self, deviations: float) -> np.ndarray:
+        """(n,) what each may score in the end."""
+        found: np.ndarray = self.mean + deviations * self._deviation
+        return found
+
+    @property
+    def _deviation(self) -> np.ndarray:
+        found: np.ndarray = np.sqrt(np.maximum(np.diag(self.covariance), 1e-12))
+        return found
 
     def _decided(self, chosen: list[int]) -> tuple[tuple[tuple[int, int], ...], np.ndarray]:
         old = len(self.paused)

@@ -140,6 +140,13 @@ class Curves:
         found: np.ndarray = self.covariance(self._end(features, who), self.data) @ self.alpha
         return found
 
+    def each(self, features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """What is expected of unknown ones at the end of training, and its standard deviation."""
+        cross = self.covariance(self._end(features, None), self.data)
+        known = solve_triangular(self.lower, cross.T, lower=True, check_finite=False)
+        variance = np.exp(self.theta[-5:-1]).sum() - (known**2).sum(0)
+        return cross @ self.alpha, np.sqrt(np.maximum(variance, 1e-12))
+
     def joint(self, features: np.ndarray, who: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Expected values at the end of training, and their covariance."""
         places = self._end(features, who)
