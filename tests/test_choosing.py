@@ -72,5 +72,10 @@ def test_one_in_so_many_choices_goes_to_where_the_score_may_be_highest(extra):
     assert promoted[0][0] == best[int(record.reached.sum() % DARING == 0)]
 
 
+def test_only_a_search_that_affords_its_spread_points_dares():
+    assert OPTIONS.dares(CUBE.dimensions)
+    assert not Options(epochs=10, budget=100).dares(CUBE.dimensions)
+
+
 def test_the_same_record_and_chance_give_the_same_points():
     np.testing.assert_array_equal(fresh(known()), fresh(known()))

@@ -30,8 +30,10 @@ def ideas(
         ranked[rng.integers(NEAREST, size=3 * SHORTLIST)], (0.003, 0.1), (1.0,), rng
     )
     ranked = _by_mean(cube, outlook, np.vstack([ranked, refined]))[: 2 * SHORTLIST]
-    daring = _daring(cube, outlook, cube.random(half, rng), rng)
-    return _unknown(np.vstack([ranked, chance[:SHORTLIST], daring]), record.points)
+    found = [ranked, chance[:SHORTLIST]]
+    if options.dares(cube.dimensions):
+        found.append(_daring(cube, outlook, cube.random(half, rng), rng))
+    return _unknown(np.vstack(found), record.points)
 
 
 def _daring(
@@ -72,15 +74,16 @@ class Choosing:
 
     Whoever is chosen is taken to turn out as expected: that makes its like less uncertain, hence
     less worth trying (Desautels, Krause and Burdick 2014), so a batch spreads. Most
-    choices go by the improvement that is expected; one in `DARING` by an upper confidence bound
-    (Srinivas, Krause, Kakade and Seeger 2010): a model that is sure too early would keep the search
-    where it is, and few epochs say little of networks that start slowly.
+    choices go by the improvement that is expected; in long searches one in `DARING` goes by an
+    upper confidence bound (Srinivas, Krause, Kakade and Seeger 2010): a model that is sure too early
+    would keep the search where it is, and few epochs say little of networks that start slowly.
     """
 
     def __init__(
         self, cube: Cube, record: Record, options: Options, outlook: Outlook, fresh: np.ndarray
     ) -> None:
         self.record, self.options, self.fresh = record, options, fresh
+        self.dares = options.dares(cube.dimensions)
         self.reached = reached = record.reached
         finished = (reached >= options.epochs) & ~record.broken
         paused = np.flatnonzero((reached < options.epochs) & ~record.broken & record.kept)
@@ -136,7 +139,7 @@ class Choosing:
             able = among & self.free & (needed <= limit - spent)
             if not able.any():
                 break
-            daring = (int(self.reached.sum()) + len(chosen)) % DARING == 0
+            daring = self.dares and (int(self.reached.sum()) + len(chosen)) % DARING == 0
             worth = self._worth(daring=daring) if whole is None else self._hope(OPTIMISM)
             one = int(np.argmax(np.where(able, worth, -np.inf)))
             column = self.covariance[:, one] / np.sqrt(self.covariance[one, one] + self.noise)

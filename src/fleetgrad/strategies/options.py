@@ -53,3 +53,10 @@ class Options:
         """How many evenly spread points come first."""
         most = int(self.spread * self.budget / self.stops[0])
         return max(1, self.lanes, min(most, self.crowd * dimensions))
+
+    def dares(self, dimensions: int) -> bool:
+        """Whether the budget is large enough for some of it to go where little is known.
+
+        A search that cannot afford all its evenly spread points has none to spare.
+        """
+        return self.spread * self.budget / self.stops[0] >= self.crowd * dimensions
