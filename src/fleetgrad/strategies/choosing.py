@@ -75,8 +75,8 @@ class Choosing:
     Whoever is chosen is taken to turn out as expected: that makes its like less uncertain, hence
     less worth trying (Desautels, Krause and Burdick 2014), so a batch spreads. Most
     choices go by the improvement that is expected; in long searches one in `DARING` goes by an
-    upper confidence bound (Srinivas, Krause, Kakade and Seeger 2010): a model that is sure too early
-    would keep the search where it is, and few epochs say little of networks that start slowly.
+    upper confidence bound (Srinivas, Krause, Kakade and Seeger 2010): a model that is sure too
+    early would keep the search where it is, and few epochs say little of slow starters.
     """
 
     def __init__(
