@@ -154,7 +154,9 @@ class Choosing:
         if daring:
             return self._hope(HOPE)
         deviation = self._deviation
-        return log_improvement((self.mean - self.goal) / deviation) + np.log(deviation)
+        gain = (self.mean - self.goal) / deviation
+        found: np.ndarray = log_improvement(gain) + np.log(deviation)
+        return found
 
     def _hope(self, deviations: float) -> np.ndarray:
         """(n,) what each may score in the end."""
