@@ -104,6 +104,9 @@ class World:
     def epoch_seconds(self, settings):
         return [self.costs(one) for one in settings]
 
+    def epoch_cost(self, settings):
+        return self.costs(settings)
+
 
 class Seen:
     """What a network sees: here nothing but the scaling."""

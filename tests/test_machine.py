@@ -130,7 +130,14 @@ def test_a_step_is_guessed_until_it_has_been_measured():
     lanes.note(SHAPE, seconds=2.0, steps=4)
     assert lanes.step_seconds(SHAPE) == 0.5
     lanes.note(SHAPE, seconds=1.0, steps=8)
-    assert lanes.step_seconds(SHAPE) == 0.25
+    assert lanes.step_seconds(SHAPE) == pytest.approx(3 / 12, rel=0.05)
+
+
+def test_measurements_of_long_ago_fade():
+    lanes = machine()
+    for seconds in [1.0] * 100 + [4.0] * 50:
+        lanes.note(SHAPE, seconds=seconds, steps=1)
+    assert lanes.step_seconds(SHAPE) == pytest.approx(4.0, rel=0.01)
 
 
 # Programs are kept for the next run.

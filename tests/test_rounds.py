@@ -182,6 +182,16 @@ def test_a_budget_in_time_is_kept_and_leaves_time_for_repeats_and_refit(place):
     assert outcome.winner.refitted
 
 
+def test_a_machine_that_slows_down_still_repeats_the_finalists_and_refits_the_winner(place):
+    world = World()
+    world.costs = lambda settings: 1.0 if world.now < 350.0 else 4.0
+    began, plan = world.now, replace(TIMED, seconds=800.0, passes=900)
+    outcome = search(place, world, plan, thaw(plan))
+    assert world.now - began <= 1.05 * 800.0
+    assert outcome.winner.refitted
+    assert outcome.leaderboard.best.replicates >= 3
+
+
 def test_the_record_tells_what_the_study_told(place):
     outcome = search(place, World(), PLAN, thaw(space=WILD))
     with Run.open(place) as run:

@@ -101,6 +101,10 @@ class Fleet:
         seconds = {one: probe.epoch_seconds(member) for one, member in members.items()}
         return [seconds[program] for program in shared]
 
+    def epoch_cost(self, settings: Settings) -> float:
+        """Seconds that an epoch of such a network takes one lane, as last measured."""
+        return self.machine.step_seconds(self.program(settings)) * self.steps(settings)
+
     def reckoned_seconds(self, settings: Iterable[Settings]) -> list[float]:
         """What an epoch of each should take one core, reckoned without training anything."""
         return [self.steps(one) * programs.step_seconds(self.shape(one)) for one in settings]

@@ -30,6 +30,7 @@ CPU_OPTIONS = {
     "xla_cpu_multi_thread_eigen": False,  # a lane is one core
     "xla_cpu_copy_insertion_use_region_analysis": True,  # no copies of weights in the step loop
 }
+HALF_LIFE = 20.0  # seconds of training after which a measurement counts half
 GUESSED_FLOPS = 2e10  # a lane's speed before it has been measured, per second
 
 Program = Callable[..., tuple[State, jax.Array]]
@@ -58,7 +59,7 @@ class Machine:
     compile_seconds: float = 0.0
     _programs: dict[Place, Program] = field(default_factory=dict)
     _locks: dict[Place, threading.Lock] = field(default_factory=dict)
-    _spent: dict[Shape, tuple[float, int]] = field(default_factory=dict)
+    _spent: dict[Shape, tuple[float, float]] = field(default_factory=dict)
     _narrowed: dict[Shape, int] = field(default_factory=dict)
     _fastest: dict[str, Arithmetic] = field(default_factory=dict)
     _rows: dict[jax.Device, tuple[Any, training.Rows]] = field(default_factory=dict)
@@ -134,15 +135,16 @@ class Machine:
             return rows
 
     def step_seconds(self, shape: Shape) -> float:
-        """What a step takes a lane, on the average so far, or guessed from its arithmetic."""
+        """What a step takes a lane, as of late, or guessed from its arithmetic."""
         seconds, steps = self._spent.get(shape, (0.0, 0))
         return seconds / steps if steps else shape.step_flops / GUESSED_FLOPS
 
     def note(self, shape: Shape, seconds: float, steps: int) -> None:
-        """Remember that steps took so long."""
+        """Remember that steps took so long; what is long ago fades, for machines slow down."""
+        fading = 0.5 ** (seconds / HALF_LIFE)
         with self._lock:
-            before, done = self._spent.get(shape, (0.0, 0))
-            self._spent[shape] = (before + seconds, done + steps)
+            before, done = self._spent.get(shape, (0.0, 0.0))
+            self._spent[shape] = (fading * before + seconds, fading * done + steps)
 
     def _compile(self, shape: Shape, device: jax.Device, arguments: Any) -> Program:
         started = time.perf_counter()

@@ -13,6 +13,7 @@ END_SECONDS = 1.0  # kept back for saving the model and opening the test part
 SLACK = 1.15  # on the repeats: the search may end a stretch late, and machines slow down
 REFIT = 1.25  # of a full training: a fifth more rows, on one lane
 MOST_HELD = 0.75  # of the time left when the search begins: rather fewer repeats than no search
+LATELY = 1 / 3  # of the time a search has taken: what its speed is measured over
 AUDITED = 0.05  # of the budget, at most, for candidates that had been stopped
 TINY = 1e-9  # seconds: nothing is faster
 GRACE = 0.05  # of the budget: a refit cut short is worth little, so it may run over by this
@@ -51,6 +52,7 @@ class Pace:
         self._plan, self._clock, self._lanes, self._report = plan, clock, lanes, report
         self._most_held = MOST_HELD * clock.left
         self._began = clock.elapsed
+        self._marks: list[tuple[float, float]] = [(0.0, 0.0)]  # seconds gone in the search, epochs
         self._refits = 1 + math.ceil(plan.ensemble / lanes)  # one after the other
         self._fewest = min(REPLICATES, plan.replicates)
 
@@ -77,16 +79,30 @@ class Pace:
         return proceed
 
     def spendable(self, spent: float, leading: float | None) -> float:
-        """Epochs of a typical network that a search may still spend, at the speed it had so far.
+        """Epochs of a typical network that a search may still spend, at the speed it had of late.
 
         Args:
             spent: Network-epochs of the search until now.
             leading: What an epoch of those ahead takes a lane, or None before there are any.
         """
-        planned, gone = self._plan.epoch_seconds or 0.0, self._clock.elapsed - self._began
-        each = max(self._lanes * gone / spent if spent else planned, TINY)
+        each = max(self._search_speed(spent), TINY)
         held = self._for_the_end(each if leading is None else leading)
         return max(0.0, self._clock.left - held) * self._lanes / each
+
+    def _search_speed(self, spent: float) -> float:
+        """Seconds that an epoch takes a lane, over the latest third of a search or so.
+
+        The whole of it would be too slow to notice that a machine has become busy, or hot.
+        """
+        gone = self._clock.elapsed - self._began
+        before = [mark for mark in self._marks if mark[1] < spent]
+        if not before:
+            return self._plan.epoch_seconds or 0.0
+        since, done = max(
+            (mark for mark in before if mark[0] <= gone * (1 - LATELY)), default=before[0]
+        )
+        self._marks.append((gone, spent))
+        return self._lanes * (gone - since) / (spent - done)
 
     def affords(self, population: Trainees) -> bool:
         """Whether training all of these from start to end, and the refit, would end in time."""

@@ -58,7 +58,6 @@ class Rounds:
         self._files: dict[str, Mapping[str, np.ndarray]] = {}  # segments' weights, on the disk
         self._memory: Mapping[str, Any] | None = None
         self._spent = 0.0
-        self._costs: dict[int, float] = {}  # what an epoch of each takes a lane, in seconds
         self._population: Trainees | None = None  # of the round in hand
 
     @property
@@ -140,7 +139,6 @@ class Rounds:
             "network_epochs": population.network_epochs,
             "elapsed": self._pace.elapsed,
         }
-        self._costs |= {m.candidate: population.epoch_seconds(m) for m in members}
         curves = [p for m in members for p in points("search", population, m, before[m])]
         self._commit(f"search/{number}", done, curves, population)
         self._population = None
@@ -153,8 +151,8 @@ class Rounds:
         return self._pace.spendable(self._spent, self._leading())
 
     def _leading(self) -> float | None:
-        """What an epoch of those ahead takes a lane, as far as that is known."""
-        costs = [self._costs[one] for one in self._ahead() if one in self._costs]
+        """What an epoch of those ahead takes a lane; None before there are any."""
+        costs = [self._trainer.epoch_cost(self._settings[one]) for one in self._ahead()]
         return sum(costs) / len(costs) if costs else None
 
     def _begun(self, number: int, step: Step) -> Trainees:

@@ -67,6 +67,9 @@ class Trainer(Protocol):
     def lanes(self) -> int:
         """How many networks train at once."""
 
+    def epoch_cost(self, settings: Settings) -> float:
+        """Seconds that an epoch of such a network takes one lane, as last measured."""
+
     def populate(self, settings: Mapping[Member, Settings]) -> Trainees:
         """Networks about to train, each replicate on its own split."""
 
