@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from fleetgrad import selection
 from simulated import Crash, World, memory_after, search
 from test_rounds import EPOCHS, PLAN, TIMED, thaw
 from test_study import somewhere, told
@@ -42,6 +43,18 @@ def test_several_that_were_whole_are_refitted_and_share_the_vote(place):
         assert outcome.leaderboard[one.candidate].epochs == EPOCHS
         assert one.params[0]["weight"][0, 0] == memory_after(EPOCHS)
     assert outcome.winner.refitted
+
+
+def test_logits_are_divided_by_the_temperature_of_the_validation_rows(place):
+    """These networks are all but sure where they are wrong, too."""
+
+    class Sure(Various):
+        def probabilities(self, settings, params):
+            return selection.tempered(super().probabilities(settings, params), 0.4)
+
+    partner = search(place, Sure(), TOGETHER, thaw()).partners[0]
+    first, last = partner.params[0]["weight"], partner.params[-1]["weight"]
+    assert 0 < last[0, 0] < 0.6 * first[0, 0]
 
 
 def test_where_nobody_helps_the_winner_stands_alone(place):

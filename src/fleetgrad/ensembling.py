@@ -1,9 +1,11 @@
 """Who predicts together with the winner: chosen on validation rows, then trained on all rows.
 
-    ensemble     who was chosen and how much each counts, and their weights after the refit
+    ensemble     who was chosen, how much each counts and how sure it may be, and their weights
+                 after the refit
 
 Only networks that went through the whole of their training in the search are asked; all have seen
-the same split, so that they can be compared row by row.
+the same split, so that they can be compared row by row. Each is first made as sure of itself as its
+validation rows allow: the last layer of a softmax is divided by a temperature.
 """
 
 import math
@@ -24,6 +26,7 @@ from fleetgrad.trainees import Member, Trainees, Trainer
 
 MOST_ASKED = 24  # networks, the best of them
 REPLICATE = 0  # of the search
+SOFTMAX = "cross_entropy"  # the loss whose outputs are logits of one
 
 
 class Partner(NamedTuple):
@@ -33,6 +36,13 @@ class Partner(NamedTuple):
     settings: Settings
     params: Any
     weight: float
+
+
+class _Share(NamedTuple):
+    """How much a network counts, and the temperature that its logits are divided by."""
+
+    weight: float
+    temperature: float
 
 
 class Ensembling:
@@ -68,16 +78,15 @@ class Ensembling:
             population = self._refit({int(one): rows[int(one)].settings for one in done["weights"]})
             if done["weights"]:
                 population.restore(self._run.weights("ensemble"))
-        return tuple(
-            Partner(
-                int(one), rows[int(one)].settings, population.params(Member(int(one), 0)), share
-            )
-            for one, share in done["weights"].items()
-        )
+        partners = []
+        for one, weight in done["weights"].items():
+            params = _cooled(population.params(Member(int(one), 0)), done["temperatures"][one])
+            partners.append(Partner(int(one), rows[int(one)].settings, params, weight))
+        return tuple(partners)
 
     def _chosen(
         self, rows: Mapping[int, Row], weights: Mapping[int, Callable[[], Any]]
-    ) -> dict[int, float]:
+    ) -> dict[int, _Share]:
         """Shares of those that together predict the search's validation rows best."""
         epochs = self._plan.epochs
         whole = [
@@ -89,31 +98,36 @@ class Ensembling:
         whole = whole[:MOST_ASKED]
         if not whole:
             return {}
+        labels = self._trainer.labels()
         asked = [self._trainer.probabilities(row.settings, weights[row.id]()) for row in whole]
-        found = selection.select(np.stack(asked), self._trainer.labels(), seed=self._seed)
+        degrees = [_temperature(row, said, labels) for row, said in zip(whole, asked, strict=True)]
+        sure = [selection.tempered(*pair) for pair in zip(asked, degrees, strict=True)]
+        found = selection.select(np.stack(sure), labels, seed=self._seed)
         ranked = np.argsort(-found, kind="stable")[: self._plan.ensemble].tolist()
         best = [place for place in ranked if found[place] > 0]
         if len(best) == 1:  # then the winner, which more than one split has chosen, stands alone
             return {}
         total = sum(found[place] for place in best)
-        return {whole[place].id: float(found[place] / total) for place in best}
+        return {
+            whole[place].id: _Share(float(found[place] / total), degrees[place]) for place in best
+        }
 
     def _refit(self, settings: Mapping[int, Settings]) -> Trainees:
         members = {Member(one, 0): own for one, own in settings.items()}
         return self._trainer.refit_all(members)[0]
 
-    def _train(self, shares: Mapping[int, float], population: Trainees) -> dict[str, Any]:
+    def _train(self, shares: Mapping[int, _Share], population: Trainees) -> dict[str, Any]:
         """Train them for as long as in the search; one that diverges or is not done has no part."""
         stage = Stage("ensemble", 1, 1, trained(self._run))
         arrived = population.advance(self._plan.epochs, self._pace.proceed(stage, population))
         members = population.members if arrived else ()  # half-trained networks would spoil it
         sound = [member for member in members if population.diverged_at(member) is None]
         sound = sound if len(sound) > 1 else []
-        total = sum(shares[member.candidate] for member in sound)
+        chosen = {str(member.candidate): shares[member.candidate] for member in sound}
+        total = sum(share.weight for share in chosen.values())
         done = {
-            "weights": {
-                str(member.candidate): shares[member.candidate] / total for member in sound
-            },
+            "weights": {one: share.weight / total for one, share in chosen.items()},
+            "temperatures": {one: share.temperature for one, share in chosen.items()},
             "network_epochs": population.network_epochs,
             "elapsed": self._pace.elapsed,
         }
@@ -124,3 +138,17 @@ class Ensembling:
         weights = population.state() if sound else None
         self._run.commit("ensemble", payload=done, curves=curves, weights=weights)
         return done
+
+
+def _temperature(row: Row, said: np.ndarray, labels: np.ndarray) -> float:
+    if row.settings.loss != SOFTMAX or not np.isfinite(said).all():
+        return 1.0
+    return selection.temperature(said, labels)
+
+
+def _cooled(params: Any, temperature: float) -> Any:
+    """The weights with logits divided by a temperature."""
+    if temperature == 1:
+        return params
+    last = {name: array / np.float32(temperature) for name, array in params[-1].items()}
+    return (*params[:-1], last)
