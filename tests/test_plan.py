@@ -205,3 +205,24 @@ def test_each_generation_has_a_schedule_for_its_size():
     plan = Plan((9, 27), 9)
     assert plan.rungs(0) == rungs.successive_halving(9, 9, finalists=3)
     assert plan.rungs(1) == rungs.successive_halving(27, 9, finalists=3)
+
+
+@settings(max_examples=50)
+@given(around=circumstances(), seconds=st.floats(10, 1e4), more=st.floats(1, 10))
+def test_where_images_are_fresh_time_is_shared_between_longer_training_and_more_search(
+    around, seconds, more
+):
+    around |= {"strategy": "thaw", "dimensions": 3}
+    with suppress(BudgetError):
+        plain, fresh = planned(seconds, around), planned(seconds, around | {"fresh": True})
+        longer = planned(seconds * more, around | {"fresh": True})
+        assert plain.epochs <= fresh.epochs <= longer.epochs <= plans.MOST_FRESH
+        assert longer.passes >= 0.99 * fresh.passes
+
+
+def test_an_hour_of_fresh_images_trains_longer_than_one_of_rows_seen_before():
+    around = {"epoch_seconds": [1.7, 2.4], "steps": 390, "lanes": 2, "spent": 5.0}
+    around |= {"adaptive": False, "strategy": "thaw", "dimensions": 7}
+    assert planned(3600, around).epochs == plans.MOST_STEPS // 390
+    assert 40 <= planned(3600, around | {"fresh": True}).epochs <= 60
+    assert planned(120, around) == planned(120, around | {"fresh": True})

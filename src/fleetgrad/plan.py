@@ -25,6 +25,7 @@ FEWEST_CANDIDATES = 9
 MOST_CANDIDATES = 256
 FEW_EPOCHS, MOST_EPOCHS = 4, 60
 MOST_STEPS = 9_000  # a dense network learns little more in steps beyond these
+MOST_FRESH = 100  # epochs, where each shows other images than the one before
 ADAPTIVE_GENERATIONS = 4
 FEWEST_REPLICATES = 3  # below this no claim of rank is made
 SHORT_EPOCHS = 12  # a training shorter than this is lengthened at the cost of repeats
@@ -186,7 +187,7 @@ def counted(
     return Plan(_generations(candidates, adaptive=adaptive), epochs)
 
 
-def timed(
+def timed(  # noqa: PLR0913 - all that makes a schedule
     budget: Budget,
     *,
     epoch_seconds: Sequence[float],
@@ -196,6 +197,7 @@ def timed(
     adaptive: bool,
     strategy: str = "halving",
     dimensions: int = 1,
+    fresh: bool = False,
 ) -> Plan:
     """The plan of a budget in seconds.
 
@@ -212,6 +214,7 @@ def timed(
         adaptive: Whether the sampler learns between generations.
         strategy: "halving" or "thaw".
         dimensions: How many hyperparameters are searched.
+        fresh: Whether every epoch shows other images, so that a long training goes on learning.
 
     Raises:
         BudgetError: The time is too short for the smallest search; the smallest that would do is
@@ -225,7 +228,7 @@ def timed(
         raise too_short(budget.seconds, spent + fewest_seconds(epoch_seconds, lanes), MARGIN)
     most = int(min(MOST_EPOCHS, max(10, MOST_STEPS // max(steps, 1))))
     if strategy == "thaw":
-        plan = _thawing(budget.seconds, left, cost, most)
+        plan = _thawing(budget.seconds, left, cost, most, fresh=fresh)
         return replace(plan, generations=(plan.options(lanes=lanes).start(dimensions),))
     candidates = 2 * FEWEST_CANDIDATES
     if cost.longest(left, candidates) < FEW_EPOCHS:
@@ -263,17 +266,20 @@ def too_short(seconds: float, needed: float, margin: float) -> BudgetError:
     )
 
 
-def _thawing(seconds: float, left: float, cost: "_Cost", most: int) -> Plan:
+def _thawing(seconds: float, left: float, cost: "_Cost", most: int, *, fresh: bool) -> Plan:
     """The plan of a search that freezes and thaws.
 
     Training is as long as leaves the search `SEARCHED` full trainings of a typical network beside
-    the repeats and the refit, but not longer than `most`.
+    the repeats and the refit, but not longer than `most`. Where longer training goes on learning,
+    what time there is beyond that is shared: both training and search grow as its square root.
     """
     whole, replicates = SEARCHED * cost.typical / cost.lanes, REPLICATES
     epochs = left / (whole + replicates * cost.repeat + cost.refit)
     if epochs < SHORT_EPOCHS:  # rather fewer repeats than networks that have learned little
         replicates = FEWEST_REPLICATES
         epochs = left / (whole + replicates * cost.repeat + cost.refit)
+    if fresh and epochs > most:
+        most = min(MOST_FRESH, int(math.sqrt(most * epochs)))
     epochs = max(1, min(most, int(epochs)))
     searching = left - epochs * (replicates * cost.repeat + cost.refit)
     passes = max(epochs, cost.lanes * searching / cost.typical)

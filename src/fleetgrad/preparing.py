@@ -14,6 +14,7 @@ import numpy as np
 
 from fleetgrad import plan as plans
 from fleetgrad import samplers, strategies, takeover
+from fleetgrad.augmentation import NONE
 from fleetgrad.clock import Clock
 from fleetgrad.data import NAMES, Dataset, load
 from fleetgrad.defaults import default_space
@@ -132,6 +133,7 @@ def _searching(config: dict[str, Any], fleet: Fleet, clock: Clock) -> Plan:
         adaptive=adaptive,
         strategy=strategy,
         dimensions=dimensions,
+        fresh=all(one.augment != NONE for one in typical),
     )
 
 
