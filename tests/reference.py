@@ -322,8 +322,11 @@ class Network:
         several = itertools.zip_longest(self.layers, self.running, fillvalue={})
         return [{**layer, **moments} for layer, moments in several]
 
-    def learn(self, x, labels, key):
-        """One minibatch; returns the loss and the correct count before the update."""
+    def learn(self, x, labels, key, told=None):
+        """One minibatch; returns the loss and the correct count before the update.
+
+        What it is `told` of the rows, distributions over classes, takes the place of their labels.
+        """
         settings, disturbance = self.settings, Disturbance(key, self.settings)
         factors = {}
 
@@ -333,6 +336,7 @@ class Network:
 
         *inputs, logits = self._forward(disturbance.inputs(x), kept)
         targets = smooth(labels, logits.shape[1], settings.label_smoothing)
+        targets = targets if told is None else told
         reported, slope = LOSSES[settings.loss]
         self._update(self._backward(inputs, factors, slope(logits, targets)))
         self._follow(len(x))
@@ -415,7 +419,8 @@ def train(
             own = jax.random.fold_in(key, step)
             raw = Disturbance(own, settings).images(material.x[rows], material.image_shape)
             x = (raw.astype(np.float64) - view.shift) * view.scale
-            learned.append(net.learn(x, material.y[rows], own))
+            told = None if material.targets is None else material.targets[rows].astype(np.float64)
+            learned.append(net.learn(x, material.y[rows], own, told))
         losses, right = np.array(learned).T
         logits, labels = net.logits(scaled[view.validation]), material.y[view.validation]
         likelihood = probabilities(settings.loss, logits)[np.arange(len(labels)), labels]

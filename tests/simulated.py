@@ -22,6 +22,7 @@ from fleetgrad.study import Study
 from fleetgrad.trainees import Member
 
 BEST_RATE, BROKEN_RATE = 0.01, 1.0  # the planted optimum; from here on nothing is finite
+SPLIT, WHOLE = 40, 240  # rows that a replicate learns from, and all of them
 SPACE = Space(learning_rate=Float(1e-4, 5.0, log=True))
 SOUND = Space(learning_rate=Float(1e-4, 0.9, log=True))
 
@@ -80,6 +81,18 @@ class World:
         self.called()
         return Simulated(self, settings), self.view(0)
 
+    def pupil(self, settings, shares, part, *, refitted):
+        """One network, below zero in its weights, by as much as was taught."""
+        self.called()
+        assert np.allclose(shares.sum(axis=1), 1)
+        assert len(shares) == (WHOLE if refitted else SPLIT)
+        return Simulated(self, {Member(0, 0): settings}, -1000 * part * shares[:, 1].mean())
+
+    def teach(self, settings, params, *, refitted):
+        """What these very weights say of two classes, the same of every row."""
+        share = 0.2 + (float(params[0]["weight"][0, 0]) + settings.learning_rate) % 7 / 10
+        return np.tile([1 - share, share], (WHOLE if refitted else SPLIT, 1))
+
     def probabilities(self, settings, params):
         """Of 200 rows of two classes: as many are right as the network would score at its end."""
         right = np.arange(200) < 200 * self.row(settings, 0, 50)[3]
@@ -117,10 +130,10 @@ class Seen:
 class Simulated:
     """Members on their way along their curves; `memory` goes wrong if an epoch is lost."""
 
-    def __init__(self, world, settings):
+    def __init__(self, world, settings, memory=0.0):
         self.world, self.settings = world, dict(settings)
         self.position = dict.fromkeys(self.settings, 0)
-        self.memory = dict.fromkeys(self.settings, 0.0)
+        self.memory = dict.fromkeys(self.settings, memory)
         self.network_epochs = 0.0
 
     @property

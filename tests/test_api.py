@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import fleetgrad as fg
-from fleetgrad import api, products
+from fleetgrad import api, history, products
 from fleetgrad.data.sealed import SealedTest
 from fleetgrad.errors import (
     BudgetError,
@@ -24,6 +24,7 @@ from fleetgrad.machine import Machine
 from fleetgrad.store import Run
 from runs import script
 from simulated import Crash, World
+from test_distilling import School
 
 NARROW = fg.Space(hidden=(3,), learning_rate=fg.Float(1e-3, 5.0, log=True))  # some diverge
 SPACE = fg.Space(
@@ -302,6 +303,43 @@ def test_how_to_disturb_images_can_be_searched(tmp_path, world):
     for leaderboard in (found.leaderboard, again.leaderboard):
         tried = {str(row.settings.augment) for row in leaderboard}
         assert tried == {"none", "shift 2", "shift 3"}
+
+
+SCHOOLED = fg.Space(learning_rate=fg.Float(1e-4, 0.9, log=True))
+
+
+@pytest.fixture(params=[0.97, 0.3])
+def schooled(request, world, monkeypatch):
+    """The same, where a student is better than the winner, or is not."""
+    monkeypatch.setattr(api, "Fleet", lambda data, seed: School(request.param))
+    return request.param
+
+
+def test_a_distilled_run_hands_back_one_network_and_keeps_the_ensemble(tmp_path, schooled, digits):
+    place = tmp_path / "run"
+    budget = fg.Budget(network_epochs=160, epochs=10)
+    found = fg.tune(digits, SCHOOLED, budget, out=place, distill=True)
+    better = schooled > 0.5
+    assert found.distilled.kept == ("student" if better else "winner")
+    assert isinstance(found.model, fg.Model)
+    assert found.model.settings == found.settings
+    assert (found.model.params[0]["weight"][0, 0] < 0) == better
+    told = found.to_dict()["distilled"]
+    assert set(told["validation"]) == {"winner", "ensemble", "student"}
+    assert found.model.information.get("distilled") == (told if better else None)
+    assert fg.Model.load(place).information == found.model.information
+    together = fg.Model.load(place / "ensemble")
+    assert isinstance(together, fg.Ensemble)
+    assert {one["candidate"]: one["weight"] for one in told["teachers"]} == found.ensemble
+    assert [part.weight for part in together.parts] == pytest.approx([*found.ensemble.values()])
+    assert len(openings(place)) == 1
+    with Run.open(place, write=False) as run:
+        assert history.result(run).distilled == found.distilled
+        assert run.config["ensemble"]
+    again = fg.resume(place, digits)
+    assert again.to_dict()["distilled"] == told
+    assert again.model.params[0]["weight"][0, 0] == found.model.params[0]["weight"][0, 0]
+    assert len(openings(place)) == 1
 
 
 def test_a_resumed_run_has_the_time_that_is_left(tmp_path, world):

@@ -13,6 +13,7 @@ from rich.console import Console
 from fleetgrad.clock import Progress
 from fleetgrad.display import ahead, consoles, downloads, live, measures, outcome, words
 from fleetgrad.display.columns import Column, fitting, table
+from fleetgrad.distilled import Distilled, Score
 from fleetgrad.finals import Interval
 from fleetgrad.forecast import Cohort, Forecast
 from fleetgrad.insight import Evidence
@@ -135,6 +136,36 @@ def test_a_finished_run_names_the_winner_its_accuracies_and_how_to_go_on():
     assert "#2: the data cannot tell it from #4" in text
     assert "fleetgrad predict runs/digits-1 FILE" in text
     assert "fleetgrad resume" not in text
+
+
+TOLD = {
+    "winner": Score(0.97, 0.1),
+    "ensemble": Score(0.98, 0.06),
+    "student": Score(0.975, 0.07),
+}
+
+
+@pytest.mark.parametrize(
+    ("kept", "reason", "told", "words_"),
+    [
+        ("student", "better", TOLD, "one network like #4 that learned from them: better than it"),
+        ("winner", "no better", TOLD, "the model is #4 itself: a student of them was no better"),
+        ("winner", "diverged", TOLD, "a student of them diverged"),
+        ("winner", "no time", None, "there was no time to learn from them"),
+        ("winner", "no ensemble", None, "there is no ensemble to learn from"),
+    ],
+)
+def test_a_distilled_run_says_which_network_it_hands_back_and_what_is_kept(
+    kept, reason, told, words_
+):
+    teachers = {} if reason == "no ensemble" else {2: 0.75, 4: 0.25}
+    one = Distilled(4, teachers, 0.5, told, 240, kept, reason)
+    text = " ".join(shown(replace(FINISHED, ensemble=teachers, distilled=one)).split())
+    assert words_ in text
+    figures = "(winner 97.00 %, ensemble 98.00 %, student 97.50 % of 240 held-out rows)"
+    assert (figures in text) == (told is not None)
+    assert ("#2 75 %, #4 25 %: saved beside the model" in text) == bool(teachers)
+    assert "they are the model" not in text
 
 
 def repeated(*ties, replicates=5):

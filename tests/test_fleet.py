@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 
 import digits_fleet
+from fleetgrad import inference
 from fleetgrad.data import load
 from fleetgrad.errors import SettingsError
 from fleetgrad.fleet import Fleet
+from fleetgrad.inference import Network
 from fleetgrad.programs import Programs
 from fleetgrad.settings import Settings
 from fleetgrad.trainees import Member
@@ -94,6 +96,51 @@ def test_replicates_of_one_candidate_differ_and_repeat_exactly(fleet):
     assert second.advance(2)
     assert not np.array_equal(first.curve(Member(0, 0)), first.curve(Member(0, 1)))
     assert np.array_equal(first.curve(Member(0, 1)), second.curve(Member(0, 1)))
+
+
+WIDE = Settings(hidden=(32,), batch_size=50, epochs=12, learning_rate=0.01)
+TEACHERS = {Member(n, 0): replace(WIDE, learning_rate=0.01 * (n + 1)) for n in range(3)}
+
+
+def test_a_student_is_near_the_ensemble_that_taught_it(fleet):
+    teachers = fleet.populate(TEACHERS)
+    assert teachers.advance(12)
+    known = [(one, teachers.params(member)) for member, one in TEACHERS.items()]
+    said = np.mean([fleet.teach(*one, refitted=False) for one in known], axis=0)
+    together = np.mean([fleet.probabilities(*one) for one in known], axis=0)
+    pupil = fleet.pupil(WIDE, said, 0.8, refitted=False)
+    assert pupil.advance(12)
+    student = fleet.probabilities(WIDE, pupil.params(Member(0, 0)))
+    labels = fleet.labels()
+    right = [(shares.argmax(axis=1) == labels).mean() for shares in (together, student)]
+    assert abs(right[1] - right[0]) < 0.03
+    assert right[0] > 0.9
+    assert np.abs(student - together).mean() < 0.02
+
+
+def test_teachers_speak_of_the_rows_they_learned_from_as_they_saw_them(fleet, data):
+    for refitted, make in ((False, fleet.populate), (True, lambda who: fleet.refit_all(who)[0])):
+        population = make({Member(0, 0): SMALL})
+        population.advance(1)
+        params, view = population.params(Member(0, 0)), population.material.views[0]
+        said = fleet.teach(SMALL, params, refitted=refitted)
+        network = Network(SMALL, params, view.shift, view.scale)
+        logits = inference.logits(network, data.x[view.train])
+        np.testing.assert_allclose(said, inference.probabilities(SMALL.loss, logits), atol=1e-6)
+
+
+def test_targets_lie_between_the_teachers_and_smoothed_labels(fleet, data):
+    soft = replace(SMALL, label_smoothing=0.3)
+    for refitted in (False, True):
+        rows = np.arange(data.rows) if refitted else fleet.view(0).train
+        said = np.full((len(rows), 10), 0.1)
+        population = fleet.pupil(soft, said, 0.75, refitted=refitted)
+        targets = population.material.targets
+        expected = 0.1 * 0.75 + 0.25 * (0.7 * np.eye(10)[data.y[rows]] + 0.03)
+        np.testing.assert_allclose(targets[rows], expected, rtol=1e-6)
+        unseen = np.setdiff1d(np.arange(data.rows), rows)
+        assert np.isnan(targets[unseen]).all()
+        assert np.array_equal(population.material.views[0].train, rows)
 
 
 def test_steps_are_whole_batches_of_a_replicates_training_rows(fleet):

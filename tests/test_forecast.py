@@ -89,6 +89,15 @@ def test_fewer_candidates_than_finalists_are_no_more_repeats():
     assert more.network_epochs == 3 * (2 + 5 * 2) + 2
 
 
+def test_learning_from_an_ensemble_is_foretold():
+    plain, ahead = (fg.dry_run("digits", SPACE, FEW, distill=told) for told in (False, True))
+    assert (ahead.plan.ensemble, ahead.plan.distill) == (6, True)
+    assert ahead.network_epochs == plain.network_epochs + (6 + 2) * 3
+    dearest = max(one.epoch_seconds for one in ahead.cohorts)
+    assert ahead.expected.refit == pytest.approx((1 + 2) * 1.2 * 3 * dearest)
+    assert ahead.to_dict()["distill"]
+
+
 def test_it_is_plain_values():
     values = fg.dry_run("digits", SPACE, FEW, sampler="tpe", out="here").to_dict()
     assert json.loads(json.dumps(values)) == values

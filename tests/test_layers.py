@@ -29,9 +29,9 @@ FLOORS = (
         " population rungs samplers selection spill underway"
     ),
     (
-        "audits database defaults directory ensemble ensembling fleet forecast history insight lock"
-        " model pace predictor preparing record repeats result rounds rows saved search standing"
-        " store study takeover verdict"
+        "audits database defaults directory distilled distilling ensemble ensembling fleet forecast"
+        " history insight lock model pace predictor preparing record repeats result rounds rows"
+        " saved search standing store study takeover verdict"
     ),
     "__main__ api bench cli display limits notebook slices",
 )
@@ -57,9 +57,9 @@ BORDERS = {  # library -> the modules that may name it
     "typer": "cli",
 }
 SEARCH = (
-    "audit audits divergence doubling earlier effects ends ensembling extrapolation finals insight"
-    " leaderboard pace plan repeats rounds rungs samplers search selection space standing"
-    " strategies study trainees trials"
+    "audit audits distilled distilling divergence doubling earlier effects ends ensembling"
+    " extrapolation finals insight leaderboard pace plan repeats rounds rungs samplers search"
+    " selection space standing strategies study trainees trials"
 )
 TRAINING = {
     "augment",

@@ -95,6 +95,19 @@ def test_rows_lie_on_the_machine_once(lane):
     assert first.x.dtype == np.uint8
 
 
+def test_targets_come_and_go_beside_rows_that_stay(lane):
+    first = lane.resident(MATERIAL.x, MATERIAL.y, DEVICE)
+    for value in range(3):
+        targets = np.full((len(MATERIAL.y), 10), value, np.float32)
+        taught = lane.resident(MATERIAL.x, MATERIAL.y, DEVICE, targets)
+        assert (np.asarray(taught.targets) == value).all()
+        assert taught.x is first.x
+        assert lane.resident(MATERIAL.x, MATERIAL.y, DEVICE, targets) is taught
+    plain = lane.resident(MATERIAL.x, MATERIAL.y, DEVICE)
+    assert plain.targets is None
+    assert plain.x is first.x
+
+
 def test_other_rows_are_never_taken_for_those_before(lane):
     for value in range(5):  # each array may get the address of the one before
         x, y = np.full((200, 64), value, np.uint8), np.full(200, value, np.int32)

@@ -2,6 +2,7 @@ import json
 import math
 import re
 from contextlib import suppress
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -226,3 +227,20 @@ def test_an_hour_of_fresh_images_trains_longer_than_one_of_rows_seen_before():
     assert planned(3600, around).epochs == plans.MOST_STEPS // 390
     assert 40 <= planned(3600, around | {"fresh": True}).epochs <= 60
     assert planned(120, around) == planned(120, around | {"fresh": True})
+
+
+@pytest.mark.parametrize("strategy", ["halving", "thaw"])
+def test_time_for_a_student_is_taken_from_the_search(strategy):
+    around = {"epoch_seconds": [1.0], "steps": 900, "lanes": 2, "spent": 0.0, "adaptive": False}
+    plain, distilled = (
+        plans.timed(Budget(seconds=200), **around, strategy=strategy, distill=told)
+        for told in (False, True)
+    )
+    assert plain.epochs == distilled.epochs == 10
+    less = 10 * plans.DISTILLED * 1.2  # seconds, in which two lanes train twice as many epochs
+    if strategy == "thaw":
+        assert distilled.passes == pytest.approx(plain.passes - 2 * less)
+    assert distilled.candidates <= plain.candidates
+    taken = plans.expected(replace(distilled, distill=True), [1.0], 2)
+    assert sum(taken) <= 200
+    assert taken.refit == pytest.approx(10 * 1.2 + less)

@@ -31,7 +31,7 @@ from fleetgrad import network
 from fleetgrad.augmentation import PRESETS, Augmentation
 from fleetgrad.errors import BudgetError, RunError, SettingsError
 from fleetgrad.kernels import adam, sparse
-from fleetgrad.material import SeededDraws
+from fleetgrad.material import SeededDraws, mixed
 from fleetgrad.population import Population
 from fleetgrad.settings import (
     ACTIVATIONS,
@@ -51,6 +51,7 @@ WILD = dataclasses.replace(MIXED[0], learning_rate=1e30)
 # Of the shapes of `MIXED` too; clipping alone cannot tame this one.
 WILDER = dataclasses.replace(MIXED[6], learning_rate=1e30)
 SHAPES = 5  # programs that `MIXED` needs
+SOFTENED = Settings(hidden=(8,), batch_size=20, epochs=4, learning_rate=0.01)
 
 
 def zoo(number: int) -> Settings:
@@ -157,6 +158,43 @@ def test_every_replicate_of_a_cohort_is_trained_as_by_hand(lanes):
     population = populate(MIXED, lanes, replicates=2)
     population.advance(EPOCHS)
     check_against_reference(population, EPOCHS)
+
+
+def soft(material, seed=3):
+    """Distributions over classes for every row, none of them even close to its label."""
+    shares = np.random.default_rng(seed).dirichlet(np.ones(material.classes), len(material.y))
+    return shares.astype(np.float32)
+
+
+@pytest.mark.parametrize("width", [1, 3])
+def test_a_fleet_that_learns_distributions_is_trained_as_by_hand(width):
+    fleet = [
+        dataclasses.replace(SOFTENED, loss=loss, label_smoothing=smoothing)
+        for loss, smoothing in (("cross_entropy", 0.0), ("cross_entropy", 0.2), (LOSSES[3], 0.1))
+    ]
+    material = dataclasses.replace(digits(), targets=soft(digits()))
+    population = Population(material, members(fleet, 2), DRAWS, machine(width=width))
+    assert population.advance(2)
+    check_against_reference(population, 2)
+    population.material = digits()
+    with pytest.raises(AssertionError, match="Settings"):  # of labels by hand, it would be told
+        check_against_reference(population, 2)
+
+
+def test_labels_told_as_distributions_are_labels():
+    material, train = digits(), digits().views[0].train
+    told = mixed(np.eye(10)[material.y[train]], material.y, train, part=0.8)
+    rest = np.setdiff1d(np.arange(len(material.y)), train)
+    assert np.isnan(told[rest]).all()
+    taught, lanes = dataclasses.replace(material, targets=told), machine()
+    found = Population(taught, members([SOFTENED]), DRAWS, lanes)
+    plain = Population(material, members([SOFTENED]), DRAWS, lanes)
+    assert found.advance(EPOCHS)
+    assert plain.advance(EPOCHS)
+    np.testing.assert_allclose(found.curve(ONE), plain.curve(ONE), rtol=1e-5)
+    leaking = Population(taught, members([SOFTENED], 2), DRAWS, lanes)
+    leaking.advance(1)
+    assert leaking.diverged_at(Member(0, 1)) is not None, "rows that nobody spoke of would show"
 
 
 @settings(max_examples=3)

@@ -35,6 +35,7 @@ def asked(**changes):
         0,
         strategy="auto",
         ensemble=False,
+        distill=False,
         sampler=values["sampler"],
         target=None,
         data_dir=None,

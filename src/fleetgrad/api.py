@@ -17,6 +17,7 @@ from fleetgrad import history, preparing
 from fleetgrad.clock import Clock, Progress
 from fleetgrad.data import Dataset
 from fleetgrad.directory import check_vacant
+from fleetgrad.distilled import STUDENT, Distilled
 from fleetgrad.earlier import recorded, summary
 from fleetgrad.ensemble import Ensemble
 from fleetgrad.errors import DeviceError, FleetgradError, RunError, TrainingError, UsageError
@@ -52,6 +53,7 @@ def tune(  # noqa: PLR0913 - all that makes a run, each with a default but the d
     strategy: str = "auto",
     sampler: str | None = None,
     ensemble: bool = False,
+    distill: bool = False,
     target: str | None = None,
     data_dir: str | PathLike[str] | None = None,
     warm_start: str | PathLike[str] | Sequence[str | PathLike[str]] = (),
@@ -72,6 +74,8 @@ def tune(  # noqa: PLR0913 - all that makes a run, each with a default but the d
         strategy: "halving", "thaw" (a model of all curves decides who goes on) or "auto".
         sampler: "grid", "random", "sobol" or "tpe", of halving; "sobol" by default.
         ensemble: Whether the best networks of the search, refitted, are to predict together.
+        distill: Whether one network of the winner's size is to learn from such an ensemble and to
+            take its place, where it is better than the winner; the ensemble lies beside it.
         target: The column to predict, for tables.
         data_dir: Where named sets lie.
         warm_start: Directories of earlier runs, of these or of other data: their best settings are
@@ -90,6 +94,7 @@ def tune(  # noqa: PLR0913 - all that makes a run, each with a default but the d
         strategy=strategy,
         sampler=sampler,
         ensemble=ensemble,
+        distill=distill,
         target=target,
         data_dir=data_dir,
         warm_start=warm_start,
@@ -116,6 +121,7 @@ def dry_run(  # noqa: PLR0913 - as for `tune`
     strategy: str = "auto",
     sampler: str | None = None,
     ensemble: bool = False,
+    distill: bool = False,
     target: str | None = None,
     data_dir: str | PathLike[str] | None = None,
     warm_start: str | PathLike[str] | Sequence[str | PathLike[str]] = (),
@@ -137,6 +143,7 @@ def dry_run(  # noqa: PLR0913 - as for `tune`
         strategy=strategy,
         sampler=sampler,
         ensemble=ensemble,
+        distill=distill,
         target=target,
         data_dir=data_dir,
         warm_start=warm_start,
@@ -262,6 +269,8 @@ def _result(run: Run, data: Dataset, clock: Clock, report: Report) -> Result:
             test = _opened(run, data, model)
         path = run.directory / "model"
         model.save(path)
+        if outcome.partners and outcome.distilled is not None:
+            _together(data, outcome, seed).save(run.directory / "ensemble")
     if not outcome.interrupted and run.segment("end") is None:
         done = {"elapsed": clock.elapsed, "compile_s": fleet.compile_seconds}
         paused = [name for name in run.weighted() if name.startswith("search/")]
@@ -287,6 +296,7 @@ def _result(run: Run, data: Dataset, clock: Clock, report: Report) -> Result:
         doubling=said.doubling,
         warm_start=summary(config),
         ensemble={partner.candidate: partner.weight for partner in outcome.partners},
+        distilled=outcome.distilled,
         evidence=history.evidence(run),
     )
 
@@ -312,10 +322,16 @@ def _planned(run: Run, fleet: Fleet, clock: Clock) -> Plan:
 
 
 def _predictor(data: Dataset, outcome: Outcome, seed: int) -> Model | Ensemble:
-    """The winner, or those that predict together with it."""
+    """The winner, or those that predict together with it, or one that has learned from them."""
     assert outcome.winner is not None
-    if not outcome.partners:
-        return _model(data, outcome.winner, seed)
+    if outcome.partners and outcome.distilled is None:
+        return _together(data, outcome, seed)
+    return _model(data, outcome.winner, seed, outcome.distilled)
+
+
+def _together(data: Dataset, outcome: Outcome, seed: int) -> Ensemble:
+    """Those that predict together."""
+    assert outcome.winner is not None
     winner = outcome.winner
     models = [
         _model(data, replace(winner, candidate=one, settings=own, params=params), seed)
@@ -328,7 +344,15 @@ def _predictor(data: Dataset, outcome: Outcome, seed: int) -> Model | Ensemble:
     )
 
 
-def _model(data: Dataset, winner: Winner, seed: int) -> Model:
+def _model(data: Dataset, winner: Winner, seed: int, distilled: Distilled | None = None) -> Model:
+    """One network, which says whom it has learned from."""
+    said: dict[str, Any] = {
+        "candidate": winner.candidate,
+        "refitted": winner.refitted,
+        "seed": seed,
+    }
+    if distilled is not None and distilled.kept == STUDENT:
+        said["distilled"] = distilled.to_dict()
     return Model(
         settings=winner.settings,
         params=winner.params,
@@ -338,7 +362,7 @@ def _model(data: Dataset, winner: Winner, seed: int) -> Model:
         image_shape=data.image_shape,
         feature_names=data.feature_names,
         dataset=data.name,
-        information={"candidate": winner.candidate, "refitted": winner.refitted, "seed": seed},
+        information=said,
     )
 
 

@@ -11,9 +11,9 @@ REPORT_SECONDS = 0.25
 class Progress(NamedTuple):
     """What a run is doing: for a display, reported from any thread, a few times a second.
 
-    phase is "search", "audit", "finals", "refit" or "notebook"; rung counts from 1, of the rounds
-    of a search or the blocks in the finals, where nobody knows how many come, of 0 rungs; left is
-    in seconds, or None.
+    phase is "search", "audit", "finals", "refit", "ensemble", "distill" or "notebook"; rung counts
+    from 1, of the rounds of a search or the blocks in the finals, where nobody knows how many come,
+    of 0 rungs; left is in seconds, or None.
     """
 
     phase: str

@@ -16,7 +16,7 @@ from fleetgrad import inference, programs, shapes
 from fleetgrad.data import Dataset
 from fleetgrad.inference import Network
 from fleetgrad.machine import Machine
-from fleetgrad.material import Material, SeededDraws, View, steps_per_epoch
+from fleetgrad.material import Material, SeededDraws, View, mixed, steps_per_epoch
 from fleetgrad.population import Population
 from fleetgrad.programs import Programs
 from fleetgrad.settings import Settings
@@ -66,20 +66,33 @@ class Fleet:
 
     def refit_all(self, settings: Mapping[Member, Settings]) -> tuple[Population, View]:
         """Members of replicate 0 that learn from every row of the training part, and their view."""
-        rows = np.arange(self._data.rows, dtype=np.int32)
-        scaling = self._data.scaling(rows)
-        # Scored on rows they have learned from, only to be programs that are compiled already.
-        held_out = self.view(0).validation
-        view = View(rows, held_out, scaling.shift, scaling.scale)
+        view = self._whole
         return self._population({0: view}, settings), view
+
+    def pupil(
+        self, settings: Settings, shares: np.ndarray, part: float, *, refitted: bool
+    ) -> Population:
+        """One member that learns what teachers say of the rows it sees, beside their labels.
+
+        Args:
+            settings: Its own.
+            shares: What they say, as `teach` gives it.
+            part: The share of their word in what it learns, the rest being the labels'.
+            refitted: Whether it sees every row of the training part, or replicate 0's split.
+        """
+        view = self._whole if refitted else self.view(0)
+        targets = mixed(shares, self._data.y, view.train, part, settings.label_smoothing)
+        return self._population({0: view}, {Member(0, 0): settings}, targets)
+
+    def teach(self, settings: Settings, params: Any, *, refitted: bool) -> np.ndarray:
+        """(rows, classes): what a network says of the rows it has learned from."""
+        view = self._whole if refitted else self.view(0)
+        return self._said(settings, params, view, view.train)
 
     def probabilities(self, settings: Settings, params: Any) -> np.ndarray:
         """(rows, classes): what a network of replicate 0 says of its validation rows."""
         view = self.view(0)
-        network = Network(settings, params, view.shift, view.scale)
-        blocks = np.array_split(view.validation, -(-len(view.validation) // BLOCK))
-        outputs = [inference.logits(network, self._data.x[block]) for block in blocks]
-        return inference.probabilities(settings.loss, np.concatenate(outputs))
+        return self._said(settings, params, view, view.validation)
 
     def labels(self) -> np.ndarray:
         """(rows,): the true classes of replicate 0's validation rows."""
@@ -158,11 +171,30 @@ class Fleet:
             arithmetic=self.machine.arithmetic(settings.precision, filled=self._filled),
         )
 
+    @cached_property
+    def _whole(self) -> View:
+        """Every row of the training part."""
+        rows = np.arange(self._data.rows, dtype=np.int32)
+        scaling = self._data.scaling(rows)
+        # Scored on rows they have learned from, only to be programs that are compiled already.
+        held_out = self.view(0).validation
+        return View(rows, held_out, scaling.shift, scaling.scale)
+
+    def _said(self, settings: Settings, params: Any, view: View, rows: np.ndarray) -> np.ndarray:
+        """Probabilities of some rows, block by block."""
+        network = Network(settings, params, view.shift, view.scale)
+        blocks = np.array_split(rows, -(-len(rows) // BLOCK))
+        outputs = [inference.logits(network, self._data.x[block]) for block in blocks]
+        return inference.probabilities(settings.loss, np.concatenate(outputs))
+
     def _population(
-        self, views: Mapping[int, View], settings: Mapping[Member, Settings]
+        self,
+        views: Mapping[int, View],
+        settings: Mapping[Member, Settings],
+        targets: np.ndarray | None = None,
     ) -> Population:
         data = self._data
-        material = Material(data.x, data.y, self._classes, views, data.image_shape)
+        material = Material(data.x, data.y, self._classes, views, data.image_shape, targets)
         draws, serving = SeededDraws(self._seed), self.programs.serving
         return Population(material, settings, draws, self.machine, serving)
 

@@ -79,7 +79,7 @@ class Forecast:
 
     @property
     def network_epochs(self) -> int:
-        """Of search, repeats and refit, if nobody diverges."""
+        """Of search, repeats, refit and all that is learned after it, if nobody diverges."""
         return self.plan.network_epochs
 
     @property
@@ -117,6 +117,8 @@ class Forecast:
             "epochs": self.plan.epochs,
             "finalists": self.plan.finalists,
             "replicates": self.plan.replicates,
+            "ensemble": self.plan.ensemble,
+            "distill": self.plan.distill,
             "network_epochs": self.network_epochs,
             "lanes": self.lanes,
             "cohorts": [one._asdict() for one in self.cohorts],

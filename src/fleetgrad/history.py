@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from fleetgrad import directory
+from fleetgrad import directory, distilled
 from fleetgrad.earlier import summary
 from fleetgrad.errors import TrainingError
 from fleetgrad.finals import Interval, wilson
@@ -68,6 +68,7 @@ def result(run: Run) -> Result:
         doubling=said.doubling,
         warm_start=summary(run.config),
         ensemble={int(one): share for one, share in (joined["weights"] if joined else {}).items()},
+        distilled=distilled.on_record(run),
         evidence=evidence(run),
     )
 

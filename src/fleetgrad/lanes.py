@@ -125,7 +125,9 @@ class Lanes:
         stop = self._stop(first, start, goal - epoch)
         arguments = (
             *self._machine.stack([self._arguments(one, epoch) for one in chunk], device, width),
-            self._machine.resident(self._material.x, self._material.y, device),
+            self._machine.resident(
+                self._material.x, self._material.y, device, self._material.targets
+            ),
             np.int32(start),
             np.int32(stop),
         )

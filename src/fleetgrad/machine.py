@@ -125,13 +125,21 @@ class Machine:
                 self._programs[place] = self._compile(shape, device, arguments)
         return self._programs[place]
 
-    def resident(self, x: np.ndarray, y: np.ndarray, device: jax.Device) -> training.Rows:
+    def resident(
+        self,
+        x: np.ndarray,
+        y: np.ndarray,
+        device: jax.Device,
+        targets: np.ndarray | None = None,
+    ) -> training.Rows:
         """The rows on a lane's device, put there once and shared by all populations."""
         with self._lock:
-            source, rows = self._rows.get(device, ((None, None), None))
+            source, rows = self._rows.get(device, ((None, None, None), None))
             if rows is None or source[0] is not x or source[1] is not y:
-                rows = training.Rows(*jax.device_put((x, y), device))
-                self._rows[device] = ((x, y), rows)
+                source, rows = (x, y, None), training.Rows(*jax.device_put((x, y), device))
+            if source[2] is not targets:
+                rows = rows._replace(targets=jax.device_put(targets, device))
+            self._rows[device] = ((x, y, targets), rows)
             return rows
 
     def step_seconds(self, shape: Shape) -> float:

@@ -46,6 +46,8 @@ class Material:
         classes: How many there are.
         views: Replicate -> its view.
         image_shape: (height, width[, channels]) where rows are images.
+        targets: What each row that trains is to be taken for, a distribution over classes, float32;
+            None for its label.
     """
 
     x: Num[np.ndarray, "rows features"]
@@ -53,6 +55,7 @@ class Material:
     classes: int
     views: Mapping[int, View]
     image_shape: tuple[int, ...] | None = None
+    targets: Float[np.ndarray, "rows classes"] | None = None
 
     @property
     def features(self) -> int:
@@ -65,6 +68,32 @@ class Material:
         step = max(1, len(self.x) // SAMPLE)
         sample = self.x[::step].astype(np.float32)
         return max((_filled(sample, view) for view in self.views.values()), default=1.0)
+
+
+def mixed(
+    shares: Float[np.ndarray, "train classes"],
+    labels: Int[np.ndarray, " rows"],
+    train: Int[np.ndarray, " train"],
+    part: float,
+    smoothing: float = 0.0,
+) -> Float[np.ndarray, "rows classes"]:
+    """Targets between what teachers say of some rows and the labels of these.
+
+    Args:
+        shares: What is said, in the order of `train`; each row's sum to 1.
+        labels: Of all rows.
+        train: Row numbers.
+        part: The share of the teachers' word in each target, 0 to 1.
+        smoothing: Of the labels; what teachers say is as soft as they are.
+
+    Returns:
+        float32; NaN for all other rows, so that a network that came to learn from them would show.
+    """
+    classes = shares.shape[1]
+    targets = np.full((len(labels), classes), np.nan, np.float32)
+    truth = np.eye(classes)[labels[train]] * (1 - smoothing) + smoothing / classes
+    targets[train] = part * np.asarray(shares, np.float64) + (1 - part) * truth
+    return targets
 
 
 def steps_per_epoch(batch_size: int, rows: int) -> int:

@@ -53,7 +53,7 @@ class Pace:
         self._most_held = MOST_HELD * clock.left
         self._began = clock.elapsed
         self._marks: list[tuple[float, float]] = [(0.0, 0.0)]  # seconds gone in the search, epochs
-        self._refits = 1 + math.ceil(plan.ensemble / lanes)  # one after the other
+        self._refits = plan.refits + math.ceil(plan.ensemble / lanes)  # one after the other
         self._fewest = min(REPLICATES, plan.replicates)
 
     @property
@@ -133,7 +133,7 @@ class Pace:
         """Seconds for what comes after: the fewest repeats of the finalists, the refit, the end."""
         if self._clock.seconds is None:
             return 0.0
-        if stage.phase in {"refit", "ensemble"}:
+        if stage.phase in {"refit", "ensemble", "distill"}:
             return END_SECONDS - GRACE * self._clock.seconds
         if stage.leading is not None:
             return self._for_the_end(stage.leading)

@@ -19,6 +19,7 @@ from fleetgrad.strategies.options import Options
 
 FINALISTS = 3
 ENSEMBLE = 6  # networks that predict together, at most
+DISTILLED = 2  # trainings of a student: one to see what it is worth, and one on all rows
 REPLICATES = 5
 MOST_REPLICATES = 20
 FEWEST_CANDIDATES = 9
@@ -117,6 +118,7 @@ class Plan:
         passes: Network-epochs that `thaw` may spend, as far as that is known beforehand.
         epoch_seconds: What an epoch of a typical network was measured to take a lane, or None.
         ensemble: Most networks that are to predict together; 0 for the winner alone.
+        distill: Whether one network is to learn from these.
     """
 
     generations: tuple[int, ...]
@@ -128,6 +130,7 @@ class Plan:
     passes: float | None = None
     epoch_seconds: float | None = None
     ensemble: int = 0
+    distill: bool = False
 
     @property
     def candidates(self) -> int:
@@ -136,11 +139,17 @@ class Plan:
 
     @property
     def network_epochs(self) -> int:
-        """Of search, repeats and refit, if nobody diverges."""
+        """Of search, repeats, refit and all that is learned after it, if nobody diverges."""
         sizes = enumerate(self.generations)
         search = int(self.passes or sum(self.rungs(n).cost(size) for n, size in sizes))
         finalists = min(self.finalists, self.candidates)
-        return search + (finalists * self.replicates + 1 + self.ensemble) * self.epochs
+        ending = self.refits + self.ensemble
+        return search + (finalists * self.replicates + ending) * self.epochs
+
+    @property
+    def refits(self) -> int:
+        """Trainings after the repeats that have a lane to themselves, one after the other."""
+        return 1 + DISTILLED * self.distill
 
     @property
     def stops(self) -> tuple[int, ...]:
@@ -198,6 +207,7 @@ def timed(  # noqa: PLR0913 - all that makes a schedule
     strategy: str = "halving",
     dimensions: int = 1,
     fresh: bool = False,
+    distill: bool = False,
 ) -> Plan:
     """The plan of a budget in seconds.
 
@@ -215,6 +225,7 @@ def timed(  # noqa: PLR0913 - all that makes a schedule
         strategy: "halving" or "thaw".
         dimensions: How many hyperparameters are searched.
         fresh: Whether every epoch shows other images, so that a long training goes on learning.
+        distill: Whether one network is to learn from an ensemble in the end.
 
     Raises:
         BudgetError: The time is too short for the smallest search; the smallest that would do is
@@ -223,7 +234,8 @@ def timed(  # noqa: PLR0913 - all that makes a schedule
     assert budget.seconds is not None
     left = budget.seconds - spent - END_SECONDS
     typical = sum(epoch_seconds) / len(epoch_seconds)
-    cost = _Cost(typical, max(epoch_seconds), lanes, adaptive=adaptive)
+    refits = 1 + DISTILLED * distill
+    cost = _Cost(typical, max(epoch_seconds), lanes, adaptive=adaptive, refits=refits)
     if cost.longest(left, FEWEST_CANDIDATES) < 1:
         raise too_short(budget.seconds, spent + fewest_seconds(epoch_seconds, lanes), MARGIN)
     most = int(min(MOST_EPOCHS, max(10, MOST_STEPS // max(steps, 1))))
@@ -311,7 +323,8 @@ def expected(plan: Plan, epoch_seconds: Sequence[float], lanes: int) -> Expected
         lanes: How many work at once.
     """
     typical = sum(epoch_seconds) / len(epoch_seconds)
-    cost = _Cost(typical, max(epoch_seconds), lanes, adaptive=len(plan.generations) > 1)
+    adaptive = len(plan.generations) > 1
+    cost = _Cost(typical, max(epoch_seconds), lanes, adaptive=adaptive, refits=plan.refits)
     repeats = plan.replicates * min(plan.finalists, plan.candidates) / FINALISTS
     passes = plan.passes and plan.passes * typical / lanes
     return Expected(
@@ -329,6 +342,7 @@ class _Cost:
     dearest: float
     lanes: int
     adaptive: bool
+    refits: int = 1
 
     def whole(self, candidates: int, epochs: int, replicates: int = REPLICATES) -> float:
         """Of everything: search, repeats and refit."""
@@ -349,8 +363,8 @@ class _Cost:
 
     @property
     def refit(self) -> float:
-        """Of an epoch of the refit, on a fifth more rows and one lane."""
-        return 1.2 * self.dearest
+        """Of an epoch of the refit, on a fifth more rows and one lane, and of those like it."""
+        return 1.2 * self.refits * self.dearest
 
     def longest(self, seconds: float, candidates: int) -> int:
         """Epochs that so many candidates can be given; 0 where not even one."""

@@ -60,6 +60,7 @@ def asked(  # noqa: PLR0913 - all that makes a run
     sampler: str | None,
     strategy: str,
     ensemble: bool,
+    distill: bool,
     target: str | None,
     data_dir: Path_ | None,
     warm_start: Path_ | Sequence[Path_] = (),
@@ -92,7 +93,8 @@ def asked(  # noqa: PLR0913 - all that makes a run
         "space": space.to_dict(),
         "budget": asdict(limit),
         "strategy": strategy,
-        "ensemble": bool(ensemble),
+        "ensemble": bool(ensemble or distill),
+        "distill": bool(distill),
         "sampler": sampler or SAMPLER,
         "seed": seed,
         "earlier": [one.to_dict() for one in earlier],
@@ -107,7 +109,8 @@ def planned(config: dict[str, Any], fleet: Fleet, clock: Clock) -> Plan:
         BudgetError: The time is too short for the smallest search.
     """
     plan = _searching(config, fleet, clock)
-    return replace(plan, ensemble=plans.ENSEMBLE if config["ensemble"] else 0)
+    together = plans.ENSEMBLE if config["ensemble"] else 0
+    return replace(plan, ensemble=together, distill=config.get("distill", False))
 
 
 def _searching(config: dict[str, Any], fleet: Fleet, clock: Clock) -> Plan:
@@ -134,6 +137,7 @@ def _searching(config: dict[str, Any], fleet: Fleet, clock: Clock) -> Plan:
         strategy=strategy,
         dimensions=dimensions,
         fresh=all(one.augment != NONE for one in typical),
+        distill=config.get("distill", False),
     )
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fleetgrad.audit import Audit
+from fleetgrad.distilled import Distilled
 from fleetgrad.doubling import Doubling
 from fleetgrad.finals import FEWEST_REPLICATES, Interval
 from fleetgrad.insight import Evidence, Insight, shares, understand
@@ -90,7 +91,9 @@ class Result:
         interrupted: Whether the run was stopped before its end; `resume` goes on.
         audit: What became of a random few of those that were stopped.
         doubling: What twice the budget would be expected to bring.
-        ensemble: How much each network counts in the model, by id; empty for the winner alone.
+        ensemble: How much each network counts in the ensemble, by id; empty where there is none.
+        distilled: What one network has kept of the ensemble, and whether it is the model; None
+            where that was not asked for.
         warm_start: Earlier runs it began with: run, dataset, candidates, and how many came first.
         evidence: What `insight` learns from, beside the leaderboard.
     """
@@ -113,6 +116,7 @@ class Result:
     audit: Audit | None = None
     doubling: Doubling | None = None
     ensemble: Mapping[int, float] = field(default_factory=dict)
+    distilled: Distilled | None = None
     warm_start: tuple[Mapping[str, Any], ...] = ()
     evidence: Evidence | None = field(default=None, repr=False, compare=False)
 
@@ -185,6 +189,7 @@ class Result:
             "ensemble": [
                 {"candidate": one, "weight": weight} for one, weight in self.ensemble.items()
             ],
+            "distilled": self.distilled.to_dict() if self.distilled else None,
             "insight": self.insight.to_dict(),
             "warm_start": [dict(one) for one in self.warm_start],
             "leaderboard": self.leaderboard.to_json(),

@@ -3,6 +3,8 @@
     search/G_K   rung K of generation G (`search.py`)
     finals/B     a block of replicates of the finalists (`repeats.py`)
     refit        the winner, trained on every row that is not sealed
+    ensemble     those that predict together with it (`ensembling.py`)
+    distill/*    one network that learns from them (`distilling.py`)
 
 Each is a segment of the record. `Study.run` walks through all of them in order and takes those
 that are recorded already from the record, so a resumed run is the same walk: it trains only what
@@ -11,7 +13,7 @@ is missing, from the weights of the last rung. A study never sees a test row.
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -21,6 +23,8 @@ from fleetgrad import finals
 from fleetgrad.audits import Audits
 from fleetgrad.candidates import Candidates
 from fleetgrad.clock import Clock, Progress
+from fleetgrad.distilled import Distilled
+from fleetgrad.distilling import Distilling
 from fleetgrad.ensembling import Ensembling, Partner
 from fleetgrad.errors import TrainingError
 from fleetgrad.leaderboard import Leaderboard, Row
@@ -55,7 +59,7 @@ class Outcome:
 
     `scores` are the finalists' validation accuracies in the order of `finalists`; both are empty
     when it was interrupted before the end of the finals. `partners` predict together, where an
-    ensemble was asked for.
+    ensemble was asked for; `distilled` tells of one network in place of theirs, where that was.
     """
 
     leaderboard: Leaderboard
@@ -64,6 +68,7 @@ class Outcome:
     scores: Float[np.ndarray, "finalists replicates"]
     interrupted: bool
     partners: tuple[Partner, ...] = ()
+    distilled: Distilled | None = None
 
 
 class Study:
@@ -118,11 +123,13 @@ class Study:
             table = Repeats(self._run, self._plan, self._trainer, self._pace).table(chosen)
             winner = self._refit(*self._ranked(chosen, table))
             partners = self._partners()
+            winner, distilled = self._distilled(winner, partners)
         except KeyboardInterrupt:
             leader = self._so_far()
             return Outcome(self._leaderboard(), leader, chosen.ids, table, interrupted=True)
         board = self._leaderboard()
-        return Outcome(board, winner, chosen.ids, table, interrupted=False, partners=partners)
+        ended = Outcome(board, winner, chosen.ids, table, interrupted=False, partners=partners)
+        return replace(ended, distilled=distilled)
 
     def _partners(self) -> tuple[Partner, ...]:
         """Those that predict together, where that was asked for."""
@@ -130,6 +137,18 @@ class Study:
             return ()
         ensembling = Ensembling(self._run, self._plan, self._trainer, self._pace, self._seed)
         return ensembling.partners(self._rows(), self._search.stopped)
+
+    def _distilled(
+        self, winner: Winner, partners: tuple[Partner, ...]
+    ) -> tuple[Winner, Distilled | None]:
+        """The winner, with the weights of a student of its partners where that is better."""
+        if not self._plan.distill:
+            return winner, None
+        distilling = Distilling(self._run, self._plan, self._trainer, self._pace)
+        found, params = distilling.student(
+            winner.candidate, partners, self._rows(), self._search.stopped
+        )
+        return (winner if params is None else replace(winner, params=params)), found
 
     def _leaderboard(self) -> Leaderboard:
         return Leaderboard((self._rows() | self._finalists).values())

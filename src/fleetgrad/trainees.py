@@ -79,6 +79,17 @@ class Trainer(Protocol):
     def refit_all(self, settings: Mapping[Member, Settings]) -> tuple[Trainees, Any]:
         """Networks of replicate 0, about to train on every row; and what they see."""
 
+    def pupil(
+        self, settings: Settings, shares: np.ndarray, part: float, *, refitted: bool
+    ) -> Trainees:
+        """One network that learns what teachers say of its rows, beside the labels.
+
+        Its rows are those of `refit` where it is refitted, else replicate 0's own.
+        """
+
+    def teach(self, settings: Settings, params: Any, *, refitted: bool) -> np.ndarray:
+        """(rows, classes): what a network says of the rows it learned from, for `pupil`."""
+
     def probabilities(self, settings: Settings, params: Any) -> np.ndarray:
         """(rows, classes): what a network of replicate 0 says of its validation rows."""
 

@@ -33,10 +33,15 @@ EVALUATION_ROWS = 1000  # a block of validation rows: small enough for the cache
 
 
 class Rows(NamedTuple):
-    """The data on the device; uint8 stays uint8 and is scaled batch by batch."""
+    """The data on the device; uint8 stays uint8 and is scaled batch by batch.
+
+    Where there are `targets`, they are what is learned, as they are: labels are only what is
+    scored, and it is for whoever makes targets of labels to smooth these.
+    """
 
     x: Num[Array, "rows features"]
     y: Int[Array, " rows"]
+    targets: Float[Array, "rows classes"] | None = None
 
 
 class Feed(NamedTuple):
@@ -114,7 +119,7 @@ def _steps(
         own = jax.random.fold_in(key, position)
         x, y = _take_to_learn(shape, rates, rows, chosen, feed, own)
         now = rates._replace(learning_rate=rate)
-        state = _step(shape, state, now, x, y, own)
+        state = _step(shape, state, now, x, y, own, _told(rows, chosen))
         # Carried, so that it is one number a step: XLA would fuse its cosines into the update
         # and work them out for every weight.
         return state, learning_rate(state)
@@ -138,18 +143,34 @@ def _take_to_learn(
     return _scaled(x, rows, chosen, feed)
 
 
+def _told(rows: Rows, chosen: Array) -> Array | None:
+    """What these rows are to be taken for, where that is more than their labels."""
+    if rows.targets is None:
+        return None
+    return rows.targets.at[chosen].get(mode="promise_in_bounds")
+
+
 def _scaled(x: Array, rows: Rows, chosen: Array, feed: Feed) -> tuple[Array, Array]:
     """Raw inputs as the network sees them, and their labels."""
     return (x - feed.shift) * feed.scale, rows.y.at[chosen].get(mode="promise_in_bounds")
 
 
-def _step(shape: Shape, state: State, rates: Rates, x: Array, y: Array, key: jax.Array) -> State:
+def _step(
+    shape: Shape,
+    state: State,
+    rates: Rates,
+    x: Array,
+    y: Array,
+    key: jax.Array,
+    told: Array | None = None,
+) -> State:
     """One minibatch: gradient, update, and the freeze of a member whose loss is not finite.
 
-    The learning rate in `rates` is this step's.
+    The learning rate in `rates` is this step's; `told` are distributions over classes to learn in
+    place of the labels.
     """
     loss = losses.LOSSES[shape.loss]
-    targets = losses.smooth(y, shape.classes, rates.label_smoothing)
+    targets = losses.smooth(y, shape.classes, rates.label_smoothing) if told is None else told
     units = _units(shape, rates)
 
     def objective(params: network.Params) -> tuple[Array, tuple[Array, Any]]:

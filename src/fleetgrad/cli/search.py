@@ -54,6 +54,9 @@ def tune(  # noqa: PLR0913 - one for each option
     ensemble: Annotated[
         bool, typer.Option("--ensemble", help="Let the best networks predict together.")
     ] = False,
+    distill: Annotated[
+        bool, typer.Option("--distill", help="Let one network learn from that ensemble.")
+    ] = False,
     earlier: Annotated[
         list[Path] | None,
         typer.Option("--from", metavar="DIR", help="An earlier run to begin with; repeatable."),
@@ -87,6 +90,7 @@ def tune(  # noqa: PLR0913 - one for each option
             strategy=strategy,
             sampler=sampler,
             ensemble=ensemble,
+            distill=distill,
             target=target,
             data_dir=data_dir,
             warm_start=earlier or (),
@@ -103,6 +107,7 @@ def tune(  # noqa: PLR0913 - one for each option
             strategy=strategy,
             sampler=sampler,
             ensemble=ensemble,
+            distill=distill,
             target=target,
             data_dir=data_dir,
             warm_start=earlier or (),

@@ -10,6 +10,7 @@ from rich.text import Text
 from fleetgrad.display.columns import INDENT, Column, fitting, table
 from fleetgrad.display.words import count, duration, size, taken_over, value
 from fleetgrad.forecast import Cohort, Forecast
+from fleetgrad.plan import Plan
 
 MOST_ROWS = 12
 BRIEF = ("hidden", "batch_size", "optimizer")  # of what a cohort has in common, always shown
@@ -60,7 +61,7 @@ def _facts(forecast: Forecast) -> Table:
     facts = {
         "search": "\n".join(_generations(forecast)),
         "finals": f"{count(finalists, 'finalist')}, {count(plan.replicates, 'repeat')} each, for "
-        f"{count(plan.epochs, 'epoch')}; then the winner on all rows",
+        f"{count(plan.epochs, 'epoch')}; then {_at_last(plan)}",
         "programs": f"{count(len(forecast.cohorts), 'program')} for the first "
         f"{count(plan.generations[0], 'candidate')}, on {count(forecast.lanes, 'lane')}",
         "memory": f"{size(forecast.population_bytes)} of networks{turns}, at most "
@@ -74,6 +75,14 @@ def _facts(forecast: Forecast) -> Table:
     for name, text in facts.items():
         grid.add_row(name, Text(text))
     return grid
+
+
+def _at_last(plan: Plan) -> str:
+    """Who learns from all rows."""
+    words = "the winner on all rows"
+    if plan.ensemble:
+        words += f", up to {count(plan.ensemble, 'network')} to predict together"
+    return words + (", and one that learns from these" if plan.distill else "")
 
 
 def _generations(forecast: Forecast) -> list[str]:

@@ -24,6 +24,7 @@ from fleetgrad.display.words import (
     taken_over,
     value,
 )
+from fleetgrad.distilled import STUDENT, Distilled
 from fleetgrad.doubling import Doubling
 from fleetgrad.finals import FEWEST_REPLICATES
 from fleetgrad.insight import Insight
@@ -110,9 +111,7 @@ def _figures(result: Result) -> RenderableType:
     guessed = result.above_chance is False
     if guessed:
         facts.append(("beware", Text(_guessing(result), "yellow")))
-    if result.ensemble:
-        shares = [f"#{one} {100 * share:.0f} %" for one, share in result.ensemble.items()]
-        facts.append(("ensemble", Text(", ".join(shares) + ": they are the model")))
+    facts += [(name, Text(words)) for name, words in _together(result).items()]
     if result.ties:
         ids = ", ".join(f"#{one}" for one in result.ties)
         them = "it" if len(result.ties) == 1 else "them"
@@ -150,6 +149,36 @@ def _guessing(result: Result) -> str:
         f"{percent(result.dataset['commonest_class'])}; search lower learning rates, or look at "
         "the data"
     )
+
+
+def _together(result: Result) -> dict[str, str]:
+    """Who predicts together, and what one network has learned from them."""
+    facts, one = {}, result.distilled
+    if result.ensemble:
+        shares = [f"#{member} {100 * share:.0f} %" for member, share in result.ensemble.items()]
+        place = "they are the model" if one is None else "saved beside the model"
+        facts["ensemble"] = f"{', '.join(shares)}: {place}"
+    if one is not None:
+        facts["distilled"] = _distilled(one)
+    return facts
+
+
+def _distilled(distilled: Distilled) -> str:
+    """Which single network the model is, and how it compared on rows that none had learned from."""
+    model = f"the model is #{distilled.candidate} itself"
+    if distilled.kept == STUDENT:
+        model = f"the model is one network like #{distilled.candidate} that learned from them"
+    why = {
+        "better": "better than it",
+        "no better": "a student of them was no better",
+        "diverged": "a student of them diverged",
+        "no time": "there was no time to learn from them",
+        "no ensemble": "there is no ensemble to learn from",
+    }[distilled.reason]
+    if distilled.validation is None:
+        return f"{model}: {why}"
+    scores = [f"{name} {percent(one.accuracy)}" for name, one in distilled.validation.items()]
+    return f"{model}: {why} ({', '.join(scores)} of {count(distilled.rows, 'held-out row')})"
 
 
 def _audit(audit: Audit) -> str:

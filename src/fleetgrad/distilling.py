@@ -1,0 +1,226 @@
+"""One network of the winner's settings learns what the ensemble knows.
+
+Each row's target lies between its label and what the ensemble says of it (Bucilă, Caruana and
+Niculescu-Mizil 2006; Hinton, Vinyals and Dean 2015). First a trial on the search's own split, whose
+held-out rows show what is kept of the ensemble's gain; then, if the student is better there than
+the winner, the same with the refitted networks on all rows. `distilled` tells what is recorded.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from fleetgrad.distilled import REFIT, STUDENT, TRIAL, WINNER, Distilled, Score, on_record
+from fleetgrad.ensembling import REPLICATE, Partner
+from fleetgrad.leaderboard import Row
+from fleetgrad.pace import Pace, Stage
+from fleetgrad.plan import Plan
+from fleetgrad.rows import is_whole
+from fleetgrad.selection import log_loss
+from fleetgrad.settings import Settings
+from fleetgrad.standing import points, trained
+from fleetgrad.store import CurvePoint, Run
+from fleetgrad.trainees import Member, Trainees, Trainer
+
+PART = 0.8  # the teachers' share of a target
+
+Weights = Callable[[], Mapping[int, Callable[[], Any]]]
+
+
+class _Trained(NamedTuple):
+    """A network in the trial."""
+
+    settings: Settings
+    params: Any
+
+
+class Distilling:
+    """The distillation of a run's ensemble.
+
+    Args:
+        run: Its open record.
+        plan: Says how long networks train.
+        trainer: Makes populations, and knows the rows.
+        pace: Says when to stop.
+    """
+
+    def __init__(self, run: Run, plan: Plan, trainer: Trainer, pace: Pace) -> None:
+        self._run, self._plan, self._trainer, self._pace = run, plan, trainer, pace
+        self._spent = 0.0  # network-epochs that are not on record yet
+
+    def student(
+        self,
+        winner: int,
+        partners: Sequence[Partner],
+        rows: Mapping[int, Row],
+        weights: Weights,
+    ) -> tuple[Distilled, Any]:
+        """What came of it, and the student's weights if it takes the winner's place.
+
+        Args:
+            winner: Its id.
+            partners: The ensemble, refitted; nothing is learned where there is none.
+            rows: What the search knows of everyone.
+            weights: Gives the search's weights that are at hand, by id.
+        """
+        trial = self._run.segment(TRIAL)
+        if trial is None:
+            trial = self._trial(winner, partners, rows, weights())
+        settings, params = rows[winner].settings, None
+        if trial["kept"] == STUDENT:
+            params = self._refitted(winner, settings, partners)
+        found = on_record(self._run)
+        assert found is not None
+        return found, params
+
+    def _trial(
+        self,
+        winner: int,
+        partners: Sequence[Partner],
+        rows: Mapping[int, Row],
+        weights: Mapping[int, Callable[[], Any]],
+    ) -> dict[str, Any]:
+        """Compare a student with winner and ensemble, all on one split, and record it."""
+        shares = {partner.candidate: partner.weight for partner in partners}
+        known = self._trained({*shares, winner}, rows, weights) if shares else None
+        pupil = None if known is None else self._taught(known, shares, rows[winner].settings)
+        scores, kept, reason = None, WINNER, "no time" if shares else "no ensemble"
+        if known is not None and pupil is not None:
+            scores = self._scores(known, shares, winner, pupil)
+            kept, reason = _judged(scores)
+        done = {
+            "candidate": winner,
+            "teachers": {str(one): share for one, share in shares.items()},
+            "part": PART,
+            "validation": scores,
+            "rows": len(self._trainer.labels()),
+            "kept": kept,
+            "reason": reason,
+        }
+        curves = _curves("distill_trial", winner, pupil) if pupil is not None else []
+        return self._commit(TRIAL, done, curves)
+
+    def _taught(
+        self, known: Mapping[int, _Trained], shares: Mapping[int, float], settings: Settings
+    ) -> Trainees | None:
+        """A student of the search's networks; None where there is no time for it and a refit."""
+        said = self._together(known, shares, refitted=False)
+        pupil = self._trainer.pupil(settings, said, PART, refitted=False)
+        return pupil if self._pace.affords(pupil) and self._train(pupil) else None
+
+    def _trained(
+        self,
+        wanted: set[int],
+        rows: Mapping[int, Row],
+        weights: Mapping[int, Callable[[], Any]],
+    ) -> dict[int, _Trained] | None:
+        """These networks as the search has left them; None where there is no time to get them.
+
+        Those whose weights are not at hand go through the same training again.
+        """
+        epochs = self._plan.epochs
+        held = {one for one in wanted if one in weights and is_whole(rows[one], epochs)}
+        found = {one: _Trained(rows[one].settings, weights[one]()) for one in held}
+        again = {Member(one, REPLICATE): rows[one].settings for one in sorted(wanted - held)}
+        if again:
+            population = self._trainer.populate(again)
+            if not (self._pace.affords(population) and self._train(population)):
+                return None
+            found |= {
+                member.candidate: _Trained(settings, population.params(member))
+                for member, settings in again.items()
+            }
+        return found
+
+    def _together(
+        self, known: Mapping[int, _Trained], shares: Mapping[int, float], *, refitted: bool
+    ) -> np.ndarray:
+        """What an ensemble says of the rows that its networks have learned from."""
+        said = [
+            share * self._trainer.teach(*known[one], refitted=refitted)
+            for one, share in shares.items()
+        ]
+        together: np.ndarray = np.sum(said, axis=0)
+        return together
+
+    def _scores(
+        self,
+        known: Mapping[int, _Trained],
+        shares: Mapping[int, float],
+        winner: int,
+        pupil: Trainees,
+    ) -> dict[str, Score]:
+        """Of winner, ensemble and, if it has not diverged, student."""
+        said = {one: self._trainer.probabilities(*network) for one, network in known.items()}
+        labels, member = self._trainer.labels(), pupil.members[0]
+        asked = {
+            WINNER: said[winner],
+            "ensemble": np.sum([share * said[one] for one, share in shares.items()], axis=0),
+        }
+        if pupil.diverged_at(member) is None:
+            params = pupil.params(member)
+            asked[STUDENT] = self._trainer.probabilities(known[winner].settings, params)
+        return {name: _score(one, labels) for name, one in asked.items()}
+
+    def _refitted(self, winner: int, settings: Settings, partners: Sequence[Partner]) -> Any:
+        """The weights of the student of all rows; None where it came to nothing."""
+        done = self._run.segment(REFIT)
+        if done is None:
+            known = {one.candidate: _Trained(one.settings, one.params) for one in partners}
+            shares = {one.candidate: one.weight for one in partners}
+            said = self._together(known, shares, refitted=True)
+            population = self._trainer.pupil(settings, said, PART, refitted=True)
+            arrived = self._train(population)
+            kept, reason = _fate(population, arrived=arrived)
+            done = {"kept": kept, "reason": reason}
+            state = population.state() if kept == STUDENT else None
+            self._commit(REFIT, done, _curves("distill_refit", winner, population), state)
+        elif done["kept"] == STUDENT:
+            population = self._trainer.refit(settings)[0]
+            population.restore(self._run.weights(REFIT))
+        return population.params(population.members[0]) if done["kept"] == STUDENT else None
+
+    def _train(self, population: Trainees) -> bool:
+        """Train for as long as in the search; whether there was time."""
+        stage = Stage("distill", 1, 1, trained(self._run) + self._spent)
+        arrived = population.advance(self._plan.epochs, self._pace.proceed(stage, population))
+        self._spent += population.network_epochs
+        return arrived
+
+    def _commit(
+        self,
+        segment: str,
+        done: Mapping[str, Any],
+        curves: Sequence[CurvePoint],
+        weights: Mapping[str, np.ndarray] | None = None,
+    ) -> dict[str, Any]:
+        whole = {**done, "network_epochs": self._spent, "elapsed": self._pace.elapsed}
+        self._run.commit(segment, payload=whole, curves=curves, weights=weights)
+        self._spent = 0.0
+        return whole
+
+
+def _judged(scores: Mapping[str, Score]) -> tuple[str, str]:
+    """Who is kept after a trial, and why."""
+    if STUDENT not in scores:
+        return WINNER, "diverged"
+    if scores[STUDENT].above(scores[WINNER]):
+        return STUDENT, "better"
+    return WINNER, "no better"
+
+
+def _fate(population: Trainees, *, arrived: bool) -> tuple[str, str]:
+    """The same of the student of all rows; one that is half trained would disappoint."""
+    if population.diverged_at(population.members[0]) is not None:
+        return WINNER, "diverged"
+    return (STUDENT, "better") if arrived else (WINNER, "no time")
+
+
+def _score(shares: np.ndarray, labels: np.ndarray) -> Score:
+    return Score(float((shares.argmax(axis=1) == labels).mean()), log_loss(shares, labels))
+
+
+def _curves(phase: str, winner: int, population: Trainees) -> list[CurvePoint]:
+    found = points(phase, population, population.members[0])
+    return [one._replace(candidate=winner) for one in found]
