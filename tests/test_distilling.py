@@ -199,7 +199,7 @@ def test_those_whose_weights_are_gone_are_trained_again_to_the_same_end(place, m
 
 
 def test_time_is_kept_back_for_it(place):
-    plan, world = replace(TIMED, ensemble=2, distill=True, seconds=250.0), School()
+    plan, world = replace(TIMED, ensemble=2, distill=True, seconds=300.0), School()
     outcome = search(place, world, plan, thaw(plan))
     assert outcome.partners
     assert outcome.distilled.kept == STUDENT

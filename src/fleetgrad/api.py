@@ -335,7 +335,7 @@ def _together(data: Dataset, outcome: Outcome, seed: int) -> Ensemble:
     winner = outcome.winner
     models = [
         _model(data, replace(winner, candidate=one, settings=own, params=params), seed)
-        for one, own, params, _ in outcome.partners
+        for one, own, params, *_ in outcome.partners
     ]
     return Ensemble.of(
         models,

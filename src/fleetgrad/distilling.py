@@ -7,12 +7,12 @@ the winner, the same with the refitted networks on all rows. `distilled` tells w
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from fleetgrad.distilled import REFIT, STUDENT, TRIAL, WINNER, Distilled, Score, on_record
-from fleetgrad.ensembling import REPLICATE, Partner
+from fleetgrad.ensembling import REPLICATE, Partner, cooled
 from fleetgrad.leaderboard import Row
 from fleetgrad.pace import Pace, Stage
 from fleetgrad.plan import Plan
@@ -23,16 +23,9 @@ from fleetgrad.standing import points, trained
 from fleetgrad.store import CurvePoint, Run
 from fleetgrad.trainees import Member, Trainees, Trainer
 
-PART = 0.8  # the teachers' share of a target
+PART = 0.5  # the teachers' share of a target
 
 Weights = Callable[[], Mapping[int, Callable[[], Any]]]
-
-
-class _Trained(NamedTuple):
-    """A network in the trial."""
-
-    settings: Settings
-    params: Any
 
 
 class Distilling:
@@ -82,16 +75,20 @@ class Distilling:
         weights: Mapping[int, Callable[[], Any]],
     ) -> dict[str, Any]:
         """Compare a student with winner and ensemble, all on one split, and record it."""
-        shares = {partner.candidate: partner.weight for partner in partners}
-        known = self._trained({*shares, winner}, rows, weights) if shares else None
-        pupil = None if known is None else self._taught(known, shares, rows[winner].settings)
-        scores, kept, reason = None, WINNER, "no time" if shares else "no ensemble"
+        wanted = {winner, *(partner.candidate for partner in partners)}
+        known = self._trained(wanted, rows, weights) if partners else None
+        teachers: list[Partner] = []
+        pupil = None
+        if known is not None:
+            teachers = [_as_searched(partner, known[partner.candidate]) for partner in partners]
+            pupil = self._taught(teachers, rows[winner].settings)
+        scores, kept, reason = None, WINNER, "no time" if partners else "no ensemble"
         if known is not None and pupil is not None:
-            scores = self._scores(known, shares, winner, pupil)
+            scores = self._scores(known[winner], teachers, rows[winner].settings, pupil)
             kept, reason = _judged(scores)
         done = {
             "candidate": winner,
-            "teachers": {str(one): share for one, share in shares.items()},
+            "teachers": {str(partner.candidate): partner.weight for partner in partners},
             "part": PART,
             "validation": scores,
             "rows": len(self._trainer.labels()),
@@ -101,11 +98,9 @@ class Distilling:
         curves = _curves("distill_trial", winner, pupil) if pupil is not None else []
         return self._commit(TRIAL, done, curves)
 
-    def _taught(
-        self, known: Mapping[int, _Trained], shares: Mapping[int, float], settings: Settings
-    ) -> Trainees | None:
+    def _taught(self, teachers: Sequence[Partner], settings: Settings) -> Trainees | None:
         """A student of the search's networks; None where there is no time for it and a refit."""
-        said = self._together(known, shares, refitted=False)
+        said = self._together(teachers, refitted=False)
         pupil = self._trainer.pupil(settings, said, PART, refitted=False)
         return pupil if self._pace.affords(pupil) and self._train(pupil) else None
 
@@ -114,62 +109,48 @@ class Distilling:
         wanted: set[int],
         rows: Mapping[int, Row],
         weights: Mapping[int, Callable[[], Any]],
-    ) -> dict[int, _Trained] | None:
-        """These networks as the search has left them; None where there is no time to get them.
+    ) -> dict[int, Any] | None:
+        """These networks' weights after the search; None where there is no time to get them.
 
         Those whose weights are not at hand go through the same training again.
         """
         epochs = self._plan.epochs
         held = {one for one in wanted if one in weights and is_whole(rows[one], epochs)}
-        found = {one: _Trained(rows[one].settings, weights[one]()) for one in held}
+        found = {one: weights[one]() for one in held}
         again = {Member(one, REPLICATE): rows[one].settings for one in sorted(wanted - held)}
         if again:
             population = self._trainer.populate(again)
             if not (self._pace.affords(population) and self._train(population)):
                 return None
-            found |= {
-                member.candidate: _Trained(settings, population.params(member))
-                for member, settings in again.items()
-            }
+            found |= {member.candidate: population.params(member) for member in again}
         return found
 
-    def _together(
-        self, known: Mapping[int, _Trained], shares: Mapping[int, float], *, refitted: bool
-    ) -> np.ndarray:
+    def _together(self, teachers: Sequence[Partner], *, refitted: bool) -> np.ndarray:
         """What an ensemble says of the rows that its networks have learned from."""
         said = [
-            share * self._trainer.teach(*known[one], refitted=refitted)
-            for one, share in shares.items()
+            one.weight * self._trainer.teach(one.settings, one.params, refitted=refitted)
+            for one in teachers
         ]
         together: np.ndarray = np.sum(said, axis=0)
         return together
 
     def _scores(
-        self,
-        known: Mapping[int, _Trained],
-        shares: Mapping[int, float],
-        winner: int,
-        pupil: Trainees,
+        self, winner: Any, teachers: Sequence[Partner], settings: Settings, pupil: Trainees
     ) -> dict[str, Score]:
         """Of winner, ensemble and, if it has not diverged, student."""
-        said = {one: self._trainer.probabilities(*network) for one, network in known.items()}
-        labels, member = self._trainer.labels(), pupil.members[0]
-        asked = {
-            WINNER: said[winner],
-            "ensemble": np.sum([share * said[one] for one, share in shares.items()], axis=0),
-        }
+        ask, member = self._trainer.probabilities, pupil.members[0]
+        said = [one.weight * ask(one.settings, one.params) for one in teachers]
+        asked = {WINNER: ask(settings, winner), "ensemble": np.sum(said, axis=0)}
         if pupil.diverged_at(member) is None:
-            params = pupil.params(member)
-            asked[STUDENT] = self._trainer.probabilities(known[winner].settings, params)
+            asked[STUDENT] = ask(settings, pupil.params(member))
+        labels = self._trainer.labels()
         return {name: _score(one, labels) for name, one in asked.items()}
 
     def _refitted(self, winner: int, settings: Settings, partners: Sequence[Partner]) -> Any:
         """The weights of the student of all rows; None where it came to nothing."""
         done = self._run.segment(REFIT)
         if done is None:
-            known = {one.candidate: _Trained(one.settings, one.params) for one in partners}
-            shares = {one.candidate: one.weight for one in partners}
-            said = self._together(known, shares, refitted=True)
+            said = self._together(partners, refitted=True)
             population = self._trainer.pupil(settings, said, PART, refitted=True)
             arrived = self._train(population)
             kept, reason = _fate(population, arrived=arrived)
@@ -199,6 +180,11 @@ class Distilling:
         self._run.commit(segment, payload=whole, curves=curves, weights=weights)
         self._spent = 0.0
         return whole
+
+
+def _as_searched(partner: Partner, params: Any) -> Partner:
+    """A network of the ensemble with the weights that the search gave it."""
+    return partner._replace(params=cooled(params, partner.temperature))
 
 
 def _judged(scores: Mapping[str, Score]) -> tuple[str, str]:

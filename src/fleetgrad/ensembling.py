@@ -30,12 +30,16 @@ SOFTMAX = "cross_entropy"  # the loss whose outputs are logits of one
 
 
 class Partner(NamedTuple):
-    """A network of an ensemble: which candidate it is, its weights, and how much it counts."""
+    """A network of an ensemble: which candidate it is, its weights, and how much it counts.
+
+    Its logits have been divided by `temperature`.
+    """
 
     candidate: int
     settings: Settings
     params: Any
     weight: float
+    temperature: float
 
 
 class _Share(NamedTuple):
@@ -80,8 +84,9 @@ class Ensembling:
                 population.restore(self._run.weights("ensemble"))
         partners = []
         for one, weight in done["weights"].items():
-            params = _cooled(population.params(Member(int(one), 0)), done["temperatures"][one])
-            partners.append(Partner(int(one), rows[int(one)].settings, params, weight))
+            degree = done["temperatures"][one]
+            params = cooled(population.params(Member(int(one), 0)), degree)
+            partners.append(Partner(int(one), rows[int(one)].settings, params, weight, degree))
         return tuple(partners)
 
     def _chosen(
@@ -146,7 +151,7 @@ def _temperature(row: Row, said: np.ndarray, labels: np.ndarray) -> float:
     return selection.temperature(said, labels)
 
 
-def _cooled(params: Any, temperature: float) -> Any:
+def cooled(params: Any, temperature: float) -> Any:
     """The weights with logits divided by a temperature."""
     if temperature == 1:
         return params

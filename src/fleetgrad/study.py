@@ -136,7 +136,7 @@ class Study:
         if not self._plan.ensemble:
             return ()
         ensembling = Ensembling(self._run, self._plan, self._trainer, self._pace, self._seed)
-        return ensembling.partners(self._rows(), self._search.stopped)
+        return ensembling.partners(self._searched, self._search.stopped)
 
     def _distilled(
         self, winner: Winner, partners: tuple[Partner, ...]
@@ -146,7 +146,7 @@ class Study:
             return winner, None
         distilling = Distilling(self._run, self._plan, self._trainer, self._pace)
         found, params = distilling.student(
-            winner.candidate, partners, self._rows(), self._search.stopped
+            winner.candidate, partners, self._searched, self._search.stopped
         )
         return (winner if params is None else replace(winner, params=params)), found
 
@@ -155,7 +155,12 @@ class Study:
 
     def _rows(self) -> dict[int, Row]:
         """What search and audit know of each candidate."""
-        return {row.id: row for row in self._search.rows} | self._audited
+        return self._searched | self._audited
+
+    @property
+    def _searched(self) -> dict[int, Row]:
+        """What the search alone knows: the weights at hand are as far as it says, no further."""
+        return {row.id: row for row in self._search.rows}
 
     def _chosen(self, ahead: Candidates) -> Candidates:
         """The finalists: the best of those ahead in the search and of those that were audited."""
