@@ -121,7 +121,7 @@ class Lanes:
         """Run one call for members that are equally far, and note where they got to."""
         first = chunk[0]
         epoch, start = divmod(first.position, first.steps_per_epoch)
-        goal = min(min(one.goal, one.settings.epochs) for one in chunk)
+        goal = min(one.stage[0] for one in chunk)
         stop = self._stop(first, start, goal - epoch)
         arguments = (
             *self._machine.stack([self._arguments(one, epoch) for one in chunk], device, width),
@@ -145,7 +145,7 @@ class Lanes:
 
     def _arguments(self, one: Training, epoch: int) -> tuple[Any, Rates, training.Feed]:
         feed = self._feeds.of(one.member.replicate, epoch, one.shape.epochs, one.steps_per_epoch)
-        return one.state, one.rates, feed
+        return one.state, one.stage[1], feed
 
     def _stop(self, one: Training, start: int, epochs: int) -> int:
         pace = self._machine.step_seconds(one.shape)

@@ -194,7 +194,9 @@ class Population:
             settings=settings,
             own=own,
             shape=replace(program, epochs=epochs),
-            rates=shapes.rates_of(settings, steps),
+            course=tuple(
+                (until, shapes.rates_of(stage, steps)) for until, stage in settings.timeline
+            ),
             steps_per_epoch=steps,
             size=memory.state_bytes(program),
         )

@@ -125,7 +125,8 @@ class Rounds:
             return None
         population = self._population = self._begun(number, step)
         members = population.members
-        before = {member: len(population.curve(member)) for member in members}
+        # Whoever goes on with another's training has that one's epochs for its own.
+        before = {m: len(population.curve(m)) if m.candidate in self._rows else 0 for m in members}
         goals = {member: step.goals.get(member.candidate, step.until) for member in members}
         best = max((row.score for row in self.rows if row.score > 0), default=math.nan)
         stage = Stage("search", number + 1, 0, self._spent, best, self._leading())
@@ -136,6 +137,7 @@ class Rounds:
             "until": min(goals.values()) if not arrived else 0,
             "cut": not arrived,
             "memory": step.memory,
+            "parents": list(step.parents),
             "network_epochs": population.network_epochs,
             "elapsed": self._pace.elapsed,
         }
@@ -166,8 +168,10 @@ class Rounds:
         population = self._trainer.populate(
             {Member(one, REPLICATE): self._settings[one] for one in (*again, *fresh.ids)}
         )
-        paused = [Member(one, REPLICATE) for one in again if one in self._held]
-        arrays = [self._arrays(member.candidate) for member in paused]
+        begun = {one: one for one in again if one in self._held}
+        begun |= dict(zip(fresh.ids, step.parents, strict=False))  # most strategies have none
+        arrays = [self._arrays(source, one) for one, source in begun.items()]
+        paused = [Member(one, REPLICATE) for one in begun]
         population.restore({name: a for held in arrays for name, a in held.items()}, paused)
         return population
 
@@ -221,17 +225,20 @@ class Rounds:
         """Those that would be the finalists if the search ended now."""
         return furthest(self.rows, self._reach)[: self._plan.finalists]
 
-    def _arrays(self, candidate: int) -> dict[str, np.ndarray]:
-        """A paused candidate's arrays, as they lie on the disk."""
+    def _arrays(self, candidate: int, own: int) -> dict[str, np.ndarray]:
+        """A paused candidate's arrays as they lie on the disk, under the name of another."""
         segment = self._held[candidate]
         if segment not in self._files:
             self._files[segment] = self._run.weights(segment)
-        prefix = f"{candidate}.{REPLICATE}."
-        held = self._files[segment]
-        return {name: array for name, array in held.items() if f"{name}.".startswith(prefix)}
+        prefix, named = f"{candidate}.{REPLICATE}", f"{own}.{REPLICATE}"
+        return {
+            named + name.removeprefix(prefix): array
+            for name, array in self._files[segment].items()
+            if f"{name}.".startswith(f"{prefix}.")
+        }
 
     def _params(self, candidate: int) -> Any:
         member = Member(candidate, REPLICATE)
         population = self._trainer.populate({member: self._settings[candidate]})
-        population.restore(self._arrays(candidate), [member])
+        population.restore(self._arrays(candidate, candidate), [member])
         return population.params(member)

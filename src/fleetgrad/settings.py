@@ -8,9 +8,10 @@ The names are the field's; the tables that implement them (`activations.ACTIVATI
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Self
 
+from fleetgrad import stages
 from fleetgrad.augmentation import NONE, Augmentation
 from fleetgrad.errors import SettingsError, suggestion
 
@@ -61,6 +62,9 @@ class Settings:
         precision: Of the factors that layers multiply, one of `PRECISIONS`; weights, sums and the
             optimizer stay float32. `auto` is the faster on the machine that trains, so a result
             then depends a little on where it was made.
+        evolved: Stages of the training before these values held, as in [{"until": 4,
+            "learning_rate": 0.1}]: in epochs 1 to 4 the rate was another. Of `stages.EVOLVING`, and
+            what is 0 stays 0.
 
     Raises:
         SettingsError: A value is out of its range or of a wrong type.
@@ -89,6 +93,7 @@ class Settings:
     augment: Any = NONE
     ema: float = 0.0
     precision: str = "float32"
+    evolved: Any = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "hidden", _widths(self.hidden))
@@ -107,6 +112,7 @@ class Settings:
                 f"`batch_size` must be at least {LEAST_NORMALIZED} under batch normalization, got "
                 f"{self.batch_size}, a batch that is its own mean; use 32, or layer normalization."
             )
+        object.__setattr__(self, "evolved", tuple(map(self._staged, stages.parsed(self.evolved))))
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
@@ -116,12 +122,50 @@ class Settings:
             SettingsError: A name is unknown (the nearest is suggested) or a value is out of range.
         """
         for name in values:
-            check_name(name)
+            if name != EVOLVED:
+                check_name(name)
         return cls(**values)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, ready for JSON."""
-        return {**asdict(self), "hidden": list(self.hidden), "augment": self.augment.plain()}
+        """Plain values, ready for JSON; stages only where there are any."""
+        plain = {**asdict(self), "hidden": list(self.hidden), "augment": self.augment.plain()}
+        del plain[EVOLVED]
+        return plain | ({EVOLVED: stages.plain(self.evolved)} if self.evolved else {})
+
+    @property
+    def timeline(self) -> tuple[tuple[int, Self], ...]:
+        """What holds until which epoch, as settings without stages; the last holds to the end."""
+        own = replace(self, evolved=())
+        past = ((one.until, replace(own, **dict(one.values))) for one in self.evolved)
+        return (*past, (self.epochs, own))
+
+    def then(self, epoch: int, values: Mapping[str, float]) -> Self:
+        """Settings that are these until an epoch, and go on with other values.
+
+        Args:
+            epoch: After which they change; later than all of `evolved`.
+            values: Of names of `stages.EVOLVING`.
+
+        Raises:
+            SettingsError: A value is out of range.
+
+        >>> Settings(learning_rate=0.1).then(4, {"learning_rate": 0.02}).to_dict()["evolved"]
+        [{'until': 4, 'learning_rate': 0.1}]
+        """
+        held = {name: getattr(self, name) for name in stages.EVOLVING}
+        return replace(self, evolved=stages.before(self.evolved, held, epoch, values), **values)
+
+    def _staged(self, stage: stages.Stage) -> stages.Stage:
+        """A stage with its values as settings hold them."""
+        own = replace(self, evolved=(), **dict(stage.values))
+        for name in stages.SWITCHES:
+            if (getattr(own, name) > 0) != (getattr(self, name) > 0):
+                raise SettingsError(
+                    f"`{name}` must be 0 in all stages of a training or in none, got "
+                    f"{getattr(own, name)!r} until epoch {stage.until} and then "
+                    f"{getattr(self, name)!r}; use a small number in place of 0."
+                )
+        return stages.Stage(stage.until, tuple((n, getattr(own, n)) for n, _ in stage.values))
 
 
 def check_name(name: str) -> None:
@@ -130,7 +174,8 @@ def check_name(name: str) -> None:
         raise SettingsError(f"`{name}` is no hyperparameter; {suggestion(name, NAMES)}")
 
 
-NAMES = tuple(field.name for field in fields(Settings))
+EVOLVED = "evolved"  # no hyperparameter: what was before
+NAMES = tuple(field.name for field in fields(Settings) if field.name != EVOLVED)
 
 _NAMED = {
     "activation": ACTIVATIONS,

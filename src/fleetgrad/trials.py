@@ -42,12 +42,15 @@ class Step:
         goals: Known candidates, and the epoch until which each goes on.
         fresh: New settings.
         until: The epoch until which new ones are trained.
+        parents: Known candidates whose training each of `fresh` goes on with; none where they
+            begin anew.
         memory: What the strategy wants to be told at the next step; plain values.
     """
 
     goals: Mapping[int, int] = field(default_factory=dict)
     fresh: tuple[Settings, ...] = ()
     until: int = 0
+    parents: tuple[int, ...] = ()
     memory: Mapping[str, Any] | None = None
 
     def __bool__(self) -> bool:

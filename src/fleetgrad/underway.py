@@ -20,14 +20,15 @@ class Training:
     """Where one member stands: its state on the device, and its history on the host.
 
     `own` is the shape that its settings need, `shape` that of the program which trains it; `state`
-    has the program's form, and is None where it is not in memory; `size` is its bytes.
+    has the program's form, and is None where it is not in memory; `size` is its bytes; `course`
+    holds its rates, and the epoch until which each hold.
     """
 
     member: Member
     settings: Settings
     own: Shape
     shape: Shape
-    rates: Rates
+    course: tuple[tuple[int, Rates], ...]
     steps_per_epoch: int
     size: int
     goal: int = 0  # the epoch until which it is to be trained
@@ -45,6 +46,12 @@ class Training:
     def epochs(self) -> int:
         """Whole epochs done."""
         return self.position // self.steps_per_epoch
+
+    @property
+    def stage(self) -> tuple[int, Rates]:
+        """The rates that hold now, and the epoch until which they are to be used."""
+        now = next((one for one in self.course if self.epochs < one[0]), self.course[-1])
+        return min(self.goal, self.settings.epochs, now[0]), now[1]
 
     @property
     def needs(self) -> bool:
