@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from fleetgrad import history, preparing
+from fleetgrad import evolving, history, preparing
 from fleetgrad.clock import Clock, Progress
 from fleetgrad.data import Dataset
 from fleetgrad.directory import check_vacant
@@ -33,6 +33,7 @@ from fleetgrad.samplers import Sampler
 from fleetgrad.settings import Settings
 from fleetgrad.space import Space
 from fleetgrad.store import Run
+from fleetgrad.strategies.pbt import Pbt
 from fleetgrad.study import Outcome, Study, Winner
 from fleetgrad.trainees import Member
 from fleetgrad.trials import Strategy
@@ -71,7 +72,8 @@ def tune(  # noqa: PLR0913 - all that makes a run, each with a default but the d
         budget: "90s", "10m", "2h", seconds, or `Budget(candidates=64, epochs=20)`.
         seed: Of every draw, >= 0.
         out: The run's directory; `runs/NAME-1` and so on by default.
-        strategy: "halving", "thaw" (a model of all curves decides who goes on) or "auto".
+        strategy: "halving", "thaw" (a model of all curves decides who goes on), "pbt" (rates
+            evolve over a population that trains, into a schedule) or "auto", which is never "pbt".
         sampler: "grid", "random", "sobol" or "tpe", of halving; "sobol" by default.
         ensemble: Whether the best networks of the search, refitted, are to predict together.
         distill: Whether one network of the winner's size is to learn from such an ensemble and to
@@ -305,6 +307,9 @@ def _proposer(config: dict[str, Any], plan: Plan, fleet: Fleet) -> Sampler | Str
     """What proposes candidates to the search, by the run's strategy."""
     if plan.strategy == "halving":
         return preparing.sampler(config, plan.epochs)
+    if plan.strategy == evolving.NAME:
+        first = preparing.first_candidates(config, plan)
+        return Pbt(Space.from_dict(config["space"]), first, plan.epochs, int(config["seed"]))
     from fleetgrad.strategies.thaw import Thaw  # noqa: PLC0415 - takes SciPy a second
 
     space, options = Space.from_dict(config["space"]), plan.options(config["seed"], fleet.lanes)

@@ -156,7 +156,7 @@ def writer(path: Path) -> str | None:
 
 def _searching(plan: Plan, rungs: Mapping[str, Mapping[str, Any]]) -> str:
     """Which rung of which generation is next."""
-    if plan.strategy == "thaw":
+    if plan.by_rounds:
         cut = any(done["cut"] for done in rungs.values())
         return "finals" if cut else f"search, round {len(rungs) + 1}"
     generation, rung = 0, 0

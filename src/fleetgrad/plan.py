@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, Self
 from fleetgrad import rungs
 from fleetgrad.errors import BudgetError
 from fleetgrad.rungs import Rungs
+from fleetgrad.strategies import pbt
 from fleetgrad.strategies.options import Options
 
 FINALISTS = 3
@@ -113,9 +114,9 @@ class Plan:
         finalists: How many settings are repeated.
         replicates: How often each finalist is repeated; more often where a clock has time left.
         seconds: The time to keep to, or None.
-        strategy: "halving" or "thaw"; the latter finds its candidates as it goes, beginning with
-            one generation of so many.
-        passes: Network-epochs that `thaw` may spend, as far as that is known beforehand.
+        strategy: "halving", "thaw" or "pbt"; the latter two find candidates as they go, beginning
+            with one generation of so many.
+        passes: Network-epochs that these may spend, as far as that is known beforehand.
         epoch_seconds: What an epoch of a typical network was measured to take a lane, or None.
         ensemble: Most networks that are to predict together; 0 for the winner alone.
         distill: Whether one network is to learn from these.
@@ -152,8 +153,15 @@ class Plan:
         return 1 + DISTILLED * self.distill
 
     @property
+    def by_rounds(self) -> bool:
+        """Whether a strategy decides round by round, and not rungs."""
+        return self.strategy != "halving"
+
+    @property
     def stops(self) -> tuple[int, ...]:
-        """The epochs at which candidates of `thaw` pause."""
+        """The epochs at which candidates pause."""
+        if self.strategy == "pbt":
+            return pbt.stops(self.epochs)
         return self.options().stops
 
     def options(self, seed: int = 0, lanes: int = 1) -> Options:
@@ -235,10 +243,10 @@ def timed(  # noqa: PLR0913 - all that makes a schedule
     left = budget.seconds - spent - END_SECONDS
     typical = sum(epoch_seconds) / len(epoch_seconds)
     refits = 1 + DISTILLED * distill
-    cost = _Cost(typical, max(epoch_seconds), lanes, adaptive=adaptive, refits=refits)
+    cost = Cost(typical, max(epoch_seconds), lanes, adaptive=adaptive, refits=refits)
     if cost.longest(left, FEWEST_CANDIDATES) < 1:
         raise too_short(budget.seconds, spent + fewest_seconds(epoch_seconds, lanes), MARGIN)
-    most = int(min(MOST_EPOCHS, max(10, MOST_STEPS // max(steps, 1))))
+    most = most_epochs(steps)
     if strategy == "thaw":
         plan = _thawing(budget.seconds, left, cost, most, fresh=fresh)
         return replace(plan, generations=(plan.options(lanes=lanes).start(dimensions),))
@@ -258,6 +266,11 @@ def timed(  # noqa: PLR0913 - all that makes a schedule
     )
 
 
+def most_epochs(steps: int) -> int:
+    """The longest training that is worth while, where an epoch has so many steps."""
+    return int(min(MOST_EPOCHS, max(10, MOST_STEPS // max(steps, 1))))
+
+
 def fewest_seconds(epoch_seconds: Sequence[float], lanes: int) -> float:
     """What the smallest search takes, its final and the refit included.
 
@@ -265,8 +278,7 @@ def fewest_seconds(epoch_seconds: Sequence[float], lanes: int) -> float:
         epoch_seconds: What an epoch of typical candidates takes on one lane.
         lanes: How many work at once.
     """
-    typical = sum(epoch_seconds) / len(epoch_seconds)
-    cost = _Cost(typical, max(epoch_seconds), lanes, adaptive=False)
+    cost = Cost.of(epoch_seconds, lanes)
     return END_SECONDS + cost.whole(FEWEST_CANDIDATES, 1)
 
 
@@ -278,7 +290,7 @@ def too_short(seconds: float, needed: float, margin: float) -> BudgetError:
     )
 
 
-def _thawing(seconds: float, left: float, cost: "_Cost", most: int, *, fresh: bool) -> Plan:
+def _thawing(seconds: float, left: float, cost: "Cost", most: int, *, fresh: bool) -> Plan:
     """The plan of a search that freezes and thaws.
 
     Training is as long as leaves the search `SEARCHED` full trainings of a typical network beside
@@ -324,7 +336,7 @@ def expected(plan: Plan, epoch_seconds: Sequence[float], lanes: int) -> Expected
     """
     typical = sum(epoch_seconds) / len(epoch_seconds)
     adaptive = len(plan.generations) > 1
-    cost = _Cost(typical, max(epoch_seconds), lanes, adaptive=adaptive, refits=plan.refits)
+    cost = Cost(typical, max(epoch_seconds), lanes, adaptive=adaptive, refits=plan.refits)
     repeats = plan.replicates * min(plan.finalists, plan.candidates) / FINALISTS
     passes = plan.passes and plan.passes * typical / lanes
     return Expected(
@@ -335,14 +347,19 @@ def expected(plan: Plan, epoch_seconds: Sequence[float], lanes: int) -> Expected
 
 
 @dataclass(frozen=True, slots=True)
-class _Cost:
+class Cost:
     """Seconds that training takes: an epoch of a typical network and of the dearest, on a lane."""
 
     typical: float
     dearest: float
     lanes: int
-    adaptive: bool
+    adaptive: bool = False
     refits: int = 1
+
+    @classmethod
+    def of(cls, epoch_seconds: Sequence[float], lanes: int) -> Self:
+        """Of typical candidates, each of which takes so long for an epoch on one lane."""
+        return cls(sum(epoch_seconds) / len(epoch_seconds), max(epoch_seconds), lanes)
 
     def whole(self, candidates: int, epochs: int, replicates: int = REPLICATES) -> float:
         """Of everything: search, repeats and refit."""

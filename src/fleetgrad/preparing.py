@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from fleetgrad import evolving, samplers, strategies, takeover
 from fleetgrad import plan as plans
-from fleetgrad import samplers, strategies, takeover
 from fleetgrad.augmentation import NONE
 from fleetgrad.clock import Clock
 from fleetgrad.data import NAMES, Dataset, load
@@ -78,11 +78,16 @@ def asked(  # noqa: PLR0913 - all that makes a run
         raise UsageError(f"`{sampler}` is no sampler; {suggestion(sampler, samplers.NAMES)}")
     source = _described(data, target, data_dir)
     data = loaded(data, target, data_dir)
-    space = space or default_space(data)
+    evolves = strategy == evolving.NAME
+    space = space or _default(data, evolves=evolves)
     _check_space(space, data, seed)
     strategy = strategies.resolved(
         strategy, space, by_candidates=limit.candidates is not None, sampler=sampler
     )
+    if evolves:
+        evolving.check(space)
+        if limit.seconds is None:
+            evolving.counted(limit)  # refuses what is too small
     earlier = takeover.taken(warm_start, space, out)
     _check_can_learn(sampler, earlier)
     config = {
@@ -122,15 +127,23 @@ def _searching(config: dict[str, Any], fleet: Fleet, clock: Clock) -> Plan:
     budget = Budget(**config["budget"])
     adaptive, strategy = config["sampler"] == "tpe", config["strategy"]
     dimensions = Space.from_dict(config["space"]).dimensions
+    if budget.seconds is None and strategy == evolving.NAME:
+        return evolving.counted(budget)
     if budget.seconds is None:
         return plans.counted(budget, adaptive=adaptive, strategy=strategy, dimensions=dimensions)
     typical = _typical(config)
     decide_programs(config, fleet)
     _check_reckoned(budget.seconds, fleet, typical, clock)
+    seconds = fleet.epoch_seconds(list(typical))
+    steps = int(np.mean([fleet.steps(one) for one in typical]))
+    if strategy == evolving.NAME:
+        return evolving.timed(
+            budget, epoch_seconds=seconds, steps=steps, lanes=fleet.lanes, spent=clock.elapsed
+        )
     return plans.timed(
         budget,
-        epoch_seconds=fleet.epoch_seconds(list(typical)),
-        steps=int(np.mean([fleet.steps(one) for one in typical])),
+        epoch_seconds=seconds,
+        steps=steps,
         lanes=fleet.lanes,
         spent=clock.elapsed,
         adaptive=adaptive,
@@ -224,6 +237,11 @@ def loaded(data: Source, target: str | None = None, data_dir: Path_ | None = Non
     if isinstance(data, Dataset):
         return data
     return load(data, target=target, data_dir=data_dir)
+
+
+def _default(data: Dataset, *, evolves: bool) -> Space:
+    space = default_space(data)
+    return evolving.suited(space) if evolves else space
 
 
 def check_seed(seed: object) -> None:

@@ -135,9 +135,8 @@ class Settings:
     @property
     def timeline(self) -> tuple[tuple[int, Self], ...]:
         """What holds until which epoch, as settings without stages; the last holds to the end."""
-        own = replace(self, evolved=())
-        past = ((one.until, replace(own, **dict(one.values))) for one in self.evolved)
-        return (*past, (self.epochs, own))
+        past = ((one.until, self._with(dict(one.values))) for one in self.evolved)
+        return (*past, (self.epochs, self._with({})))
 
     def then(self, epoch: int, values: Mapping[str, float]) -> Self:
         """Settings that are these until an epoch, and go on with other values.
@@ -153,11 +152,16 @@ class Settings:
         [{'until': 4, 'learning_rate': 0.1}]
         """
         held = {name: getattr(self, name) for name in stages.EVOLVING}
-        return replace(self, evolved=stages.before(self.evolved, held, epoch, values), **values)
+        past = stages.before(self.evolved, held, epoch, values)
+        return replace(self._with(values), evolved=past)
+
+    def _with(self, values: Mapping[str, Any]) -> Self:
+        """Settings without stages, with other values."""
+        return replace(self, evolved=(), **values)
 
     def _staged(self, stage: stages.Stage) -> stages.Stage:
         """A stage with its values as settings hold them."""
-        own = replace(self, evolved=(), **dict(stage.values))
+        own = self._with(dict(stage.values))
         for name in stages.SWITCHES:
             if (getattr(own, name) > 0) != (getattr(self, name) > 0):
                 raise SettingsError(

@@ -5,6 +5,7 @@ A network whose rate was 0.1 for four epochs and 0.02 after them has the setting
 whoever trains by them from the start takes the same way.
 """
 
+import itertools
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -47,7 +48,7 @@ def parsed(stages: Any) -> tuple[Stage, ...]:
         raise SettingsError(f"`evolved` must be a list of stages, got {stages!r}; {_EXAMPLE}.")
     found = tuple(one if isinstance(one, Stage) else _parsed(one) for one in stages)
     ends = [0, *(one.until for one in found)]
-    if any(later <= earlier for earlier, later in zip(ends, ends[1:], strict=False)):
+    if any(later <= earlier for earlier, later in itertools.pairwise(ends)):
         raise SettingsError(
             f"stages of `evolved` must end one after the other, got ends {ends[1:]}; sort them."
         )

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from fleetgrad.settings import Settings
 
+EVOLVED = "candidates of a population that evolves are no draws that twice as many would repeat."
 ANNEALED = ("cosine", "linear", "one_cycle", "step")  # schedules that end low
 
 
@@ -47,12 +48,17 @@ def verdict(run: Run, plan: Plan) -> Verdict:
         if point.phase == "search" and point.candidate in curves:
             curves[point.candidate].append(point.validation_accuracy)
     falls = [row.settings.schedule in ANNEALED for row in rows.values()]
-    more = doubling(
-        list(curves.values()),
-        plan.epochs,
-        scores,
-        annealed=sum(falls) > len(falls) / 2,
-        seed=int(run.config["seed"]),
+    evolved = plan.strategy == "pbt"  # copies of each other, at rates that no longer hold
+    more = (
+        Doubling(None, None, EVOLVED)
+        if evolved
+        else doubling(
+            list(curves.values()),
+            plan.epochs,
+            scores,
+            annealed=sum(falls) > len(falls) / 2,
+            seed=int(run.config["seed"]),
+        )
     )
     return Verdict(
         corrected=None if scores is None else finals.corrected(scores),
@@ -89,7 +95,7 @@ def finalists(run: Run) -> dict[int, Float[np.ndarray, " replicates"]]:
 
 def _is_last(name: str, plan: Plan) -> bool:
     """Whether nobody goes on at once after a segment of the search."""
-    if plan.strategy == "thaw":
+    if plan.by_rounds:
         return True
     generation, rung = map(int, name.split("/")[1].split("_"))
     return rung + 1 == len(plan.rungs(generation))

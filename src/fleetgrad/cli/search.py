@@ -46,7 +46,7 @@ def tune(  # noqa: PLR0913 - one for each option
         int | None, typer.Option(metavar="N", help="Passes of the search, in place of a time.")
     ] = None,
     strategy: Annotated[
-        str, typer.Option(help="thaw (pause and go on, by a model), halving, or auto.")
+        str, typer.Option(help="thaw (pause and go on, by a model), halving, pbt, or auto.")
     ] = "auto",
     sampler: Annotated[
         str | None, typer.Option(help="sobol, random, grid or tpe: whom halving asks.")

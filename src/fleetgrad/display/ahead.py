@@ -93,6 +93,10 @@ def _generations(forecast: Forecast) -> list[str]:
         passes = count(int(plan.passes or 0), "network-epoch")
         line = f"{plan.candidates} evenly spread, then whoever is promising, new or paused; "
         return [f"{line}pauses after epoch {stops}; {passes}"]
+    if plan.strategy == "pbt":
+        line = f"{plan.candidates} side by side until epoch {plan.epochs}; "
+        stops = ", ".join(map(str, plan.stops[:-1])) or "0"
+        return [f"{line}the worst fifth gives way after epoch {stops}"]
     lines: dict[str, int] = {}
     for number, candidates in enumerate(plan.generations):
         steps, alive = [], candidates

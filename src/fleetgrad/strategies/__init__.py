@@ -2,6 +2,7 @@
 
 halving   generation by generation a third goes on at each rung, the rest is dropped
           (`search.py`; any sampler)
+pbt       a population whose rates evolve while it trains (`rounds.py`); only if asked for
 thaw      a model of all partial curves decides who goes on and who is new (`rounds.py`)
 auto      thaw, but for budgets in candidates, for samplers asked for by name, and for spaces
           that search the number of epochs
@@ -10,7 +11,7 @@ auto      thaw, but for budgets in candidates, for samplers asked for by name, a
 from fleetgrad.errors import UsageError, suggestion
 from fleetgrad.space import Space
 
-NAMES = ("auto", "halving", "thaw")
+NAMES = ("auto", "halving", "pbt", "thaw")
 
 
 def resolved(
@@ -43,6 +44,12 @@ def resolved(
         raise UsageError(
             f"strategy `thaw` finds its own candidates for a time or a number of network-epochs, "
             f"got {against[0]}; leave that out, or use strategy `halving`."
+        )
+    others = against[by_candidates:]  # a population has a size
+    if name == "pbt" and others:
+        raise UsageError(
+            f"strategy `pbt` begins with evenly spread candidates, all of which train equally "
+            f"long, got {others[0]}; leave that out, or use strategy `halving`."
         )
     if name == "auto":
         return "halving" if against else "thaw"
