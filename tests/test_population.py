@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from digits_fleet import (
+    CLOSE,
     DRAWS,
     MIXED,
     agree,
@@ -42,6 +43,7 @@ from fleetgrad.settings import (
     SCHEDULES,
     Settings,
 )
+from fleetgrad.stages import EVOLVING
 from fleetgrad.trainees import Member
 from strategies_settings import rates, trainable
 
@@ -617,3 +619,38 @@ def test_once_told_to_stop_all_lanes_stop(lanes):
     population = populate(MIXED, lanes, replicates=2)
     assert not population.advance(EPOCHS, lambda: False)
     assert population.network_epochs == 0
+
+
+# Rates that change on the way
+
+
+def evolved(settings):
+    """Three stages of an epoch or two, in which every number changes that the settings have."""
+    values = {
+        name: getattr(settings, name) * 0.5
+        for name in EVOLVING
+        if name != "learning_rate" and getattr(settings, name) > 0
+    }
+    first = settings.then(1, {"learning_rate": 2 * settings.learning_rate, **values})
+    return first.then(2, {"learning_rate": settings.learning_rate / 2})
+
+
+@pytest.mark.parametrize("settings", [MIXED[1], MIXED[4], MIXED[6]])
+def test_stages_train_as_if_each_had_gone_on_with_the_weights_before(settings):
+    """By whatever way: taken over from another candidate, alone from the start, or packed."""
+    whole, here = evolved(settings), machine()
+    packed = populate([settings, whole], machine(lanes=2, width=2))
+    packed.advance(EPOCHS)
+    stages = [own for _, own in whole.timeline]
+    arrays, handed = {}, None
+    for until, own in zip((1, 2, EPOCHS), stages, strict=True):
+        handed = populate([own], here)
+        if arrays:
+            handed.restore(arrays)
+        handed.advance(until)
+        arrays = handed.state()
+    np.testing.assert_allclose(packed.curve(Member(1, 0)), handed.curve(ONE), **CLOSE)
+    assert not np.allclose(packed.curve(Member(0, 0)), handed.curve(ONE), **CLOSE)
+    alone = populate([whole], here)
+    alone.advance(EPOCHS)
+    assert np.array_equal(alone.curve(ONE), handed.curve(ONE))

@@ -6,14 +6,17 @@ from itertools import count
 
 import pytest
 
-from fleetgrad import history
+from fleetgrad import history, samplers
 from fleetgrad.errors import BudgetError, TrainingError
+from fleetgrad.insight import understand
 from fleetgrad.plan import Plan
 from fleetgrad.space import Float, Space
 from fleetgrad.store import Run
 from fleetgrad.strategies.options import Options
+from fleetgrad.strategies.pbt import Pbt
 from fleetgrad.strategies.thaw import Thaw
 from fleetgrad.trials import Step
+from fleetgrad.verdict import verdict
 from simulated import BEST_RATE, SOUND, SPACE, Crash, World, memory_after, rates, search, study
 from test_study import somewhere, told
 
@@ -32,6 +35,22 @@ def thaw(plan=PLAN, space=SOUND, **changes):
 def place():
     with somewhere() as place:
         yield place
+
+
+class Evolving(World):
+    """Curves go by the rate of each epoch."""
+
+    def row(self, settings, replicate, epoch):
+        own = next(own for until, own in settings.timeline if epoch < until)
+        return super().row(own, replicate, epoch)
+
+
+POPULATION = Plan((6,), EPOCHS, replicates=3, strategy="pbt", passes=60)
+
+
+def pbt(space=SOUND, seed=0):
+    first = samplers.make("sobol", space, seed=seed, epochs=EPOCHS).ask(6).settings
+    return Pbt(space, first, EPOCHS, seed)
 
 
 class Scripted:
@@ -220,3 +239,106 @@ def test_curves_of_the_record_have_no_holes_and_no_doubles(place):
 def test_the_space_of_the_study_is_the_strategys(place):
     outcome = search(place, World(), PLAN, thaw(space=SPACE))
     assert all(1e-4 <= row.settings.learning_rate <= 5.0 for row in outcome.leaderboard)
+
+
+# A population whose rates evolve
+
+
+def test_a_child_goes_on_with_its_parents_training_and_has_its_curve(place):
+    child = rates(0.01)[0].then(2, {"learning_rate": 0.02})
+    script = Scripted(
+        Step(fresh=tuple(rates(0.01, 0.5)), until=2),
+        Step(goals={0: 4}, fresh=(child,), until=4, parents=(0,)),
+        Step(goals={2: 5}),
+    )
+    one, run = study(place, Evolving(), POPULATION, script)
+    with run:
+        one._search.run()
+        weights = one._search.stopped()[2]()
+    assert weights[0]["weight"][0, 0] == memory_after(5)
+    assert sum(done["network_epochs"] for done in segments(place).values()) == 2 * 2 + 2 * 2 + 1
+    assert segments(place)["search/1"]["parents"] == [0]
+    trials = {one.id: one for one in script.seen[-1][0]}
+    assert trials[2].scores[:2] == trials[0].scores[:2]
+    assert trials[2].scores[2] != trials[0].scores[2]
+    assert trials[2].epochs == 5
+
+
+def test_a_population_trains_to_the_end_within_its_budget(place):
+    outcome = search(place, Evolving(), POPULATION, pbt())
+    assert sum(done["network_epochs"] for done in segments(place).values()) == 60
+    assert sum(row.epochs == EPOCHS for row in outcome.leaderboard) == 6
+    assert outcome.winner.settings.evolved
+    assert outcome.winner.refitted
+    assert outcome.scores.shape == (3, 3)
+    with Run.open(place, write=False) as run:
+        assert run.segment("audit") is None
+
+
+def test_curves_of_children_have_no_holes_and_no_doubles(place):
+    outcome = search(place, Evolving(), POPULATION, pbt())
+    with Run.open(place, write=False) as run:
+        curves = history.curves(run)
+        points = [point for point in run.curves() if point.phase == "search"]
+    assert {row.id: row.epochs for row in outcome.leaderboard} == {
+        one: len(curve) for one, curve in curves.items()
+    }
+    assert len({(point.candidate, point.epoch) for point in points}) == len(points)
+
+
+def test_finals_train_the_whole_recipe_again(place):
+    world = Evolving(noise=0.0)
+    outcome = search(place, world, POPULATION, pbt())
+    for one, scores in zip(outcome.finalists, outcome.scores, strict=True):
+        row = outcome.leaderboard[one]
+        assert scores == pytest.approx([row.score] * 3)
+
+
+@pytest.mark.parametrize("error", [Crash, KeyboardInterrupt])
+def test_a_population_stopped_anywhere_ends_like_one_that_was_not(place, error):
+    expected = told(search(place, Evolving(), POPULATION, pbt()))
+    for at in count(1, 17):
+        with somewhere() as here:
+            world = Evolving().breaks(at, error)
+            try:
+                outcome = search(here, world, POPULATION, pbt())
+            except Crash:
+                outcome = None
+            if world.calls < at:
+                break
+            assert outcome is None or outcome.interrupted
+            assert told(search(here, Evolving(), POPULATION, pbt())) == expected
+    assert at > 100
+
+
+def test_those_of_a_population_that_diverge_never_win(place):
+    outcome = search(place, Evolving(), POPULATION, pbt(WILD))
+    broken = {row.id for row in outcome.leaderboard if row.status == "diverged"}
+    assert broken
+    assert outcome.winner.candidate not in broken
+    assert all(
+        step["parents"] == [] or not broken & set(step["parents"])
+        for step in segments(place).values()
+    )
+
+
+def test_a_population_on_a_clock_keeps_to_it(place):
+    world = Evolving()
+    plan = replace(POPULATION, seconds=90.0, epoch_seconds=1.0)
+    outcome = search(place, world, plan, pbt())
+    assert world.now - 100.0 <= 91.0
+    assert outcome.winner.refitted
+
+
+def test_the_record_of_a_population_says_what_cannot_be_said(place):
+    outcome = search(place, Evolving(), POPULATION, pbt())
+    with Run.open(place) as run:
+        run.commit("plan", payload={"plan": POPULATION.to_dict(), "elapsed": 0.0})
+        assert history.leaderboard(run).to_json() == outcome.leaderboard.to_json()
+        said = verdict(run, POPULATION)
+    assert said.audit is None
+    assert said.doubling.gain is None
+    assert "evolves" in said.doubling.sentence
+    learned = understand(outcome.leaderboard, SOUND)
+    assert learned.importances is None
+    assert "evolves" in learned.reason

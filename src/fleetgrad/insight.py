@@ -22,6 +22,8 @@ from fleetgrad.samplers.importance import importances
 from fleetgrad.settings import Settings
 from fleetgrad.space import Space
 
+EVOLVED = "in a population that evolves, good settings are copied and no others have a chance."
+
 Curves = Mapping[int, Sequence[float]]
 
 
@@ -102,6 +104,8 @@ def understand(
         seed: Of resampling.
     """
     settings = [row.settings for row in board]
+    if _evolved(board):
+        return Insight.none(len(settings), where_broken(board, space), EVOLVED)
     if curves is None:
         last = [math.nan if row.status == "diverged" else row.score for row in board]
     else:
@@ -118,7 +122,7 @@ def understand(
 def shares(board: Leaderboard, space: Space) -> dict[str, float] | None:
     """The importances alone, which take a tenth of the time; None where too few have a score."""
     places = [math.nan if lost else float(-rank) for rank, lost in enumerate(_broken(board))]
-    if sum(map(math.isfinite, places)) < FEWEST:
+    if _evolved(board) or sum(map(math.isfinite, places)) < FEWEST:
         return None
     everyone = Candidates(tuple(row.id for row in board), tuple(row.settings for row in board))
     return importances(space, everyone, places)
@@ -127,6 +131,10 @@ def shares(board: Leaderboard, space: Space) -> dict[str, float] | None:
 def where_broken(board: Leaderboard, space: Space) -> Map | None:
     """The map of who diverged; None where nobody was tried, or no number was searched."""
     return searched_map(space, [row.settings for row in board], np.array(_broken(board), bool))
+
+
+def _evolved(board: Leaderboard) -> bool:
+    return any(row.settings.evolved for row in board)
 
 
 def _broken(board: Leaderboard) -> list[bool]:

@@ -6,12 +6,14 @@ deleted as soon as it has begun.
 
 import shlex
 from collections.abc import Sequence
+from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 
 from fleetgrad import history
 from fleetgrad.earlier import Earlier, Seen
 from fleetgrad.errors import RunError, UsageError
+from fleetgrad.leaderboard import Row
 from fleetgrad.plan import Plan
 from fleetgrad.space import Space
 from fleetgrad.store import Run
@@ -53,7 +55,12 @@ def read(path: Path) -> Earlier:
         name = str(run.config["dataset"]["name"])
     epochs = Plan.from_dict(done["plan"]).epochs if done else 1
     found = [
-        Seen.of(row.settings, curves.get(row.id, ()), epochs, diverged=row.status == "diverged")
+        Seen.of(
+            replace(row.settings, evolved=()),
+            curves.get(row.id, ()),
+            epochs,
+            diverged=row.status == "diverged",
+        )
         for row in board
     ]
     known = tuple(one for one in found if one.scores or one.diverged)
@@ -64,6 +71,12 @@ def read(path: Path) -> Earlier:
             "out."
         )
     return Earlier(str(path), name, epochs, known)
+
+
+def _seen(row: Row, curve: Sequence[float], epochs: int) -> Seen:
+    """A candidate; of rates that evolved it is told where they came to."""
+    own = replace(row.settings, evolved=())
+    return Seen.of(own, curve, epochs, diverged=row.status == "diverged")
 
 
 def _of_use(earlier: Earlier, space: Space) -> Earlier:

@@ -16,6 +16,7 @@ from fleetgrad.display.columns import INDENT, Column, fitting, table
 from fleetgrad.display.words import (
     UNKNOWN,
     count,
+    course,
     duration,
     percent,
     searched,
@@ -225,7 +226,7 @@ def _facts(facts: Sequence[tuple[str, Text]]) -> Table:
 def _winner(result: Result, ranges: Ranges, names: Sequence[str]) -> Table:
     """The settings that were searched, each with its range."""
     assert result.settings is not None
-    chosen = [value(getattr(result.settings, name)) for name in names]
+    chosen = [course(result.settings, name) for name in names]
     return table(
         [
             Column("searched", names),

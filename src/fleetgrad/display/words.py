@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fleetgrad.finals import Interval
+from fleetgrad.settings import Settings
 
 BARS = "▁▂▃▄▅▆▇█"
 UNKNOWN = "-"
@@ -91,6 +92,23 @@ def value(setting: Any) -> str:
     if isinstance(setting, bool):
         return "yes" if setting else "no"
     return f"{setting:.3g}" if isinstance(setting, float) else str(setting)
+
+
+def course(settings: Settings, name: str) -> str:
+    """One hyperparameter's value, and those that it had before.
+
+    >>> course(Settings(learning_rate=0.1).then(4, {"learning_rate": 0.02}), "learning_rate")
+    '0.1, from epoch 5 0.02'
+    """
+    told, since = "", 1
+    for until, own in settings.timeline:
+        now = value(getattr(own, name))
+        if not told:
+            told = last = now
+        elif now != last:
+            told, last = f"{told}, from epoch {since} {now}", now
+        since = until + 1
+    return told
 
 
 def edge(number: float) -> str:
