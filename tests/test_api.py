@@ -609,3 +609,27 @@ def test_one_that_diverges_is_nan_from_there_on_and_harms_nobody(machine, digits
 def test_a_list_that_cannot_be_trained_is_refused(changes, error):
     with pytest.raises(error):
         fg.train(**{"data": "digits", "settings": LIST} | changes)
+
+
+def test_rates_that_evolved_are_told_kept_and_trained_again(digits, machine, tmp_path):
+    budget = fg.Budget(candidates=5, epochs=4)
+    result = fg.tune(digits, SPACE, budget, out=tmp_path / "run", strategy="pbt")
+    assert result.network_epochs == 5 * 4 + 3 * 5 * 4 + 4
+    evolved = [row for row in result.leaderboard if row.settings.evolved]
+    assert evolved
+    assert all(row.settings.hidden == (16,) for row in evolved)
+    assert fg.Model.load(result.model_path).settings == result.settings
+    found = result.to_dict()
+    assert (found["audit"], found["doubling"]["gain"]) == (None, None)
+    assert "evolves" in found["insight"]["reason"]
+    one = next(row for row in evolved if row.epochs == 4)
+    curves = fg.train(digits, [one.settings])
+    assert curves.validation_accuracy[0, 0, -1] == pytest.approx(one.score, abs=0.005)
+
+
+def test_a_population_too_small_to_evolve_leaves_nothing(digits, tmp_path):
+    with pytest.raises(BudgetError, match="candidates=4"):
+        fg.tune(
+            digits, budget=fg.Budget(candidates=3, epochs=4), out=tmp_path / "run", strategy="pbt"
+        )
+    assert not (tmp_path / "run").exists()
