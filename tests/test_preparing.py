@@ -10,7 +10,7 @@ import fleetgrad as fg
 from fleetgrad import plan as plans
 from fleetgrad import preparing
 from fleetgrad.clock import Clock
-from fleetgrad.errors import BudgetError
+from fleetgrad.errors import BudgetError, FleetgradError
 from fleetgrad.fleet import Fleet
 from fleetgrad.plan import Plan
 from fleetgrad.settings import Settings
@@ -33,7 +33,7 @@ def asked(**changes):
         values["space"],
         values["budget"],
         0,
-        strategy="auto",
+        strategy=values.get("strategy", "auto"),
         ensemble=False,
         distill=False,
         sampler=values["sampler"],
@@ -97,3 +97,26 @@ def test_what_cannot_be_done_in_time_is_refused_before_anything_is_compiled():
     named = float(re.search(r"(\d+)s here", str(error.value))[1])
     large = fleet.reckoned_seconds([Settings(hidden=(512, 256), optimizer="adamw", batch_size=128)])
     assert named > plans.fewest_seconds(large, fleet.lanes)
+
+
+POPULATION = {"strategy": "pbt", "sampler": None, "space": None}
+
+
+def test_a_budget_in_candidates_is_the_size_of_a_population():
+    task = asked(**POPULATION)
+    plan = preparing.planned(task.config, Fleet(task.data, 0, digits_fleet.machine()), Clock(None))
+    assert (plan.strategy, plan.generations, plan.passes) == ("pbt", (20,), 60)
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"sampler": "tpe"}, "sampler `tpe`"),
+        ({"space": fg.Space(epochs=fg.Int(2, 9), learning_rate=fg.Float(0.1, 0.2))}, "`epochs`"),
+        ({"space": fg.Space(hidden=fg.Choice((8,), (9,)))}, "range of `learning_rate`"),
+        ({"budget": fg.Budget(candidates=3, epochs=3)}, "candidates=4"),
+    ],
+)
+def test_what_a_population_cannot_do_is_refused_at_once(changes, told):
+    with pytest.raises(FleetgradError, match=told):
+        asked(**POPULATION | changes)
