@@ -14,9 +14,9 @@ import numpy as np
 
 from fleetgrad import plan as plans
 from fleetgrad import strategies
+from fleetgrad.budget import Budget
 from fleetgrad.clock import Clock
 from fleetgrad.pace import Pace
-from fleetgrad.plan import Budget
 from fleetgrad.rounds import Rounds
 from fleetgrad.settings import Settings
 from fleetgrad.space import Choice, Float, Int, Space

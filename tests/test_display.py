@@ -18,11 +18,12 @@ from fleetgrad.finals import Interval
 from fleetgrad.forecast import Cohort, Forecast
 from fleetgrad.insight import Evidence
 from fleetgrad.leaderboard import Leaderboard, Row
-from fleetgrad.plan import Expected, Plan
+from fleetgrad.plan import Plan
 from fleetgrad.result import Result, Validation
 from fleetgrad.result import Test as Opened
 from fleetgrad.settings import Settings
 from fleetgrad.space import Float, Space, default_space
+from fleetgrad.timing import Expected
 
 RANGES = default_space(1000, 64, (8, 8)).to_dict()
 SEALED, OPENED = None, Opened("accuracy", 0.975, Interval(0.95, 0.99), 360, 1)

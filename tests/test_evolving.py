@@ -5,8 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fleetgrad import evolving
+from fleetgrad.budget import Budget
 from fleetgrad.errors import BudgetError, UsageError
-from fleetgrad.plan import Budget, Plan
+from fleetgrad.plan import Plan
 from fleetgrad.space import Choice, Float, Space
 from fleetgrad.strategies.pbt import FEWEST
 

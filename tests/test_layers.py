@@ -25,8 +25,8 @@ FLOORS = (
     ),
     "programs",
     (
-        "audit doubling evolving failures feeds finals lanes leaderboard machine material memory"
-        " plan population rungs samplers selection spill underway"
+        "audit budget doubling evolving failures feeds finals lanes leaderboard machine material"
+        " memory plan population rungs samplers selection spill timing underway"
     ),
     (
         "audits database defaults directory distilled distilling ensemble ensembling fleet forecast"
@@ -57,9 +57,9 @@ BORDERS = {  # library -> the modules that may name it
     "typer": "cli",
 }
 SEARCH = (
-    "audit audits distilled distilling divergence doubling earlier effects ends ensembling evolving"
-    " extrapolation finals insight leaderboard pace plan repeats rounds rungs samplers search"
-    " selection space standing strategies study trainees trials"
+    "audit audits budget distilled distilling divergence doubling earlier effects ends ensembling"
+    " evolving extrapolation finals insight leaderboard pace plan repeats rounds rungs samplers search"
+    " selection space standing strategies study timing trainees trials"
 )
 TRAINING = {
     "augment",

@@ -10,9 +10,10 @@ from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 
 from fleetgrad import plan as plans
-from fleetgrad import rungs
+from fleetgrad import rungs, timing
+from fleetgrad.budget import Budget
 from fleetgrad.errors import BudgetError
-from fleetgrad.plan import FINALISTS, REPLICATES, Budget, Plan
+from fleetgrad.plan import FINALISTS, REPLICATES, Plan
 
 costs = st.lists(st.floats(1e-3, 10), min_size=1, max_size=8)
 
@@ -30,7 +31,7 @@ def circumstances(draw):
 
 
 def planned(seconds, around):
-    return plans.timed(Budget(seconds=seconds), **around)
+    return timing.timed(Budget(seconds=seconds), **around)
 
 
 @pytest.mark.parametrize("adaptive", [True, False])
@@ -59,7 +60,7 @@ def expected_seconds(plan, around):
     repeat = plan.finalists * (typical + dearest) / 2 / lanes
     refit = 1.2 * dearest
     ending = plan.epochs * (plan.replicates * repeat + refit)
-    return around["spent"] + search + ending + plans.END_SECONDS
+    return around["spent"] + search + ending + timing.END_SECONDS
 
 
 @pytest.mark.parametrize(
@@ -182,9 +183,9 @@ def test_more_time_never_means_fewer_candidates_or_less_training(around, seconds
 @given(around=circumstances())
 def test_training_ends_where_more_of_it_would_teach_little(around):
     plan = planned(1e9, around)
-    assert plan.epochs <= plans.MOST_EPOCHS
-    assert plan.epochs * around["steps"] <= max(plans.MOST_STEPS, 10 * around["steps"])
-    assert plan.candidates == plans.MOST_CANDIDATES
+    assert plan.epochs <= timing.MOST_EPOCHS
+    assert plan.epochs * around["steps"] <= max(timing.MOST_STEPS, 10 * around["steps"])
+    assert plan.candidates == timing.MOST_CANDIDATES
     assert plan.replicates == plans.MOST_REPLICATES
 
 
@@ -217,14 +218,14 @@ def test_where_images_are_fresh_time_is_shared_between_longer_training_and_more_
     with suppress(BudgetError):
         plain, fresh = planned(seconds, around), planned(seconds, around | {"fresh": True})
         longer = planned(seconds * more, around | {"fresh": True})
-        assert plain.epochs <= fresh.epochs <= longer.epochs <= plans.MOST_FRESH
+        assert plain.epochs <= fresh.epochs <= longer.epochs <= timing.MOST_FRESH
         assert longer.passes >= 0.99 * fresh.passes
 
 
 def test_an_hour_of_fresh_images_trains_longer_than_one_of_rows_seen_before():
     around = {"epoch_seconds": [1.7, 2.4], "steps": 390, "lanes": 2, "spent": 5.0}
     around |= {"adaptive": False, "strategy": "thaw", "dimensions": 7}
-    assert planned(3600, around).epochs == plans.MOST_STEPS // 390
+    assert planned(3600, around).epochs == timing.MOST_STEPS // 390
     assert 40 <= planned(3600, around | {"fresh": True}).epochs <= 60
     assert planned(120, around) == planned(120, around | {"fresh": True})
 
@@ -233,7 +234,7 @@ def test_an_hour_of_fresh_images_trains_longer_than_one_of_rows_seen_before():
 def test_time_for_a_student_is_taken_from_the_search(strategy):
     around = {"epoch_seconds": [1.0], "steps": 900, "lanes": 2, "spent": 0.0, "adaptive": False}
     plain, distilled = (
-        plans.timed(Budget(seconds=200), **around, strategy=strategy, distill=told)
+        timing.timed(Budget(seconds=200), **around, strategy=strategy, distill=told)
         for told in (False, True)
     )
     assert plain.epochs == distilled.epochs == 10
@@ -241,6 +242,6 @@ def test_time_for_a_student_is_taken_from_the_search(strategy):
     if strategy == "thaw":
         assert distilled.passes == pytest.approx(plain.passes - 2 * less)
     assert distilled.candidates <= plain.candidates
-    taken = plans.expected(replace(distilled, distill=True), [1.0], 2)
+    taken = timing.expected(replace(distilled, distill=True), [1.0], 2)
     assert sum(taken) <= 200
     assert taken.refit == pytest.approx(10 * 1.2 + less)

@@ -7,8 +7,7 @@ import pytest
 
 import digits_fleet
 import fleetgrad as fg
-from fleetgrad import plan as plans
-from fleetgrad import preparing
+from fleetgrad import preparing, timing
 from fleetgrad.clock import Clock
 from fleetgrad.errors import BudgetError, FleetgradError
 from fleetgrad.fleet import Fleet
@@ -96,7 +95,7 @@ def test_what_cannot_be_done_in_time_is_refused_before_anything_is_compiled():
     assert fleet.machine.compilations == 0
     named = float(re.search(r"(\d+)s here", str(error.value))[1])
     large = fleet.reckoned_seconds([Settings(hidden=(512, 256), optimizer="adamw", batch_size=128)])
-    assert named > plans.fewest_seconds(large, fleet.lanes)
+    assert named > timing.fewest_seconds(large, fleet.lanes)
 
 
 POPULATION = {"strategy": "pbt", "sampler": None, "space": None}

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from fleetgrad.api import Curves, dry_run, resume, train, tune
+    from fleetgrad.budget import Budget
     from fleetgrad.candidates import Candidates
     from fleetgrad.data import Dataset, load
     from fleetgrad.defaults import default_space
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from fleetgrad.insight import Insight
     from fleetgrad.leaderboard import Leaderboard
     from fleetgrad.model import Model
-    from fleetgrad.plan import Budget
     from fleetgrad.result import Result
     from fleetgrad.settings import Settings
     from fleetgrad.space import Choice, Float, Int, Space
@@ -63,7 +63,7 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Budget": "plan",
+    "Budget": "budget",
     "Candidates": "candidates",
     "Choice": "space",
     "Curves": "api",

@@ -14,6 +14,7 @@ import numpy as np
 from jaxtyping import Float
 
 from fleetgrad import evolving, history, preparing
+from fleetgrad.budget import Budget
 from fleetgrad.clock import Clock, Progress
 from fleetgrad.data import Dataset
 from fleetgrad.directory import check_vacant
@@ -26,7 +27,7 @@ from fleetgrad.fleet import Fleet
 from fleetgrad.forecast import Forecast, forecast
 from fleetgrad.leaderboard import Leaderboard
 from fleetgrad.model import Model
-from fleetgrad.plan import Budget, Plan
+from fleetgrad.plan import Plan
 from fleetgrad.preparing import Source, check_seed, loaded
 from fleetgrad.result import Result, Test, Validation
 from fleetgrad.samplers import Sampler

@@ -3,12 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from fleetgrad import plan as plans
+from fleetgrad import timing
+from fleetgrad.budget import Budget
 from fleetgrad.errors import BudgetError, UsageError
-from fleetgrad.plan import FEWEST_REPLICATES, REPLICATES, SHORT_EPOCHS, Budget, Plan
+from fleetgrad.plan import FEWEST_REPLICATES, REPLICATES, Plan
 from fleetgrad.space import Space
 from fleetgrad.stages import EVOLVING
 from fleetgrad.strategies.pbt import FEWEST
+from fleetgrad.timing import SHORT_EPOCHS
 
 NAME = "pbt"
 PLANNED = 12  # networks for which a time is divided: their worst fifth is two
@@ -57,8 +59,8 @@ def timed(
         BudgetError: The time is too short for the smallest population.
     """
     assert budget.seconds is not None
-    left = budget.seconds - spent - plans.END_SECONDS
-    cost = plans.Cost.of(epoch_seconds, lanes)
+    left = budget.seconds - spent - timing.END_SECONDS
+    cost = timing.Cost.of(epoch_seconds, lanes)
     each = cost.typical / lanes
 
     def longest(size: int, replicates: int) -> int:
@@ -68,9 +70,9 @@ def timed(
     if longest(PLANNED, replicates) < SHORT_EPOCHS:
         replicates = FEWEST_REPLICATES
     if longest(FEWEST, replicates) < 1:
-        needed = FEWEST * each + replicates * cost.repeat + cost.refit + plans.END_SECONDS
-        raise plans.too_short(budget.seconds, spent + needed, plans.MARGIN)
-    epochs = max(1, min(plans.most_epochs(steps), longest(PLANNED, replicates)))
+        needed = FEWEST * each + replicates * cost.repeat + cost.refit + timing.END_SECONDS
+        raise timing.too_short(budget.seconds, spent + needed, timing.MARGIN)
+    epochs = max(1, min(timing.most_epochs(steps), longest(PLANNED, replicates)))
     room = left / epochs - replicates * cost.repeat - cost.refit
     size = max(FEWEST, min(MOST, int(room / each)))
     plan = _plan(size, epochs)

@@ -12,15 +12,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from fleetgrad import memory
-from fleetgrad import plan as plans
+from fleetgrad import memory, timing
 from fleetgrad.clock import Clock
 from fleetgrad.earlier import summary
 from fleetgrad.fleet import Fleet
-from fleetgrad.plan import Expected, Plan
+from fleetgrad.plan import Plan
 from fleetgrad.preparing import Asked, decide_programs, first_candidates, planned
 from fleetgrad.settings import Settings
 from fleetgrad.shapes import Shape
+from fleetgrad.timing import Expected
 
 MOST_MEASURED = 16  # cohorts; each may have to be compiled first
 STATIC = ("bias", "normalization", "loss", "optimizer", "batch_size")
@@ -95,7 +95,7 @@ class Forecast:
     @property
     def expected_s(self) -> float:
         """Of everything; a budget in time is kept."""
-        whole = self.loading_s + self.compile_s + sum(self.expected) + plans.END_SECONDS
+        whole = self.loading_s + self.compile_s + sum(self.expected) + timing.END_SECONDS
         return whole if self.budget_s is None else min(whole, self.budget_s)
 
     def to_dict(self) -> dict[str, Any]:
@@ -164,7 +164,7 @@ def forecast(task: Asked, run: Path, fleet: Fleet, clock: Clock) -> Forecast:
         available_bytes=memory.available(fleet.machine.lanes),
         compile_s=each * len(cohorts) / min(fleet.lanes, len(cohorts)),
         loading_s=loading,
-        expected=plans.expected(plan, seconds, fleet.lanes),
+        expected=timing.expected(plan, seconds, fleet.lanes),
         warm_start=summary(task.config),
     )
 

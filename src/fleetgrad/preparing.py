@@ -12,9 +12,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fleetgrad import evolving, samplers, strategies, takeover
+from fleetgrad import evolving, samplers, strategies, takeover, timing
 from fleetgrad import plan as plans
 from fleetgrad.augmentation import NONE
+from fleetgrad.budget import Budget
 from fleetgrad.clock import Clock
 from fleetgrad.data import NAMES, Dataset, load
 from fleetgrad.defaults import default_space
@@ -22,7 +23,7 @@ from fleetgrad.earlier import Earlier, recorded
 from fleetgrad.errors import BudgetError, SettingsError, UsageError, suggestion
 from fleetgrad.fleet import Fleet
 from fleetgrad.material import steps_per_epoch
-from fleetgrad.plan import Budget, Plan
+from fleetgrad.plan import Plan
 from fleetgrad.programs import Programs
 from fleetgrad.samplers import Sampler
 from fleetgrad.settings import Settings
@@ -140,7 +141,7 @@ def _searching(config: dict[str, Any], fleet: Fleet, clock: Clock) -> Plan:
         return evolving.timed(
             budget, epoch_seconds=seconds, steps=steps, lanes=fleet.lanes, spent=clock.elapsed
         )
-    return plans.timed(
+    return timing.timed(
         budget,
         epoch_seconds=seconds,
         steps=steps,
@@ -164,10 +165,10 @@ def _check_reckoned(
     Raises:
         BudgetError: The time is far too short.
     """
-    least = plans.fewest_seconds(fleet.reckoned_seconds(typical), fleet.lanes)
+    least = timing.fewest_seconds(fleet.reckoned_seconds(typical), fleet.lanes)
     if clock.elapsed + least / 2 > seconds:
         needed = clock.elapsed + fleet.reckoned_compile_seconds + least
-        raise plans.too_short(seconds, needed, plans.RECKONED_MARGIN)
+        raise timing.too_short(seconds, needed, timing.RECKONED_MARGIN)
 
 
 def decide_programs(config: dict[str, Any], fleet: Fleet, plan: Plan | None = None) -> None:
