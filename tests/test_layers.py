@@ -58,8 +58,8 @@ BORDERS = {  # library -> the modules that may name it
 }
 SEARCH = (
     "audit audits budget distilled distilling divergence doubling earlier effects ends ensembling"
-    " evolving extrapolation finals insight leaderboard pace plan repeats rounds rungs samplers search"
-    " selection space standing strategies study timing trainees trials"
+    " evolving extrapolation finals insight leaderboard pace plan repeats rounds rungs samplers"
+    " search selection space standing strategies study timing trainees trials"
 )
 TRAINING = {
     "augment",
