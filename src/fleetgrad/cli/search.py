@@ -83,36 +83,21 @@ def tune(  # noqa: PLR0913 - one for each option
     limit = _budget(budget, candidates, network_epochs, epochs)
     searched = spaces.chosen(space)
     sets.bring(data, data_dir, quiet=quiet)
+    task = (data, searched, limit, seed, out)
+    wishes: dict[str, Any] = {
+        "strategy": strategy,
+        "sampler": sampler,
+        "ensemble": ensemble,
+        "distill": distill,
+        "target": target,
+        "data_dir": data_dir,
+        "warm_start": earlier or (),
+    }
     if dry_run:
-        task = (data, searched, limit, seed, out)
-        found = fg.dry_run(
-            *task,
-            strategy=strategy,
-            sampler=sampler,
-            ensemble=ensemble,
-            distill=distill,
-            target=target,
-            data_dir=data_dir,
-            warm_start=earlier or (),
-        )
-        _foretell(found, as_json=as_json)
+        _foretell(fg.dry_run(*task, **wishes), as_json=as_json)
         return
     with live.watching(f"tune {data}", quiet=quiet, verbose=verbose) as report:
-        result = fg.tune(
-            data,
-            searched,
-            limit,
-            seed,
-            out,
-            strategy=strategy,
-            sampler=sampler,
-            ensemble=ensemble,
-            distill=distill,
-            target=target,
-            data_dir=data_dir,
-            warm_start=earlier or (),
-            report=report,
-        )
+        result = fg.tune(*task, **wishes, report=report)
     _finish(result, as_json=as_json)
 
 
