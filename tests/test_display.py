@@ -108,8 +108,7 @@ def test_an_unknown_share_is_said_to_be_unknown():
 
 @given(st.floats(0, 1e7))
 def test_a_time_never_shows_sixty_of_a_unit(seconds):
-    assert not words.duration(seconds).startswith("60 ")
-    assert " 60 " not in words.duration(seconds)
+    assert not re.search(r"\b60 (s|min)\b", words.duration(seconds))
 
 
 @given(

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fleetgrad import selection
-from simulated import Crash, World, memory_after, search
+from simulated import SOUND, Crash, World, counted, memory_after, search
 from test_rounds import EPOCHS, PLAN, TIMED, thaw
 from test_study import somewhere, told
 
@@ -73,6 +73,21 @@ def test_an_ensemble_is_the_same_however_often_its_run_stops(place):
             again = search(here, Various(), TOGETHER, thaw())
         assert parts(again) == parts(whole)
         assert told(again) == told(whole)
+
+
+def test_so_it_is_of_a_search_in_generations(place):
+    """Whose best networks are as much at hand after a stop, whichever generation they are of."""
+    plan = counted(36, EPOCHS - 1, generations=4, replicates=3, ensemble=4)
+    world = Various()
+    whole = search(place, world, plan, "tpe", space=SOUND)
+    assert len({one.candidate // 9 for one in whole.partners}) > 1
+    for back in (5, 60, 120, 200):
+        broken = Various().breaks(world.calls - back, Crash)
+        with somewhere() as here:
+            with pytest.raises(Crash):
+                search(here, broken, plan, "tpe", space=SOUND)
+            again = search(here, Various(), plan, "tpe", space=SOUND)
+        assert parts(again) == parts(whole)
 
 
 def test_time_is_kept_back_for_it(place):

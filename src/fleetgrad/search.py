@@ -44,6 +44,11 @@ class Rung(NamedTuple):
         """Of its segment."""
         return f"search/{self.generation}_{self.number}"
 
+    @property
+    def before(self) -> tuple[str, ...]:
+        """The segment of the rung before, whose weights it goes on from; none for the first."""
+        return (self._replace(number=self.number - 1).name,) if self.number else ()
+
 
 class Search:
     """All generations of a run.
@@ -92,7 +97,7 @@ class Search:
         """After an interrupt: bring `rows` up to date; whose weights are at hand, by id."""
         if self._population is not None:
             self._note_unfinished(self._population)
-        return self._held | _weights(self._recorded()) | _weights(self._population)
+        return self._recorded() | self._held | _weights(self._population)
 
     def _generation(self, generation: int) -> bool:
         """One generation; whether there is time, and a point of the space, for another."""
@@ -144,26 +149,29 @@ class Search:
             for point in points("search", population, member, before[member])
         ]
         population.keep(members[position] for position in ranked)
-        self._run.commit(rung.name, payload=done, curves=curves, weights=population.state())
+        weights, releases = population.state(), rung.before
+        self._run.commit(rung.name, payload=done, curves=curves, weights=weights, releases=releases)
         return done
 
     def _resumed(self, rung: Rung, alive: Candidates) -> Trainees:
         """The population at the beginning of a rung: new, or from the record."""
         population = self._trainer.populate(_members(alive))
         if rung.number > 0:
-            before = rung._replace(number=rung.number - 1)
-            population.restore(self._run.weights(before.name))
+            population.restore(self._run.weights(*rung.before))
         return population
 
-    def _recorded(self) -> Trainees | None:
-        """Those whose weights the last rung on record has, if there are any."""
-        names = [name for name in self._run.segments() if name.startswith("search/")]
-        done = self._run.segment(names[-1]) if names else None
-        if not done or not set(done["survivors"]) <= set(self._candidates.ids):
-            return None
-        population = self._trainer.populate(_members(self._candidates.only(done["survivors"])))
-        population.restore(self._run.weights(names[-1]))
-        return population
+    def _recorded(self) -> dict[int, Weights]:
+        """Those whose weights are on record alone, for they were trained by another process."""
+        found: dict[int, Weights] = {}
+        for name in self._run.weighted():
+            done = (self._run.segment(name) or {}) if name.startswith("search/") else {}
+            ids = [one for one in done.get("survivors", ()) if one not in self._held]
+            if not ids or not set(ids) <= set(self._candidates.ids):
+                continue
+            population = self._trainer.populate(_members(self._candidates.only(ids)))
+            population.restore(self._run.weights(name), population.members)
+            found |= _weights(population)
+        return found
 
     def _hold(self) -> None:
         """Keep the generation's last weights at hand, in case of an interrupt."""
