@@ -593,7 +593,13 @@ def test_a_failing_question_whether_to_proceed_ends_the_call_too(lanes):
         populate(MIXED, lanes).advance(1, proceed)
 
 
-def test_an_interrupt_stops_all_lanes_and_training_can_go_on(lanes, expected):
+def to_this_thread(process, number):
+    """The signal, given to a lane's thread; the system may do so with any signal."""
+    signal.pthread_kill(threading.get_ident(), number)
+
+
+@pytest.mark.parametrize("give", [os.kill, to_this_thread])
+def test_an_interrupt_stops_all_lanes_and_training_can_go_on(lanes, expected, give):
     assert threading.current_thread() is threading.main_thread()
     long = [dataclasses.replace(one, epochs=10**6, schedule="constant") for one in COHORT]
     population = populate(long, lanes)
@@ -601,7 +607,7 @@ def test_an_interrupt_stops_all_lanes_and_training_can_go_on(lanes, expected):
 
     def proceed():
         if next(asked) == 6:
-            os.kill(os.getpid(), signal.SIGINT)
+            give(os.getpid(), signal.SIGINT)
         return True
 
     before = threading.active_count()

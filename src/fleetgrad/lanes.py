@@ -11,7 +11,7 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Any
 
 import jax
@@ -25,6 +25,7 @@ from fleetgrad.shapes import Rates
 from fleetgrad.underway import Training
 
 STRETCH_SECONDS = 0.4  # how long a lane works before it looks at the clock
+WAKE = 0.5  # seconds after which whoever waits for the lanes looks for a signal
 
 
 class Lanes:
@@ -77,7 +78,11 @@ class Lanes:
         lanes = self._machine.lanes[: max(1, len(chunks))]
         with ThreadPoolExecutor(len(lanes)) as pool:
             try:  # from the first lane on: the pool waits for its lanes however this block ends
-                for future in [pool.submit(lane, device) for device in lanes]:
+                futures = [pool.submit(lane, device) for device in lanes]
+                # A signal that another thread was given waits until this one wakes.
+                while wait(futures, timeout=WAKE).not_done:
+                    pass
+                for future in futures:
                     future.result()
             finally:
                 stop.set()
