@@ -87,6 +87,16 @@ class Fleet:
         """Networks to be learned from every row, which a surrogate cannot tell from others."""
         return self.populate(settings), None
 
+    def pupil(
+        self, settings: Settings, shares: np.ndarray, part: float, *, refitted: bool
+    ) -> "StandIns":
+        """A surrogate knows of no rows to be taught."""
+        raise NotImplementedError
+
+    def teach(self, settings: Settings, params: Any, *, refitted: bool) -> np.ndarray:
+        """Nor of any to speak of."""
+        raise NotImplementedError
+
     def probabilities(self, settings: Settings, params: Any) -> np.ndarray:
         """A surrogate knows of no rows."""
         raise NotImplementedError

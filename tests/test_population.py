@@ -621,6 +621,27 @@ def test_an_interrupt_stops_all_lanes_and_training_can_go_on(lanes, expected, gi
     assert [population.epochs(member) for member in population.members] == [more] * 3
 
 
+def test_nobody_works_on_after_an_interrupt_that_hits_a_lane_as_it_starts(monkeypatch):
+    start, at_work, stop = threading.Thread.start, [], threading.Event()
+
+    def work(lane):
+        at_work.append(lane)
+        stop.wait()
+        time.sleep(0.2)
+        at_work.remove(lane)
+
+    def started(thread):
+        start(thread)
+        while not at_work:
+            time.sleep(0.01)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(threading.Thread, "start", started)
+    with pytest.raises(KeyboardInterrupt):
+        module._side_by_side(work, ["one", "other"], stop)
+    assert at_work == []
+
+
 def test_once_told_to_stop_all_lanes_stop(lanes):
     population = populate(MIXED, lanes, replicates=2)
     assert not population.advance(EPOCHS, lambda: False)

@@ -58,34 +58,20 @@ class Lanes:
         heapq.heapify(queue)
         stop = threading.Event()
 
-        def lane(device: jax.Device) -> None:
-            try:
-                while not stop.is_set():
-                    with self._lock:
-                        if not queue:
-                            return
-                        chunk = heapq.heappop(queue)[-1]
-                    if not proceed():
-                        stop.set()
+        def work(device: jax.Device) -> None:
+            while not stop.is_set():
+                with self._lock:
+                    if not queue:
                         return
-                    for left in self._attempt(device, chunk):
-                        with self._lock:
-                            heapq.heappush(queue, (left[0].done, next(numbers), left))
-            except BaseException:
-                stop.set()
-                raise
+                    chunk = heapq.heappop(queue)[-1]
+                if not proceed():
+                    stop.set()
+                    return
+                for left in self._attempt(device, chunk):
+                    with self._lock:
+                        heapq.heappush(queue, (left[0].done, next(numbers), left))
 
-        lanes = self._machine.lanes[: max(1, len(chunks))]
-        with ThreadPoolExecutor(len(lanes)) as pool:
-            try:  # from the first lane on: the pool waits for its lanes however this block ends
-                futures = [pool.submit(lane, device) for device in lanes]
-                # A signal that another thread was given waits until this one wakes.
-                while wait(futures, timeout=WAKE).not_done:
-                    pass
-                for future in futures:
-                    future.result()
-            finally:
-                stop.set()
+        _side_by_side(work, self._machine.lanes[: max(1, len(chunks))], stop)
         return not any(one.needs for one in turn)
 
     def _chunks(self, waiting: Sequence[Training]) -> list[list[Training]]:
@@ -156,3 +142,38 @@ class Lanes:
         pace = self._machine.step_seconds(one.shape)
         most = min(epochs, one.shape.epochs) * one.steps_per_epoch
         return min(most, start + max(1, int(STRETCH_SECONDS / pace)))
+
+
+def _side_by_side(
+    work: Callable[[jax.Device], None], devices: Sequence[jax.Device], stop: threading.Event
+) -> None:
+    """Work on all devices at once, until all are done; whatever ends it, nobody works after it.
+
+    Args:
+        work: Ends soon after `stop` is set, which the first that fails does.
+        devices: A thread for each.
+        stop: Set in the end.
+    """
+
+    def lane(device: jax.Device, busy: threading.Lock) -> None:
+        try:
+            with busy:
+                work(device)
+        except BaseException:
+            stop.set()
+            raise
+
+    locks = [threading.Lock() for _ in devices]
+    with ThreadPoolExecutor(len(devices)) as pool:
+        try:
+            futures = [pool.submit(lane, *one) for one in zip(devices, locks, strict=True)]
+            # A signal that another thread was given waits until this one wakes.
+            while wait(futures, timeout=WAKE).not_done:
+                pass
+            for future in futures:
+                future.result()
+        finally:
+            stop.set()
+            for busy in locks:  # a pool interrupted as it starts a thread does not know of it
+                with busy:
+                    pass
