@@ -10,7 +10,7 @@ WORKERS ?= 2
 VENV := $(if $(filter python3,$(PYTHON)),.venv,.venv-$(notdir $(PYTHON)))
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
-SOURCES := $(shell find src -name '*.py')
+SOURCES := $(shell find src -type f ! -name '*.pyc')
 
 .PHONY: run test lint test-reliability bench clean
 
