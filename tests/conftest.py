@@ -11,6 +11,7 @@ from hypothesis import settings
 
 from fleetgrad.store import Run
 from runs import CONFIG, TWO, commit
+from simulated import World
 
 # No deadline: the first example of many a property compiles a program. The same examples every
 # time, so that a change is judged by the change; the long tests draw new ones.
@@ -48,3 +49,14 @@ def open_path():
     folder.chmod(0o755)
     yield folder
     shutil.rmtree(folder)
+
+
+@pytest.fixture
+def world(monkeypatch):
+    """A world for `fleetgrad.tune` in which nothing is trained, and time is the simulation's."""
+    world = World()
+    monkeypatch.setattr("fleetgrad.api.Fleet", lambda data, seed: world)
+    monkeypatch.setattr(
+        "fleetgrad.api.Clock", lambda seconds, elapsed=0.0: world.clock(seconds, elapsed)
+    )
+    return world

@@ -23,7 +23,7 @@ from fleetgrad.errors import (
 from fleetgrad.machine import Machine
 from fleetgrad.store import Run
 from runs import script
-from simulated import Crash, World
+from simulated import Crash
 from test_distilling import School
 
 NARROW = fg.Space(hidden=(3,), learning_rate=fg.Float(1e-3, 5.0, log=True))  # some diverge
@@ -37,15 +37,6 @@ MACHINE = Machine.here()
 @pytest.fixture
 def digits():
     return fg.load("digits")
-
-
-@pytest.fixture
-def world(monkeypatch):
-    """Nothing is trained, and time is the simulation's."""
-    world = World()
-    monkeypatch.setattr(api, "Fleet", lambda data, seed: world)
-    monkeypatch.setattr(api, "Clock", lambda seconds, elapsed=0.0: world.clock(seconds, elapsed))
-    return world
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 import fleetgrad as fg
-from fleetgrad import api, takeover
+from fleetgrad import takeover
 from fleetgrad.earlier import FIRST, Earlier, Seen, recorded, summary
 from fleetgrad.errors import RunError, UsageError
 from fleetgrad.plan import Plan
@@ -134,15 +134,6 @@ def test_a_run_goes_on_without_the_old_directory(tmp_path, at):
 
 
 # What a user sees
-
-
-@pytest.fixture
-def world(monkeypatch):
-    """Nothing is trained, and time is the simulation's."""
-    world = World()
-    monkeypatch.setattr(api, "Fleet", lambda data, seed: world)
-    monkeypatch.setattr(api, "Clock", lambda seconds, elapsed=0.0: world.clock(seconds, elapsed))
-    return world
 
 
 @pytest.mark.parametrize(

@@ -43,7 +43,7 @@ class Audits:
         Args:
             known: What the search knows of everyone.
         """
-        if self._plan.strategy == "pbt":  # whoever was stopped had lost to one that went on
+        if self._plan.evolves:  # whoever was stopped had lost to one that went on
             return {}
         done = self._run.segment("audit")
         if done is None:

@@ -1,11 +1,10 @@
 """What is searched where nobody says: the default space of a dataset, as a value and as a text."""
 
-import tomllib
 from os import PathLike
 
 from fleetgrad.data import Dataset, load
 from fleetgrad.machine import Machine
-from fleetgrad.space import NAMED, Space, default_toml, named_toml
+from fleetgrad.space import NAMED, Space, default_toml, meaning, named_toml
 
 Path_ = str | PathLike[str]
 
@@ -23,7 +22,7 @@ def default_space(
     Raises:
         FleetgradError: The data cannot be loaded.
     """
-    return Space.from_dict(tomllib.loads(default_text(data, target=target, data_dir=data_dir)))
+    return meaning(default_text(data, target=target, data_dir=data_dir))
 
 
 def default_text(

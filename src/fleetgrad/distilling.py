@@ -7,6 +7,7 @@ the winner, the same with the refitted networks on all rows. `distilled` tells w
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -100,7 +101,7 @@ class Distilling:
 
     def _taught(self, teachers: Sequence[Partner], settings: Settings) -> Trainees | None:
         """A student of the search's networks; None where there is no time for it and a refit."""
-        said = self._together(teachers, refitted=False)
+        said = _together(teachers, partial(self._trainer.teach, refitted=False))
         pupil = self._trainer.pupil(settings, said, PART, refitted=False)
         return pupil if self._pace.affords(pupil) and self._train(pupil) else None
 
@@ -125,22 +126,12 @@ class Distilling:
             found |= {member.candidate: population.params(member) for member in again}
         return found
 
-    def _together(self, teachers: Sequence[Partner], *, refitted: bool) -> np.ndarray:
-        """What an ensemble says of the rows that its networks have learned from."""
-        said = [
-            one.weight * self._trainer.teach(one.settings, one.params, refitted=refitted)
-            for one in teachers
-        ]
-        together: np.ndarray = np.sum(said, axis=0)
-        return together
-
     def _scores(
         self, winner: Any, teachers: Sequence[Partner], settings: Settings, pupil: Trainees
     ) -> dict[str, Score]:
         """Of winner, ensemble and, if it has not diverged, student."""
         ask, member = self._trainer.probabilities, pupil.members[0]
-        said = [one.weight * ask(one.settings, one.params) for one in teachers]
-        asked = {WINNER: ask(settings, winner), "ensemble": np.sum(said, axis=0)}
+        asked = {WINNER: ask(settings, winner), "ensemble": _together(teachers, ask)}
         if pupil.diverged_at(member) is None:
             asked[STUDENT] = ask(settings, pupil.params(member))
         labels = self._trainer.labels()
@@ -150,7 +141,7 @@ class Distilling:
         """The weights of the student of all rows; None where it came to nothing."""
         done = self._run.segment(REFIT)
         if done is None:
-            said = self._together(partners, refitted=True)
+            said = _together(partners, partial(self._trainer.teach, refitted=True))
             population = self._trainer.pupil(settings, said, PART, refitted=True)
             arrived = self._train(population)
             kept, reason = _fate(population, arrived=arrived)
@@ -180,6 +171,15 @@ class Distilling:
         self._run.commit(segment, payload=whole, curves=curves, weights=weights)
         self._spent = 0.0
         return whole
+
+
+def _together(
+    teachers: Sequence[Partner], ask: Callable[[Settings, Any], np.ndarray]
+) -> np.ndarray:
+    """What an ensemble says of the rows that each of its networks is asked of."""
+    said = [one.weight * ask(one.settings, one.params) for one in teachers]
+    together: np.ndarray = np.sum(said, axis=0)
+    return together
 
 
 def _as_searched(partner: Partner, params: Any) -> Partner:

@@ -19,9 +19,7 @@ from fleetgrad.space.ranges import Range
 
 T = TypeVar("T")
 
-MOST = (
-    200  # candidates of a run that go on record: the better half of these, and a spread of others
-)
+MOST = 200  # candidates of a run that go on record: half of them the best, the others spread
 FIRST = 3  # of its best settings that are tried before anything else
 APART = 0.1  # of a range, by which two of them differ in some name
 POINTS = 5  # epochs, from a tenth of the whole to its end, whose scores go on record

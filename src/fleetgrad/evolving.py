@@ -6,11 +6,10 @@ from dataclasses import replace
 from fleetgrad import timing
 from fleetgrad.budget import Budget
 from fleetgrad.errors import BudgetError, UsageError
-from fleetgrad.plan import FEWEST_REPLICATES, REPLICATES, Plan
+from fleetgrad.plan import Plan
 from fleetgrad.space import Space
 from fleetgrad.stages import EVOLVING
 from fleetgrad.strategies.pbt import FEWEST
-from fleetgrad.timing import SHORT_EPOCHS
 
 NAME = "pbt"
 PLANNED = 12  # networks for which a time is divided: their worst fifth is two
@@ -63,16 +62,11 @@ def timed(
     cost = timing.Cost.of(epoch_seconds, lanes)
     each = cost.typical / lanes
 
-    def longest(size: int, replicates: int) -> int:
-        return int(left / (size * each + replicates * cost.repeat + cost.refit))
-
-    replicates = REPLICATES
-    if longest(PLANNED, replicates) < SHORT_EPOCHS:
-        replicates = FEWEST_REPLICATES
-    if longest(FEWEST, replicates) < 1:
-        needed = FEWEST * each + replicates * cost.repeat + cost.refit + timing.END_SECONDS
-        raise timing.too_short(budget.seconds, spent + needed, timing.MARGIN)
-    epochs = max(1, min(timing.most_epochs(steps), longest(PLANNED, replicates)))
+    longest, replicates = cost.affordable(left, PLANNED * each)
+    needed = FEWEST * each + replicates * cost.repeat + cost.refit
+    if left < needed:
+        raise timing.too_short(budget.seconds, spent + needed + timing.END_SECONDS, timing.MARGIN)
+    epochs = max(1, min(timing.most_epochs(steps), int(longest)))
     room = left / epochs - replicates * cost.repeat - cost.refit
     size = max(FEWEST, min(MOST, int(room / each)))
     plan = _plan(size, epochs)

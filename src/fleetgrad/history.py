@@ -90,8 +90,8 @@ def failure(run: Run, error: TrainingError) -> TrainingError:
     place = shlex.quote(str(run.directory))
     reason = str(error).rstrip(".")
     told = TrainingError(f"{reason}; the run is kept, look at it with `fleetgrad show {place}`.")
-    known = evidence(run)
-    told.divergence = where_broken(leaderboard(run), known.space) if known else None
+    space = _space(run)
+    told.divergence = None if space is None else where_broken(leaderboard(run), space)
     return told
 
 
@@ -131,10 +131,8 @@ def curves(run: Run) -> dict[int, list[float]]:
 
 def evidence(run: Run) -> Evidence | None:
     """What the search leaves to learn from; None where its space is not on record."""
-    space = run.config.get("space")
-    if space is None:
-        return None
-    return Evidence(Space.from_dict(space), curves(run), int(run.config["seed"]))
+    space = _space(run)
+    return None if space is None else Evidence(space, curves(run), int(run.config["seed"]))
 
 
 def writer(path: Path) -> str | None:
@@ -152,6 +150,12 @@ def writer(path: Path) -> str | None:
         held = error.errno in {errno.EWOULDBLOCK, errno.EAGAIN}
         return f"process {pid} on {host}" if held else None
     return None
+
+
+def _space(run: Run) -> Space | None:
+    """What was searched; None where that is not on record."""
+    plain = run.config.get("space")
+    return None if plain is None else Space.from_dict(plain)
 
 
 def _searching(plan: Plan, rungs: Mapping[str, Mapping[str, Any]]) -> str:

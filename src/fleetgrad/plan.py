@@ -79,9 +79,14 @@ class Plan:
         return self.strategy != "halving"
 
     @property
+    def evolves(self) -> bool:
+        """Whether candidates come from each other, so that none can be judged as a draw."""
+        return self.strategy == "pbt"
+
+    @property
     def stops(self) -> tuple[int, ...]:
         """The epochs at which candidates pause."""
-        if self.strategy == "pbt":
+        if self.evolves:
             return pbt.stops(self.epochs)
         return self.options().stops
 

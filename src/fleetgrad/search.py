@@ -6,7 +6,7 @@ Each rung is a segment of the record; those that are there already are taken fro
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -97,7 +97,8 @@ class Search:
         """After an interrupt: bring `rows` up to date; whose weights are at hand, by id."""
         if self._population is not None:
             self._note_unfinished(self._population)
-        return self._recorded() | self._held | _weights(self._population)
+        held = self._held | _weights(self._population)
+        return self._recorded(held) | held
 
     def _generation(self, generation: int) -> bool:
         """One generation; whether there is time, and a point of the space, for another."""
@@ -160,12 +161,12 @@ class Search:
             population.restore(self._run.weights(*rung.before))
         return population
 
-    def _recorded(self) -> dict[int, Weights]:
-        """Those whose weights are on record alone, for they were trained by another process."""
+    def _recorded(self, held: Mapping[int, Weights]) -> dict[int, Weights]:
+        """Those whose weights are on record and not at hand: another process trained them."""
         found: dict[int, Weights] = {}
         for name in self._run.weighted():
             done = (self._run.segment(name) or {}) if name.startswith("search/") else {}
-            ids = [one for one in done.get("survivors", ()) if one not in self._held]
+            ids = [one for one in done.get("survivors", ()) if one not in held]
             if not ids or not set(ids) <= set(self._candidates.ids):
                 continue
             population = self._trainer.populate(_members(self._candidates.only(ids)))

@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from numpy.typing import NDArray
 
-from fleetgrad import keys
+from fleetgrad import inference, keys
 from fleetgrad.errors import UsageError
 
 MOST = 25
@@ -100,10 +100,7 @@ def tempered(
     shares: Float[np.ndarray, "rows classes"], temperature: float
 ) -> Float[np.ndarray, "rows classes"]:
     """The probabilities where logits are divided by a temperature."""
-    logs = np.log(np.maximum(shares, _TINY)) / temperature
-    powers = np.exp(logs - logs.max(axis=1, keepdims=True))
-    found: NDArray[np.float64] = powers / powers.sum(axis=1, keepdims=True)
-    return found
+    return inference.probabilities("cross_entropy", np.log(np.maximum(shares, _TINY)) / temperature)
 
 
 def _chosen(shares: Shares, labels: Int[np.ndarray, " rows"], most: int) -> NDArray[np.float64]:

@@ -128,8 +128,15 @@ class Study:
             leader = self._so_far()
             return Outcome(self._leaderboard(), leader, chosen.ids, table, interrupted=True)
         board = self._leaderboard()
-        ended = Outcome(board, winner, chosen.ids, table, interrupted=False, partners=partners)
-        return replace(ended, distilled=distilled)
+        return Outcome(
+            board,
+            winner,
+            chosen.ids,
+            table,
+            interrupted=False,
+            partners=partners,
+            distilled=distilled,
+        )
 
     def _partners(self) -> tuple[Partner, ...]:
         """Those that predict together, where that was asked for."""

@@ -54,15 +54,7 @@ def read(path: Path) -> Earlier:
         board = history.leaderboard(run)
         name = str(run.config["dataset"]["name"])
     epochs = Plan.from_dict(done["plan"]).epochs if done else 1
-    found = [
-        Seen.of(
-            replace(row.settings, evolved=()),
-            curves.get(row.id, ()),
-            epochs,
-            diverged=row.status == "diverged",
-        )
-        for row in board
-    ]
+    found = [_seen(row, curves.get(row.id, ()), epochs) for row in board]
     known = tuple(one for one in found if one.scores or one.diverged)
     if not any(one.scores for one in known):
         raise RunError(

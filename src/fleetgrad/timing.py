@@ -66,9 +66,8 @@ def timed(  # noqa: PLR0913 - all that makes a schedule
     """
     assert budget.seconds is not None
     left = budget.seconds - spent - END_SECONDS
-    typical = sum(epoch_seconds) / len(epoch_seconds)
     refits = 1 + DISTILLED * distill
-    cost = Cost(typical, max(epoch_seconds), lanes, adaptive=adaptive, refits=refits)
+    cost = Cost.of(epoch_seconds, lanes, adaptive=adaptive, refits=refits)
     if cost.longest(left, FEWEST_CANDIDATES) < 1:
         raise too_short(budget.seconds, spent + fewest_seconds(epoch_seconds, lanes), MARGIN)
     most = most_epochs(steps)
@@ -122,11 +121,7 @@ def _thawing(seconds: float, left: float, cost: "Cost", most: int, *, fresh: boo
     the repeats and the refit, but not longer than `most`. Where longer training goes on learning,
     what time there is beyond that is shared: both training and search grow as its square root.
     """
-    whole, replicates = SEARCHED * cost.typical / cost.lanes, REPLICATES
-    epochs = left / (whole + replicates * cost.repeat + cost.refit)
-    if epochs < SHORT_EPOCHS:  # rather fewer repeats than networks that have learned little
-        replicates = FEWEST_REPLICATES
-        epochs = left / (whole + replicates * cost.repeat + cost.refit)
+    epochs, replicates = cost.affordable(left, SEARCHED * cost.typical / cost.lanes)
     if fresh and epochs > most:
         most = min(MOST_FRESH, int(math.sqrt(most * epochs)))
     epochs = max(1, min(most, int(epochs)))
@@ -159,11 +154,10 @@ def expected(plan: Plan, epoch_seconds: Sequence[float], lanes: int) -> Expected
         epoch_seconds: What an epoch of each candidate, or of typical ones, takes on one lane.
         lanes: How many work at once.
     """
-    typical = sum(epoch_seconds) / len(epoch_seconds)
     adaptive = len(plan.generations) > 1
-    cost = Cost(typical, max(epoch_seconds), lanes, adaptive=adaptive, refits=plan.refits)
+    cost = Cost.of(epoch_seconds, lanes, adaptive=adaptive, refits=plan.refits)
     repeats = plan.replicates * min(plan.finalists, plan.candidates) / FINALISTS
-    passes = plan.passes and plan.passes * typical / lanes
+    passes = plan.passes and plan.passes * cost.typical / lanes
     return Expected(
         passes or cost.search(plan.candidates, plan.epochs),
         plan.epochs * repeats * cost.repeat,
@@ -182,9 +176,28 @@ class Cost:
     refits: int = 1
 
     @classmethod
-    def of(cls, epoch_seconds: Sequence[float], lanes: int) -> Self:
+    def of(
+        cls,
+        epoch_seconds: Sequence[float],
+        lanes: int,
+        *,
+        adaptive: bool = False,
+        refits: int = 1,
+    ) -> Self:
         """Of typical candidates, each of which takes so long for an epoch on one lane."""
-        return cls(sum(epoch_seconds) / len(epoch_seconds), max(epoch_seconds), lanes)
+        typical = sum(epoch_seconds) / len(epoch_seconds)
+        return cls(typical, max(epoch_seconds), lanes, adaptive, refits)
+
+    def affordable(self, seconds: float, search: float) -> tuple[float, int]:
+        """Epochs of full training, and repeats, beside a search that takes so long for each.
+
+        Rather fewer repeats than networks that have learned little.
+        """
+        for replicates in (REPLICATES, FEWEST_REPLICATES):
+            epochs = seconds / (search + replicates * self.repeat + self.refit)
+            if epochs >= SHORT_EPOCHS:
+                break
+        return epochs, replicates
 
     def whole(self, candidates: int, epochs: int, replicates: int = REPLICATES) -> float:
         """Of everything: search, repeats and refit."""

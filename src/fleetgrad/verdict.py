@@ -47,24 +47,26 @@ def verdict(run: Run, plan: Plan) -> Verdict:
     for point in run.curves():
         if point.phase == "search" and point.candidate in curves:
             curves[point.candidate].append(point.validation_accuracy)
-    falls = [row.settings.schedule in ANNEALED for row in rows.values()]
-    evolved = plan.strategy == "pbt"  # copies of each other, at rates that no longer hold
-    more = (
-        Doubling(None, None, EVOLVED)
-        if evolved
-        else doubling(
-            list(curves.values()),
-            plan.epochs,
-            scores,
-            annealed=sum(falls) > len(falls) / 2,
-            seed=int(run.config["seed"]),
-        )
-    )
     return Verdict(
         corrected=None if scores is None else finals.corrected(scores),
         audit=audits.found(run.segment("audit"), rows),
-        doubling=more,
+        doubling=_doubling(plan, rows, list(curves.values()), scores, int(run.config["seed"])),
     )
+
+
+def _doubling(
+    plan: Plan,
+    rows: "Mapping[int, Row]",
+    curves: list[list[float]],
+    scores: np.ndarray | None,
+    seed: int,
+) -> Doubling:
+    """What twice the budget would bring; nothing is said of a population that evolves."""
+    if plan.evolves:
+        return Doubling(None, None, EVOLVED)
+    falls = [row.settings.schedule in ANNEALED for row in rows.values()]
+    annealed = sum(falls) > len(falls) / 2
+    return doubling(curves, plan.epochs, scores, annealed=annealed, seed=seed)
 
 
 def searched(run: Run, plan: Plan) -> dict[int, Row]:

@@ -15,3 +15,7 @@ Verbose = Annotated[
 RunDirectory = Annotated[
     Path, typer.Argument(metavar="DIR", help="The run's directory.", show_default=False)
 ]
+Target = Annotated[
+    str | None, typer.Option(metavar="COLUMN", help="Column to predict, the last by default.")
+]
+DataDirectory = Annotated[Path | None, typer.Option(metavar="DIR", help="Where named sets lie.")]

@@ -7,7 +7,7 @@ import typer
 
 import fleetgrad as fg
 from fleetgrad.cli import ending, sets, spaces
-from fleetgrad.cli.options import Json, Quiet, RunDirectory, Verbose
+from fleetgrad.cli.options import DataDirectory, Json, Quiet, RunDirectory, Target, Verbose
 from fleetgrad.errors import BudgetError
 
 DATA_HELP = "digits, mnist, fashion-mnist, kmnist, a folder of IDX files, .npz, .pkl or .csv."
@@ -23,12 +23,8 @@ def register(app: typer.Typer) -> None:
 def tune(  # noqa: PLR0913 - one for each option
     data: Annotated[str, typer.Argument(metavar="DATA", help=DATA_HELP, show_default=False)],
     *,
-    target: Annotated[
-        str | None, typer.Option(metavar="COLUMN", help="Column to predict, the last by default.")
-    ] = None,
-    data_dir: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Where named sets lie.")
-    ] = None,
+    target: Target = None,
+    data_dir: DataDirectory = None,
     space: Annotated[
         str | None,
         typer.Option(metavar="FILE.toml", help="What to search, or notebook; a default else."),

@@ -1,14 +1,12 @@
 """`space`: the default space in writing, to be read, changed and given to `tune --space`."""
 
-import tomllib
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 import fleetgrad as fg
 from fleetgrad.cli import ending, sets
-from fleetgrad.cli.options import Json, Quiet
+from fleetgrad.cli.options import DataDirectory, Json, Quiet, Target
 
 
 def register(app: typer.Typer) -> None:
@@ -22,12 +20,8 @@ def space(
         typer.Argument(metavar="DATA", help="As for tune, or notebook.", show_default=False),
     ],
     *,
-    target: Annotated[
-        str | None, typer.Option(metavar="COLUMN", help="Column to predict, the last by default.")
-    ] = None,
-    data_dir: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Where named sets lie.")
-    ] = None,
+    target: Target = None,
+    data_dir: DataDirectory = None,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
@@ -36,12 +30,12 @@ def space(
     Write it to a file, change it, and give it to tune: fleetgrad space digits > my.toml
     """
     from fleetgrad.defaults import default_text  # noqa: PLC0415 - not for `--help`
+    from fleetgrad.space import meaning  # noqa: PLC0415 - not for `--help`
 
     sets.bring(data, data_dir, quiet=quiet)
     text = default_text(data, target=target, data_dir=data_dir)
     if as_json:
-        values = fg.Space.from_dict(tomllib.loads(text)).to_dict()
-        ending.answer({"space": values, "toml": text})
+        ending.answer({"space": meaning(text).to_dict(), "toml": text})
     else:
         typer.echo(text, nl=False)
 

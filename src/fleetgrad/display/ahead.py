@@ -2,12 +2,11 @@
 
 from collections.abc import Sequence
 
-from rich.console import Console, RenderableType
-from rich.padding import Padding
+from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from fleetgrad.display.columns import INDENT, Column, fitting, table
+from fleetgrad.display.columns import Column, fitting, indented, table
 from fleetgrad.display.words import count, duration, size, taken_over, value
 from fleetgrad.forecast import Cohort, Forecast
 from fleetgrad.plan import Plan
@@ -27,21 +26,16 @@ def show(console: Console, forecast: Forecast) -> None:
     title = Text.assemble((str(data["name"]), "bold"), "  ", (" · ".join(parts), "dim"))
     console.print(title)
     console.print()
-    _print(console, _facts(forecast))
+    indented(console, _facts(forecast))
     made = table(fitting(_columns(forecast.cohorts[:MOST_ROWS]), console.width))
-    _print(console, made)
+    indented(console, made)
     more = len(forecast.cohorts) - MOST_ROWS
     if more > 0:
-        _print(console, Text(f"and {count(more, 'program')} more", "dim"))
+        indented(console, Text(f"and {count(more, 'program')} more", "dim"))
     words = "nothing was trained and nothing written"
     if not all(one.measured for one in forecast.cohorts):
         words += "; ~ is reckoned from the speed of the measured programs"
     console.print(Text(words, "dim"))
-
-
-def _print(console: Console, part: RenderableType) -> None:
-    console.print(Padding(part, (0, 0, 0, INDENT), expand=False))
-    console.print()
 
 
 def _facts(forecast: Forecast) -> Table:
@@ -93,7 +87,7 @@ def _generations(forecast: Forecast) -> list[str]:
         passes = count(int(plan.passes or 0), "network-epoch")
         line = f"{plan.candidates} evenly spread, then whoever is promising, new or paused; "
         return [f"{line}pauses after epoch {stops}; {passes}"]
-    if plan.strategy == "pbt":
+    if plan.evolves:
         line = f"{plan.candidates} side by side until epoch {plan.epochs}; "
         stops = ", ".join(map(str, plan.stops[:-1])) or "0"
         return [f"{line}the worst fifth gives way after epoch {stops}"]

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 from rich.cells import cell_len
+from rich.console import Console, RenderableType
+from rich.padding import Padding
 from rich.table import Table
 
 GAP = 2  # spaces between columns
@@ -31,6 +33,12 @@ class Column(NamedTuple):
     def width(self) -> int:
         """Of the widest text."""
         return max(map(cell_len, (self.title, *self.cells)))
+
+
+def indented(console: Console, part: RenderableType) -> None:
+    """Print a part of a page, and an empty line after it."""
+    console.print(Padding(part, (0, 0, 0, INDENT), expand=False))
+    console.print()
 
 
 def fitting(columns: Sequence[Column], width: int) -> list[Column]:

@@ -4,10 +4,9 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 
 from rich.console import Console, Group, RenderableType
-from rich.padding import Padding
 from rich.text import Text
 
-from fleetgrad.display.columns import INDENT, Column, fitting, table
+from fleetgrad.display.columns import INDENT, Column, fitting, indented, table
 from fleetgrad.display.words import UNKNOWN, count, edge, sparkline, value
 from fleetgrad.divergence import Map
 from fleetgrad.effects import Point
@@ -38,12 +37,12 @@ def line(importances: Mapping[str, float]) -> str:
 def show(console: Console, insight: Insight, *, guessed: bool = False) -> None:
     """Print all that was learned; where the best only `guessed`, nothing set them apart."""
     if guessed:
-        _print(console, Text("what mattered: nothing, for nobody is better than guessing", "dim"))
+        indented(console, Text("what mattered: nothing, for nobody is better than guessing", "dim"))
     elif insight.importances is None or insight.effects is None:
         if insight.reason:
-            _print(console, Text(f"what mattered: {insight.reason}", "dim"))
+            indented(console, Text(f"what mattered: {insight.reason}", "dim"))
     else:
-        _print(console, _mattered(insight.importances, insight.effects, console.width))
+        indented(console, _mattered(insight.importances, insight.effects, console.width))
     if insight.divergence is not None:
         broken(console, insight.divergence)
 
@@ -54,16 +53,11 @@ def broken(console: Console, chart: Map, *, apart: bool = False) -> None:
         console.print()
     lost, tried = (sum(map(sum, counts)) for counts in (chart.diverged, chart.tried))
     if not lost:
-        _print(console, Text(f"none of {count(tried, 'candidate')} diverged", "dim"))
+        indented(console, Text(f"none of {count(tried, 'candidate')} diverged", "dim"))
         return
     body, figures = _line(chart) if chart.y is None else _square(chart, chart.y, console.width)
     head = Text.assemble(("where training diverged", "bold"), (f"   {figures}", "dim"))
-    _print(console, Group(head, Text(), body))
-
-
-def _print(console: Console, part: RenderableType) -> None:
-    console.print(Padding(part, (0, 0, 0, INDENT), expand=False))
-    console.print()
+    indented(console, Group(head, Text(), body))
 
 
 def _mattered(

@@ -6,13 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console, Group, RenderableType
-from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
 from fleetgrad.audit import Audit
 from fleetgrad.display import lessons
-from fleetgrad.display.columns import INDENT, Column, fitting, table
+from fleetgrad.display.columns import INDENT, Column, fitting, indented, table
 from fleetgrad.display.words import (
     UNKNOWN,
     count,
@@ -63,28 +62,20 @@ def show(
     console.print(_headline(result))
     console.print()
     if state:
-        _print(console, _facts([("state", Text(state, "yellow"))]))
+        indented(console, _facts([("state", Text(state, "yellow"))]))
     if result.settings is not None:
-        _print(console, _figures(result))
-        _print(console, _winner(result, ranges, names))
+        indented(console, _figures(result))
+        indented(console, _winner(result, ranges, names))
     elif result.leaderboard.rows:
-        _print(console, Text(f"all of {count(result.candidates, 'candidate')} diverged", "red"))
+        indented(console, Text(f"all of {count(result.candidates, 'candidate')} diverged", "red"))
     else:
-        _print(console, Text("no candidate has come through a rung yet", "dim"))
+        indented(console, Text("no candidate has come through a rung yet", "dim"))
     if result.leaderboard.rows:
-        _print(console, _leaderboard(result, names, curves or {}, console.width))
+        indented(console, _leaderboard(result, names, curves or {}, console.width))
     if insight is not None and insight.candidates:
         lessons.show(console, insight, guessed=result.above_chance is False)
-    for earlier in result.warm_start:
-        line = Text.assemble(" " * INDENT, (f"{'from':<8}", "dim"), taken_over(earlier))
-        console.print(line, soft_wrap=True)
     for name, text in _places(result):
         console.print(Text.assemble(" " * INDENT, (f"{name:<8}", "dim"), text), soft_wrap=True)
-
-
-def _print(console: Console, part: RenderableType) -> None:
-    console.print(Padding(part, (0, 0, 0, INDENT), expand=False))
-    console.print()
 
 
 def _headline(result: Result) -> Text:
@@ -281,9 +272,10 @@ def _status(row: Row) -> str:
 
 
 def _places(result: Result) -> list[tuple[str, str]]:
-    """Where the run and the model are, and the commands to go on with."""
+    """Where all came from, where the run and the model are, and the commands to go on with."""
     run = _quoted(result.run)
-    places = [("run", str(result.run))]
+    places = [("from", taken_over(one)) for one in result.warm_start]
+    places.append(("run", str(result.run)))
     if result.model_path is not None:
         places.append(("model", str(result.model_path)))
     if result.interrupted and not _failed(result):

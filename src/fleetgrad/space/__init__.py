@@ -7,7 +7,14 @@ written     a space in writing: JSON and TOML
 defaults    spaces that work without thought, from the files in presets/
 """
 
-from fleetgrad.space.defaults import NAMED, default_space, default_toml, named_space, named_toml
+from fleetgrad.space.defaults import (
+    NAMED,
+    default_space,
+    default_toml,
+    meaning,
+    named_space,
+    named_toml,
+)
 from fleetgrad.space.ranges import Choice, Float, Int, Range
 from fleetgrad.space.space import Space
 
@@ -20,6 +27,7 @@ __all__ = [
     "Space",
     "default_space",
     "default_toml",
+    "meaning",
     "named_space",
     "named_toml",
 ]

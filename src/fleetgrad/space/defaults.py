@@ -43,7 +43,7 @@ def default_space(
         precision: Of the products for pictures; numbers of tables are multiplied in float32.
         classes: How many there are to tell apart.
     """
-    return _meaning(default_toml(rows, features, image_shape, precision, classes))
+    return meaning(default_toml(rows, features, image_shape, precision, classes))
 
 
 def default_toml(
@@ -74,7 +74,7 @@ def named_space(name: str) -> Space:
     Raises:
         SpaceError: There is none.
     """
-    return _meaning(named_toml(name))
+    return meaning(named_toml(name))
 
 
 def named_toml(name: str) -> str:
@@ -88,7 +88,8 @@ def named_toml(name: str) -> str:
     return _text(name)
 
 
-def _meaning(text: str) -> Space:
+def meaning(text: str) -> Space:
+    """The space that such a text describes."""
     return Space.from_dict(tomllib.loads(text))
 
 
