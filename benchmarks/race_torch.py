@@ -81,6 +81,7 @@ def train(
     after: Callable[[int, nn.Module], None],
 ) -> nn.Module:
     """A network, trained; `after` hears of every epoch, and may end it by raising."""
+    torch.manual_seed(seed)  # weights and dropout are drawn from this one, which jobs share
     draw = torch.Generator().manual_seed(seed)
     model = network(values, rows.x.shape[1])
     weights = [one for one in model.parameters() if one.ndim > 1]
