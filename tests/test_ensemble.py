@@ -52,7 +52,7 @@ def together(**other):
 
 def same(one, other):
     pairs = zip(one.parts, other.parts, strict=True)
-    plain = ("dataset", "image_shape", "feature_names", "information")
+    plain = ("dataset", "image_shape", "feature_names", "information", "views")
     return (
         all(a.weight == b.weight and a.network.settings == b.network.settings for a, b in pairs)
         and one.classes.tolist() == other.classes.tolist()

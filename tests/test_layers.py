@@ -14,7 +14,7 @@ import fleetgrad
 
 FLOORS = (
     "errors",
-    "augmentation cache clock durable kernels keys payload settings stages weights",
+    "augmentation cache clock durable kernels keys payload settings stages views weights",
     (
         "activations augment data frames layers losses network normalization optimizers products"
         " space"

@@ -39,6 +39,7 @@ from fleetgrad.study import Outcome, Study, Winner
 from fleetgrad.trainees import Member
 from fleetgrad.trials import Strategy
 from fleetgrad.verdict import Verdict, verdict
+from fleetgrad.views import KINDS
 
 METRIC = "accuracy"
 
@@ -347,6 +348,7 @@ def _together(data: Dataset, outcome: Outcome, seed: int) -> Ensemble:
         models,
         [partner.weight for partner in outcome.partners],
         {"winner": winner.candidate, "members": [one.candidate for one in outcome.partners]},
+        KINDS[outcome.partners[0].views],
     )
 
 

@@ -20,8 +20,12 @@ from fleetgrad.errors import ModelError
 from fleetgrad.inference import Network, Part
 from fleetgrad.predictor import PLAIN, Predictor, frozen, logits
 from fleetgrad.settings import Settings
+from fleetgrad.views import PLAIN as PLAIN_VIEWS
+from fleetgrad.views import REACH, View, Views, seen
 
 FORMAT = {"format": "fleetgrad ensemble", "version": 1}
+SEEING = 2  # the version of those that say where they see images from
+MOST_VIEWS = 100
 MOST_MEMBERS = 100
 _SUM = 1e-6  # how far weights may be from a sum of 1
 _SHARED = ("image_shape", "feature_names")
@@ -35,6 +39,7 @@ class Ensemble(Predictor):
 
     Args:
         members: The networks, each with its weight, > 0; the weights sum to 1.
+        views: Where images are seen from, by all of them.
 
     Raises:
         ModelError: These do not fit each other.
@@ -46,9 +51,11 @@ class Ensemble(Predictor):
     image_shape: tuple[int, ...] | None = None
     feature_names: tuple[str, ...] | None = None
     information: Mapping[str, Any] = field(default_factory=dict)
+    views: Views = PLAIN_VIEWS
 
     def __post_init__(self) -> None:
         _check_weights([part.weight for part in self.members])
+        object.__setattr__(self, "views", _checked_views(self.views, self.image_shape))
         object.__setattr__(self, "members", tuple(map(_held, self.members)))
         self._hold()
         odd = {np.size(part.network.shift) for part in self.members} - {self.features}
@@ -65,6 +72,7 @@ class Ensemble(Predictor):
         models: Sequence[Predictor],
         weights: Sequence[float],
         information: Mapping[str, Any] | None = None,
+        views: Views | None = None,
     ) -> Self:
         """The ensemble of trained models of the same data.
 
@@ -72,9 +80,11 @@ class Ensemble(Predictor):
             models: At least one with a weight above 0; an ensemble brings all its members.
             weights: One a model, >= 0, as `selection.select` gives them; divided by their sum.
             information: As for `Model`, beside what the first model says of images' `white`.
+            views: Where images are seen from, by all of them; as the models do by default.
 
         Raises:
-            ModelError: The models are of different data, or the weights are none.
+            ModelError: The models are of different data, see images from different places, or the
+                weights are none.
         """
         given = [float(weight) for weight in weights]
         total = math.fsum(given)
@@ -98,6 +108,7 @@ class Ensemble(Predictor):
             image_shape=first.image_shape,
             feature_names=first.feature_names,
             information={**kept, **(information or {})},
+            views=_common_views([one for one, _ in chosen]) if views is None else views,
         )
 
     @classmethod
@@ -123,9 +134,11 @@ class Ensemble(Predictor):
 
     def _outputs(self, rows: Num[np.ndarray, "batch features"]) -> Float64[np.ndarray, "batch cls"]:
         found = np.zeros((len(rows), len(self.classes)))
-        for network, weight in self.members:
-            loss = network.settings.loss
-            found += weight * inference.probabilities(loss, logits(network, rows))
+        for view in self.views:
+            images = seen(rows, self.image_shape or (), view)
+            for network, weight in self.members:
+                loss = network.settings.loss
+                found += weight * inference.probabilities(loss, logits(network, images))
         return found
 
     def _shares(
@@ -144,13 +157,22 @@ class Ensemble(Predictor):
             for number, part in enumerate(self.members)
             for name, array in part.network.arrays.items()
         }
-        return {**FORMAT, "members": described}, arrays
+        head = {**FORMAT, "members": described}
+        if self.views != PLAIN_VIEWS:
+            head |= {"version": SEEING, "views": [list(view) for view in self.views]}
+        return head, arrays
 
 
 def _read(directory: Path) -> dict[str, Any]:
     """What `Ensemble` is made from."""
     head = saved.describe(directory)
-    saved.check_format(head, FORMAT, {*PLAIN, "members", "features", "classes"})
+    seeing = head.get("version") == SEEING
+    saved.check_format(
+        head,
+        {**FORMAT, "version": SEEING if seeing else 1},
+        {*PLAIN, "members", "features", "classes", *(("views",) if seeing else ())},
+    )
+    views = tuple(map(_view, head["views"])) if seeing else PLAIN_VIEWS
     classes, features = saved.labels(head["classes"]), index(head["features"])
     members, held = [_member(one) for one in _listed(head["members"])], 0
     for settings, _ in members:
@@ -168,7 +190,8 @@ def _read(directory: Path) -> dict[str, Any]:
         raise ValueError("weights of more networks than are described")
     if any(np.shape(part.network.shift) != (features,) for part in known):
         raise ValueError(f"weights of other than the {features} features described")
-    return {"members": known, "classes": classes, **{name: head[name] for name in PLAIN}}
+    plain = {name: head[name] for name in PLAIN}
+    return {"members": known, "classes": classes, "views": views, **plain}
 
 
 def _listed(members: Any) -> list[Any]:
@@ -206,6 +229,33 @@ def _check_weights(weights: Sequence[float]) -> None:
             f"an ensemble must have 1 to {MOST_MEMBERS} members with weights above 0 that sum to "
             f"1, got {len(weights)} with a sum of {math.fsum(weights):g}; use `Ensemble.of`."
         )
+
+
+def _view(pair: Sequence[float]) -> View:
+    down, right = pair
+    return View(float(down), float(right))
+
+
+def _common_views(models: Sequence[Predictor]) -> Views:
+    kinds = {model.views for model in models}
+    if len(kinds) > 1:
+        raise ModelError(
+            f"models must see images from the same places to predict together, got {len(kinds)} "
+            "sets of `views`; name one for all of them."
+        )
+    return kinds.pop()
+
+
+def _checked_views(views: Views, image_shape: tuple[int, ...] | None) -> Views:
+    held = tuple(map(_view, views))
+    near = all(max(map(abs, view)) <= REACH for view in held)
+    if not (0 < len(held) <= MOST_VIEWS and near and (image_shape or held == PLAIN_VIEWS)):
+        raise ModelError(
+            f"`views` must be 1 to {MOST_VIEWS} shifts of images by at most {REACH} pixel, got "
+            f"{list(map(tuple, held))} for {'images' if image_shape else 'rows that are none'}; "
+            "leave them out to see images as they are."
+        )
+    return held
 
 
 def _check_kin(first: Predictor, other: Predictor) -> None:

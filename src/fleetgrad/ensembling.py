@@ -8,6 +8,7 @@ the same split, so that they can be compared row by row. Each is first made as s
 validation rows allow: the last layer of a softmax is divided by a temperature.
 """
 
+import functools
 import math
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
@@ -23,6 +24,7 @@ from fleetgrad.settings import Settings
 from fleetgrad.standing import points, trained
 from fleetgrad.store import Run
 from fleetgrad.trainees import Member, Trainees, Trainer
+from fleetgrad.views import KINDS, View
 
 MOST_ASKED = 24  # networks, the best of them
 REPLICATE = 0  # of the search
@@ -32,7 +34,8 @@ SOFTMAX = "cross_entropy"  # the loss whose outputs are logits of one
 class Partner(NamedTuple):
     """A network of an ensemble: which candidate it is, its weights, and how much it counts.
 
-    Its logits have been divided by `temperature`.
+    Its logits have been divided by `temperature`; `views` names where all of the ensemble see
+    images from.
     """
 
     candidate: int
@@ -40,6 +43,7 @@ class Partner(NamedTuple):
     params: Any
     weight: float
     temperature: float
+    views: str = "plain"
 
 
 class _Share(NamedTuple):
@@ -75,9 +79,11 @@ class Ensembling:
         """
         done = self._run.segment("ensemble")
         if done is None:
-            shares = self._chosen(rows, weights())
-            population = self._refit({one: rows[one].settings for one in shares})
-            done = self._train(shares, population)
+            held = weights()
+            shares = self._chosen(rows, held)
+            settings = {one: rows[one].settings for one in shares}
+            views = self._seeing(shares, settings, {one: held[one]() for one in shares})
+            done = self._train(shares, views, population := self._refit(settings))
         else:
             population = self._refit({int(one): rows[int(one)].settings for one in done["weights"]})
             if done["weights"]:
@@ -86,7 +92,8 @@ class Ensembling:
         for one, weight in done["weights"].items():
             degree = done["temperatures"][one]
             params = cooled(population.params(Member(int(one), 0)), degree)
-            partners.append(Partner(int(one), rows[int(one)].settings, params, weight, degree))
+            own, views = rows[int(one)].settings, done.get("views", "plain")
+            partners.append(Partner(int(one), own, params, weight, degree, views))
         return tuple(partners)
 
     def _chosen(
@@ -117,11 +124,43 @@ class Ensembling:
             whole[place].id: _Share(float(found[place] / total), degrees[place]) for place in best
         }
 
+    def _seeing(
+        self,
+        shares: Mapping[int, _Share],
+        settings: Mapping[int, Settings],
+        params: Mapping[int, Any],
+    ) -> str:
+        """From where those chosen see the validation rows best, if they have learned to shift."""
+        if not shares or any(one.augment.shift == 0 for one in settings.values()):
+            return "plain"
+        labels = self._trainer.labels()
+
+        @functools.cache
+        def together(view: View) -> np.ndarray:
+            said = [
+                share.weight
+                * selection.tempered(
+                    self._trainer.probabilities(settings[one], params[one], view),
+                    share.temperature,
+                )
+                for one, share in shares.items()
+            ]
+            total: np.ndarray = np.sum(said, axis=0)
+            return total
+
+        losses = {
+            name: selection.log_loss(np.mean([together(view) for view in views], axis=0), labels)
+            for name, views in KINDS.items()
+        }
+        return min(losses, key=losses.__getitem__)
+
     def _refit(self, settings: Mapping[int, Settings]) -> Trainees:
         members = {Member(one, 0): own for one, own in settings.items()}
         return self._trainer.refit_all(members)[0]
 
-    def _train(self, shares: Mapping[int, _Share], population: Trainees) -> dict[str, Any]:
+    def _train(
+        self, shares: Mapping[int, _Share], views: str, population: Trainees
+    ) -> dict[str, Any]:
         """Train them for as long as in the search; one that diverges or is not done has no part."""
         stage = Stage("ensemble", 1, 1, trained(self._run))
         arrived = population.advance(self._plan.epochs, self._pace.proceed(stage, population))
@@ -133,6 +172,7 @@ class Ensembling:
         done = {
             "weights": {one: share.weight / total for one, share in chosen.items()},
             "temperatures": {one: share.temperature for one, share in chosen.items()},
+            "views": views,
             "network_epochs": population.network_epochs,
             "elapsed": self._pace.elapsed,
         }

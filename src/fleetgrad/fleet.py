@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from fleetgrad import inference, programs, shapes
+from fleetgrad import inference, programs, shapes, views
 from fleetgrad.data import Dataset
 from fleetgrad.inference import Network
 from fleetgrad.machine import Machine
@@ -22,6 +22,7 @@ from fleetgrad.programs import Programs
 from fleetgrad.settings import Settings
 from fleetgrad.shapes import Shape
 from fleetgrad.trainees import Member
+from fleetgrad.views import CENTER
 
 BLOCK = 1024  # rows predicted at once
 
@@ -89,10 +90,12 @@ class Fleet:
         view = self._whole if refitted else self.view(0)
         return self._said(settings, params, view, view.train)
 
-    def probabilities(self, settings: Settings, params: Any) -> np.ndarray:
+    def probabilities(
+        self, settings: Settings, params: Any, view: views.View = CENTER
+    ) -> np.ndarray:
         """(rows, classes): what a network of replicate 0 says of its validation rows."""
-        view = self.view(0)
-        return self._said(settings, params, view, view.validation)
+        own = self.view(0)
+        return self._said(settings, params, own, own.validation, view)
 
     def labels(self) -> np.ndarray:
         """(rows,): the true classes of replicate 0's validation rows."""
@@ -180,11 +183,21 @@ class Fleet:
         held_out = self.view(0).validation
         return View(rows, held_out, scaling.shift, scaling.scale)
 
-    def _said(self, settings: Settings, params: Any, view: View, rows: np.ndarray) -> np.ndarray:
+    def _said(
+        self,
+        settings: Settings,
+        params: Any,
+        view: View,
+        rows: np.ndarray,
+        seen_from: views.View = CENTER,
+    ) -> np.ndarray:
         """Probabilities of some rows, block by block."""
-        network = Network(settings, params, view.shift, view.scale)
+        network, image = Network(settings, params, view.shift, view.scale), self._data.image_shape
         blocks = np.array_split(rows, -(-len(rows) // BLOCK))
-        outputs = [inference.logits(network, self._data.x[block]) for block in blocks]
+        inputs = (self._data.x[block] for block in blocks)
+        outputs = [
+            inference.logits(network, views.seen(one, image or (), seen_from)) for one in inputs
+        ]
         return inference.probabilities(settings.loss, np.concatenate(outputs))
 
     def _population(

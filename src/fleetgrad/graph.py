@@ -1,24 +1,38 @@
 """What trained networks compute, as ONNX: for other programs; held against NumPy by the tests."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from fleetgrad.errors import ModelError, UsageError
 from fleetgrad.inference import EPSILON, GELU, LEAK, Layer, Network, Part
+from fleetgrad.views import CENTER, PLAIN, REACH, View
 
 OPSET, IR_VERSION = 17, 8  # of ONNX: what runtimes from 2022 on can read
 MOST_ONNX_BYTES = 2**31 - 2**20  # a protocol buffer ends at two gibibytes
 
 
-def onnx_bytes(parts: Sequence[Part], input_type: str, metadata: Mapping[str, str]) -> bytes:
+class Seeing(NamedTuple):
+    """Where images of this shape are seen from."""
+
+    image_shape: Sequence[int] = ()
+    views: Sequence[View] = PLAIN
+
+
+def onnx_bytes(
+    parts: Sequence[Part],
+    input_type: str,
+    metadata: Mapping[str, str],
+    seeing: Seeing = Seeing(),  # noqa: B008 - it cannot be changed
+) -> bytes:
     """Networks as one ONNX model, which averages their probabilities by their shares.
 
     Args:
         parts: What to export.
         input_type: "float32" or "uint8", of the raw, unscaled input `x` (rows, features).
         metadata: Written beside the graph.
+        seeing: Where several networks see images from; one sees them as they are.
 
     Returns:
         A checked model with the outputs `probabilities` (rows, classes), float32, and `label`
@@ -41,7 +55,7 @@ def onnx_bytes(parts: Sequence[Part], input_type: str, metadata: Mapping[str, st
         )
     onnx = _onnx()
     model = onnx.helper.make_model(
-        _Graph(onnx).write(parts, input_type),
+        _Graph(onnx).write(parts, input_type, seeing),
         producer_name="fleetgrad",
         ir_version=IR_VERSION,
         opset_imports=[onnx.helper.make_opsetid("", OPSET)],
@@ -67,20 +81,26 @@ class _Graph:
         return result
 
     def constant(self, value: np.ndarray | float) -> str:
+        return self._held(np.asarray(value, np.float32))
+
+    def numbers(self, values: Sequence[int]) -> str:
+        """Whole numbers, as shapes need them."""
+        return self._held(np.asarray(values, np.int64))
+
+    def _held(self, array: np.ndarray) -> str:
         name = f"constant_{len(self._constants)}"
-        array = np.asarray(value, np.float32)
         self._constants.append(self._onnx.numpy_helper.from_array(array, name))
         return name
 
-    def write(self, parts: Sequence[Part], input_type: str) -> Any:
+    def write(self, parts: Sequence[Part], input_type: str, seeing: Seeing) -> Any:
         kinds, describe = self._onnx.TensorProto, self._onnx.helper.make_tensor_value_info
         raw = self.add("Cast", "x", to=kinds.FLOAT)
-        outputs = [self._outputs(part.network, raw) for part in parts]
-        if len(parts) == 1:  # the likeliest by its outputs, which tell more apart than shares do
-            label = outputs[0]
+        images = [self._seen(raw, seeing.image_shape, view) for view in seeing.views]
+        if len(parts) == 1 and len(images) == 1:  # its outputs tell more apart than shares do
+            label = self._outputs(parts[0].network, images[0])
             self._shares(parts[0].network, label, name="probabilities")
         else:
-            label = self._average(parts, outputs, name="probabilities")
+            label = self._average(parts, images, name="probabilities")
         self.add("ArgMax", label, name="label", axis=1, keepdims=0)
         network = parts[0].network
         features, classes = len(network.shift), network.params[-1]["weight"].shape[1]
@@ -103,12 +123,29 @@ class _Graph:
             outputs = self.add("Neg", self.add("Softplus", self.add("Neg", outputs)))
         return self.add("Softmax", outputs, name=name, axis=1)
 
-    def _average(self, parts: Sequence[Part], outputs: Sequence[str], name: str) -> str:
+    def _average(self, parts: Sequence[Part], images: Sequence[str], name: str) -> str:
         weighted = [
-            self.add("Mul", self._shares(part.network, one), self.constant(part.weight))
-            for part, one in zip(parts, outputs, strict=True)
+            self.add(
+                "Mul",
+                self._shares(part.network, self._outputs(part.network, one)),
+                self.constant(part.weight / len(images)),
+            )
+            for part in parts
+            for one in images
         ]
         return self.add("Sum", *weighted, name=name)
+
+    def _seen(self, raw: str, image_shape: Sequence[int], view: View) -> str:
+        """The images, moved: each channel convolved with the view's kernel."""
+        if view == CENTER:
+            return raw
+        height, width, channels = (*image_shape, 1)[:3]
+        images = self.add("Reshape", raw, self.numbers([-1, height, width, channels]))
+        images = self.add("Transpose", images, perm=[0, 3, 1, 2])
+        kernel = self.constant(np.tile(view.kernel, (channels, 1, 1, 1)))
+        moved = self.add("Conv", images, kernel, group=channels, pads=[REACH] * 4)
+        moved = self.add("Transpose", moved, perm=[0, 2, 3, 1])
+        return self.add("Reshape", moved, self.numbers([-1, height * width * channels]))
 
     def _affine(self, layer: Layer, x: str) -> str:
         product = self.add("MatMul", x, self.constant(layer["weight"]))

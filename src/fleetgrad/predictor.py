@@ -22,6 +22,8 @@ from fleetgrad.durable import replacing
 from fleetgrad.errors import ModelError
 from fleetgrad.inference import Part
 from fleetgrad.payload import encode
+from fleetgrad.views import PLAIN as PLAIN_VIEWS
+from fleetgrad.views import Views
 
 BLOCK = 1024  # rows evaluated at once: images are never all floats, and a block stays in the cache
 PLAIN = ("dataset", "image_shape", "feature_names", "information")
@@ -35,6 +37,7 @@ class Predictor(ABC):
     image_shape: tuple[int, ...] | None
     feature_names: tuple[str, ...] | None
     information: Mapping[str, Any]
+    views: Views = PLAIN_VIEWS
 
     @property
     @abstractmethod
@@ -86,7 +89,8 @@ class Predictor(ABC):
         """
         path, metadata = Path(path), {"classes": self.classes, **self._plain}
         texts = {name: encode(value) for name, value in metadata.items()}
-        content = graph.onnx_bytes(self.parts, input_type, texts)
+        seeing = graph.Seeing(self.image_shape or (), self.views)
+        content = graph.onnx_bytes(self.parts, input_type, texts, seeing)
         try:
             with replacing(path) as file:
                 file.write_bytes(content)

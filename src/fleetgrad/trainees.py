@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from fleetgrad.settings import Settings
+from fleetgrad.views import CENTER, View
 
 
 class Member(NamedTuple):
@@ -90,8 +91,11 @@ class Trainer(Protocol):
     def teach(self, settings: Settings, params: Any, *, refitted: bool) -> np.ndarray:
         """(rows, classes): what a network says of the rows it learned from, for `pupil`."""
 
-    def probabilities(self, settings: Settings, params: Any) -> np.ndarray:
-        """(rows, classes): what a network of replicate 0 says of its validation rows."""
+    def probabilities(self, settings: Settings, params: Any, view: View = CENTER) -> np.ndarray:
+        """(rows, classes): what a network of replicate 0 says of its validation rows.
+
+        Images may be seen from another place.
+        """
 
     def labels(self) -> np.ndarray:
         """(rows,): the true classes of these rows."""
