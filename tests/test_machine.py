@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from digits_fleet import DRAWS, VALIDATION, digits, machine
-from fleetgrad import batches, cache, shapes, states, training
+from fleetgrad import batches, cache, shapes, states
 from fleetgrad.feeds import Feeds
 from fleetgrad.machine import GUESSED_FLOPS, Machine, cores
 from fleetgrad.settings import Settings

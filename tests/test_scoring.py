@@ -72,7 +72,7 @@ def as_by_hand(material, fleet, lanes, epochs=2):
     return population.curve(Member(0, 0))
 
 
-@pytest.mark.parametrize(("metric", "weighted"), zip(CLASSES, (True, False) * 2, strict=True))
+@pytest.mark.parametrize(("metric", "weighted"), [*zip(CLASSES, (True, False) * 2, strict=True)])
 def test_a_metric_of_classes_is_scored_as_by_hand(metric, weighted, monkeypatch):
     monkeypatch.setattr(validation, "ROWS", 25)  # blocks, the last of which reaches back
     curve = as_by_hand(classes(metric, weighted=weighted), FLEET, machine(width=2))

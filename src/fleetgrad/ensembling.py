@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fleetgrad import selection
+from fleetgrad import metrics, selection
 from fleetgrad.leaderboard import Row
 from fleetgrad.pace import Pace, Stage
 from fleetgrad.plan import Plan
@@ -107,7 +107,7 @@ class Ensembling:
         asked = [self._trainer.probabilities(row.settings, weights[row.id]()) for row in whole]
         degrees = [_temperature(row, said, labels) for row, said in zip(whole, asked, strict=True)]
         sure = [selection.tempered(*pair) for pair in zip(asked, degrees, strict=True)]
-        found = selection.select(np.stack(sure), labels, seed=self._seed)
+        found = self._selected(np.stack(sure), labels)
         ranked = np.argsort(-found, kind="stable")[: self._plan.ensemble].tolist()
         best = [place for place in ranked if found[place] > 0]
         if len(best) == 1:  # then the winner, which more than one split has chosen, stands alone
@@ -116,6 +116,14 @@ class Ensembling:
         return {
             whole[place].id: _Share(float(found[place] / total), degrees[place]) for place in best
         }
+
+    def _selected(self, said: np.ndarray, truth: np.ndarray) -> np.ndarray:
+        """The weight of each, by what they say of the same rows."""
+        metric = metrics.recorded(self._run.config)
+        if metric.task == metrics.REGRESSION:
+            power = 1 if metric.name == "mae" else 2
+            return selection.select_numbers(said[:, :, 0], truth, power=power)
+        return selection.select(said, truth, seed=self._seed)
 
     def _refit(self, settings: Mapping[int, Settings]) -> Trainees:
         members = {Member(one, 0): own for one, own in settings.items()}

@@ -20,7 +20,7 @@ from fleetgrad.material import Material, SeededDraws, View, mixed, steps_per_epo
 from fleetgrad.population import Population
 from fleetgrad.programs import Programs
 from fleetgrad.settings import Settings
-from fleetgrad.shapes import Shape
+from fleetgrad.shapes import Scored, Shape
 from fleetgrad.trainees import Member
 
 BLOCK = 1024  # rows predicted at once
@@ -98,12 +98,15 @@ class Fleet:
         return self._said(settings, params, view, view.train)
 
     def probabilities(self, settings: Settings, params: Any) -> np.ndarray:
-        """(rows, classes): what a network of replicate 0 says of its validation rows."""
+        """(rows, classes): what a network of replicate 0 says of its validation rows.
+
+        (rows, 1) where numbers are predicted, in their own units.
+        """
         view = self.view(0)
         return self._said(settings, params, view, view.validation)
 
     def labels(self) -> np.ndarray:
-        """(rows,): the true classes of replicate 0's validation rows."""
+        """(rows,): the true classes of replicate 0's validation rows, or numbers."""
         labels: np.ndarray = self._data.y[self.view(0).validation]
         return labels
 
@@ -174,8 +177,7 @@ class Fleet:
             epochs=1,
             image_shape=self._data.image_shape,
             arithmetic=self.machine.arithmetic(settings.precision, filled=self._filled),
-            metric=self.metric.name,
-            weighted=self._data.weights is not None,
+            scored=Scored(self.metric.name, self._data.weights is not None),
         )
 
     @cached_property
@@ -194,10 +196,13 @@ class Fleet:
 
     def _said(self, settings: Settings, params: Any, view: View, rows: np.ndarray) -> np.ndarray:
         """Probabilities of some rows, block by block."""
-        network = Network(settings, params, view.shift, view.scale)
+        network = Network(settings, params, view.shift, view.scale, view.center, view.spread)
         blocks = np.array_split(rows, -(-len(rows) // BLOCK))
         outputs = [inference.logits(network, self._data.x[block]) for block in blocks]
-        return inference.probabilities(settings.loss, np.concatenate(outputs))
+        together = np.concatenate(outputs)
+        if self.metric.task == metrics.REGRESSION:
+            return inference.numbers(network, together)
+        return inference.probabilities(settings.loss, together)
 
     def _population(
         self,

@@ -12,17 +12,20 @@ OPSET, IR_VERSION = 17, 8  # of ONNX: what runtimes from 2022 on can read
 MOST_ONNX_BYTES = 2**31 - 2**20  # a protocol buffer ends at two gibibytes
 
 
-def onnx_bytes(parts: Sequence[Part], input_type: str, metadata: Mapping[str, str]) -> bytes:
-    """Networks as one ONNX model, which averages their probabilities by their shares.
+def onnx_bytes(
+    parts: Sequence[Part], input_type: str, metadata: Mapping[str, str], *, numbers: bool = False
+) -> bytes:
+    """Networks as one ONNX model, which averages their probabilities, or numbers, by their shares.
 
     Args:
         parts: What to export.
         input_type: "float32" or "uint8", of the raw, unscaled input `x` (rows, features).
         metadata: Written beside the graph.
+        numbers: Whether they predict numbers, and not classes.
 
     Returns:
         A checked model with the outputs `probabilities` (rows, classes), float32, and `label`
-        (rows,), int64, the number of the likeliest class.
+        (rows,), int64, the number of the likeliest class; or `prediction` (rows,), float32.
 
     Raises:
         UsageError: The package `onnx` is missing, or the input type is neither.
@@ -41,7 +44,7 @@ def onnx_bytes(parts: Sequence[Part], input_type: str, metadata: Mapping[str, st
         )
     onnx = _onnx()
     model = onnx.helper.make_model(
-        _Graph(onnx).write(parts, input_type),
+        _Graph(onnx).write(parts, input_type, numbers=numbers),
         producer_name="fleetgrad",
         ir_version=IR_VERSION,
         opset_imports=[onnx.helper.make_opsetid("", OPSET)],
@@ -72,23 +75,41 @@ class _Graph:
         self._constants.append(self._onnx.numpy_helper.from_array(array, name))
         return name
 
-    def write(self, parts: Sequence[Part], input_type: str) -> Any:
+    def write(self, parts: Sequence[Part], input_type: str, *, numbers: bool) -> Any:
         kinds, describe = self._onnx.TensorProto, self._onnx.helper.make_tensor_value_info
         raw = self.add("Cast", "x", to=kinds.FLOAT)
         outputs = [self._outputs(part.network, raw) for part in parts]
+        features = len(parts[0].network.shift)
+        x = describe("x", getattr(kinds, input_type.removesuffix("32").upper()), ["rows", features])
+        find = self._numbers if numbers else self._classes
+        found = find(parts, outputs)
+        return self._onnx.helper.make_graph(self._nodes, "net", [x], found, self._constants)
+
+    def _numbers(self, parts: Sequence[Part], outputs: Sequence[str]) -> list[Any]:
+        """Append the average of what networks say, in the units of the target."""
+        said = []
+        for (network, weight), output in zip(parts, outputs, strict=True):
+            spread = self.add("Mul", output, self.constant(weight * network.spread))
+            said.append(self.add("Add", spread, self.constant(weight * network.center)))
+        together = self.add("Sum", *said)
+        axes = self._onnx.numpy_helper.from_array(np.array([1]), "axes")
+        self._constants.append(axes)
+        self.add("Squeeze", together, "axes", name="prediction")
+        describe = self._onnx.helper.make_tensor_value_info
+        return [describe("prediction", self._onnx.TensorProto.FLOAT, ["rows"])]
+
+    def _classes(self, parts: Sequence[Part], outputs: Sequence[str]) -> list[Any]:
+        """Append what the probabilities are, and the likeliest class."""
+        kinds, describe = self._onnx.TensorProto, self._onnx.helper.make_tensor_value_info
         if len(parts) == 1:  # the likeliest by its outputs, which tell more apart than shares do
             label = outputs[0]
             self._shares(parts[0].network, label, name="probabilities")
         else:
             label = self._average(parts, outputs, name="probabilities")
         self.add("ArgMax", label, name="label", axis=1, keepdims=0)
-        network = parts[0].network
-        features, classes = len(network.shift), network.params[-1]["weight"].shape[1]
-        x = describe("x", getattr(kinds, input_type.removesuffix("32").upper()), ["rows", features])
+        classes = parts[0].network.params[-1]["weight"].shape[1]
         shares = describe("probabilities", kinds.FLOAT, ["rows", classes])
-        label = describe("label", kinds.INT64, ["rows"])
-        constants = self._constants
-        return self._onnx.helper.make_graph(self._nodes, "net", [x], [shares, label], constants)
+        return [shares, describe("label", kinds.INT64, ["rows"])]
 
     def _outputs(self, network: Network, raw: str) -> str:
         hidden = self.add("Sub", raw, self.constant(network.shift))

@@ -17,6 +17,7 @@ from fleetgrad import keys, network
 from fleetgrad.errors import SettingsError
 from fleetgrad.metrics import METRICS, REGRESSION
 from fleetgrad.settings import Settings
+from fleetgrad.shapes import Scored
 
 SAMPLE = 1000  # rows, of which the share of zeros is counted
 
@@ -64,6 +65,11 @@ class Material:
     targets: Float[np.ndarray, "rows classes"] | None = None
     weights: Float[np.ndarray, " rows"] | None = None
     metric: str = "accuracy"
+
+    @property
+    def scored(self) -> Scored:
+        """What programs score."""
+        return Scored(self.metric, self.weights is not None)
 
     @property
     def numbers(self) -> bool:

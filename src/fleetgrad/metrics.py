@@ -82,15 +82,18 @@ class Metric:
         """The same without a percent sign, as in an interval."""
         return f"{100 * score:.2f}" if self.percent else number(self.score(score))
 
+    def amount(self, score: float) -> str:
+        """A difference of scores, without a unit."""
+        return f"{100 * score:.2f}" if self.percent else number(score)
+
     def gain(self, score: float) -> str:
         """How much better, in words, of a difference of scores that is at least 0.
 
         >>> METRICS["accuracy"].gain(0.005), METRICS["rmse"].gain(1200.0)
         ('0.50 points of accuracy', '1,200 less RMSE')
         """
-        if self.percent:
-            return f"{100 * score:.2f} points of {self.title}"
-        return f"{number(score)} {'more' if self.greater else 'less'} {self.title}"
+        unit = "points of" if self.percent else "more" if self.greater else "less"
+        return f"{self.amount(score)} {unit} {self.title}"
 
 
 def number(value: float) -> str:
@@ -135,9 +138,7 @@ def _auc(shares: Predicted, truth: Truth) -> Judge:
     does not occur, or alone, has none.
     """
     several = range(shares.shape[1]) if shares.shape[1] > 2 else (1,)  # noqa: PLR2004 - a pair
-    ranked = [
-        (np.unique(shares[:, one], return_inverse=True)[1], truth == one) for one in several
-    ]
+    ranked = [(np.unique(shares[:, one], return_inverse=True)[1], truth == one) for one in several]
 
     def value(weights: Weights) -> float:
         areas = [area(ranks, positive, weights) for ranks, positive in ranked]
@@ -223,14 +224,25 @@ def chosen(name: str | None, task: str) -> Metric:
     if name is None:
         return METRICS[DEFAULTS[task]]
     able = [one.name for one in METRICS.values() if one.task == task]
-    if name not in METRICS:
-        raise UsageError(f"`metric` must be a known name, got {name!r}; {suggestion(name, able)}")
+    check_name(name)
     if name not in able:
         raise UsageError(
             f"`metric` must judge a {task}, got `{name}`, which judges a {METRICS[name].task}; use "
             f"one of: {', '.join(able)}."
         )
     return METRICS[name]
+
+
+def check_name(name: str | None) -> None:
+    """Refuse a name that no metric has, whatever the task.
+
+    Raises:
+        UsageError: There is none.
+    """
+    if name is not None and name not in METRICS:
+        raise UsageError(
+            f"`metric` must be a known name, got {name!r}; {suggestion(name, METRICS)}"
+        )
 
 
 def recorded(config: Mapping[str, Any]) -> Metric:
@@ -275,8 +287,10 @@ def bootstrap(
 
     Args:
         metric: Whose value.
-        predicted, truth, weights: As for `Metric.of`.
+        predicted: As for `Metric.of`, as are the next two.
+        truth: What is true.
         generator: Of the draws.
+        weights: Of rows.
         draws: How many.
         level: Nominal share of studies covered, in (0, 1).
     """

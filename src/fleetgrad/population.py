@@ -186,8 +186,7 @@ class Population:
             epochs=1,
             image_shape=self.material.image_shape,
             arithmetic=self.machine.arithmetic(settings.precision, self.material.filled),
-            metric=self.material.metric,
-            weighted=self.material.weights is not None,
+            scored=self.material.scored,
         )
         program = self._serving(own)
         # All rows, not this view's, so that a refit on more of them needs no other program.

@@ -19,6 +19,7 @@ Truth = Num[Array, " rows"]  # class numbers, or the standardized target
 Weights = Float[Array, " rows"] | None
 Scalar = Float[Array, ""]
 
+ROUNDING = 1e-12  # squared, of a standardized target whose rows are all equal
 _PAIR = 2
 
 
@@ -81,6 +82,7 @@ def noted(
     metric: str, loss: str, outputs: Float[Array, "batch outputs"], truth: Truth, weights: Weights
 ) -> Num[Array, ""]:
     """What a step adds to the sum that `followed` makes a score of; 0 where none can be made."""
+    rows: Num[Array, " batch"]
     if numbers(metric):
         rows = _error(metric, outputs[:, 0] - truth)
     elif metric == "log_loss":
@@ -88,7 +90,7 @@ def noted(
     elif metric == "accuracy":
         rows = losses.correct(outputs, truth)
     else:
-        return jnp.float32(0)
+        rows = jnp.zeros(1)
     return rows.sum() if weights is None else (weights * rows).sum()
 
 
@@ -111,7 +113,9 @@ def _of_errors(
     spread: Scalar | None,
 ) -> Scalar:
     assert spread is not None
-    variance = _mean((truth - _mean(truth, weights)) ** 2, weights)
+    middle = _mean(truth, weights)
+    variance = _mean((truth - middle) ** 2, weights)
+    variance = jnp.where(variance > ROUNDING * (1 + middle**2), variance, 0)
     return _score(metric, _mean(_error(metric, outputs - truth), weights), variance, spread)
 
 
@@ -137,9 +141,7 @@ def _balanced(
     return jnp.where(occurs, hits / jnp.where(occurs, whole, 1), 0).sum() / occurs.sum()
 
 
-def _ranking(
-    outputs: Float[Array, "rows classes"], loss: str
-) -> Float[Array, "rows ranked"]:
+def _ranking(outputs: Float[Array, "rows classes"], loss: str) -> Float[Array, "rows ranked"]:
     """Numbers that rank rows as the probability of each class does; of two, the second's alone."""
     logs = outputs if loss == "cross_entropy" else jax.nn.log_sigmoid(outputs)
     if outputs.shape[1] == _PAIR:
@@ -152,9 +154,7 @@ def _auc(
 ) -> Scalar:
     given = jnp.ones(truth.shape) if weights is None else weights
     places = jnp.arange(ranking.shape[1]) if ranking.shape[1] > 1 else jnp.ones(1, int)
-    areas = jax.lax.map(
-        lambda one: _area(one[0], truth == one[1], given), (ranking.T, places)
-    )
+    areas = jax.lax.map(lambda one: _area(one[0], truth == one[1], given), (ranking.T, places))
     return jnp.nanmean(areas)
 
 

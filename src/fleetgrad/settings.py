@@ -19,6 +19,7 @@ ACTIVATIONS = ("elu", "gelu", "leaky_relu", "relu", "rounded_sigmoid", "sigmoid"
 INITIALIZERS = ("glorot", "he", "lecun", "normal", "orthogonal")
 CLASS_LOSSES = ("binary_cross_entropy", "cross_entropy", "notebook", "squared_error")
 NUMBER_LOSSES = ("huber", "squared_error")
+NUMBER_LOSS = "squared_error"  # where nothing is said
 LOSSES = tuple(sorted({*CLASS_LOSSES, *NUMBER_LOSSES}))
 NORMALIZATIONS = ("batch", "layer", "none")
 OPTIMIZERS = ("adam", "adamw", "momentum", "nesterov", "rmsprop", "sgd", "two_tap")

@@ -89,6 +89,20 @@ class Shape:
         return 2.0 * self.batch_size * (3 * self.multiplications - first)
 
 
+class Scored(NamedTuple):
+    """What a program scores.
+
+    metric: One of `metrics.METRICS`.
+    weighted: Whether rows have weights.
+    """
+
+    metric: str = "accuracy"
+    weighted: bool = False
+
+
+PLAINLY = Scored()
+
+
 def shape_of(
     settings: Settings,
     features: int,
@@ -98,8 +112,7 @@ def shape_of(
     *,
     image_shape: tuple[int, ...] | None = None,
     arithmetic: Arithmetic = PLAIN,
-    metric: str = "accuracy",
-    weighted: bool = False,
+    scored: Scored = PLAINLY,
 ) -> Shape:
     """The program that these settings need.
 
@@ -111,8 +124,7 @@ def shape_of(
         epochs: Most epochs one call can cover.
         image_shape: Of a row, or None where rows are no images.
         arithmetic: As the machine and the inputs suggest; `input_noise` leaves no zeros.
-        metric: What is scored.
-        weighted: Whether rows have weights.
+        scored: By what metric, and whether rows have weights.
 
     Raises:
         SettingsError: Images are to be disturbed, and rows are none.
@@ -139,8 +151,8 @@ def shape_of(
         arithmetic=arithmetic._replace(
             skips_zeros=arithmetic.skips_zeros and not noisy.input_noise
         ),
-        metric=metric,
-        weighted=weighted,
+        metric=scored.metric,
+        weighted=scored.weighted,
     )
 
 

@@ -199,5 +199,7 @@ def _finish_epoch(
         sound &= jnp.isfinite(scored[0])
     newly = (state.diverged_at < 0) & ~sound
     diverged_at = jnp.where(newly, state.step, state.diverged_at)
-    ended = state._replace(diverged_at=diverged_at, loss=jnp.float32(0), correct=jnp.zeros_like(state.correct))
+    ended = state._replace(
+        diverged_at=diverged_at, loss=jnp.float32(0), correct=jnp.zeros_like(state.correct)
+    )
     return ended, jnp.concatenate([trained, scored])

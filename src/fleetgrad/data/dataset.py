@@ -56,7 +56,7 @@ class Dataset:
     weights: Float32[np.ndarray, " rows"] | None = None
 
     @classmethod
-    def from_arrays(
+    def from_arrays(  # noqa: PLR0913 - all that can be said of arrays
         cls,
         X: Any,  # noqa: N803
         y: Any,

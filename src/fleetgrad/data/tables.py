@@ -55,9 +55,7 @@ def read(path: Path, target: str | None = None, task: str = AUTO) -> Dataset:
     if not batches:
         raise DataError(f"`{path}` must hold rows, got a header alone; write it again.")
     x = np.concatenate(batches)
-    return Dataset.from_arrays(
-        x, _labels(labels), name=_stem(path), feature_names=names, task=task
-    )
+    return Dataset.from_arrays(x, _labels(labels), name=_stem(path), feature_names=names, task=task)
 
 
 def read_features(path: Path, features: int, names: Sequence[str] | None = None) -> Numbers:
