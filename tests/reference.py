@@ -14,6 +14,7 @@ import numpy as np
 
 from fleetgrad import augment, network
 from fleetgrad.material import Draws, Material
+from fleetgrad.metrics import METRICS
 from fleetgrad.settings import Settings
 
 
@@ -85,6 +86,29 @@ LOSSES = {  # name -> (what is reported, slope of what is minimized with respect
         lambda z, t: -2 * (t - logistic(z)) * logistic_slope(z) / len(z),
     ),
 }
+
+
+NUMBERS = {  # the same of one linear output and a standardized target
+    "huber": (
+        lambda z, t: np.where(abs(z - t) < 1, (z - t) ** 2, 2 * abs(z - t) - 1).sum() / len(z),
+        lambda z, t: 2 * np.clip(z - t, -1, 1) / len(z),
+    ),
+    "squared_error": (
+        lambda z, t: ((z - t) ** 2).sum() / len(z),
+        lambda z, t: 2 * (z - t) / len(z),
+    ),
+}
+
+
+def weighed(reported, weights):
+    """A loss of rows that count so much: the mean, or sum, of single rows' losses."""
+    summed = reported is LOSSES["notebook"][0]
+
+    def weighted(z, t):
+        rows = [reported(z[[one]], t[[one]]) for one in range(len(z))]
+        return np.dot(weights, rows) / (1 if summed else len(z))
+
+    return weighted
 
 
 def probabilities(loss, z):
@@ -322,10 +346,13 @@ class Network:
         several = itertools.zip_longest(self.layers, self.running, fillvalue={})
         return [{**layer, **moments} for layer, moments in several]
 
-    def learn(self, x, labels, key, told=None):
+    def learn(self, x, labels, key, told=None, weights=None):
         """One minibatch; returns the loss and the correct count before the update.
 
-        What it is `told` of the rows, distributions over classes, takes the place of their labels.
+        The outputs are kept as `outputs`.
+
+        What it is `told` of the rows, distributions over classes, takes the place of their labels;
+        labels that are no whole numbers are a standardized target.
         """
         settings, disturbance = self.settings, Disturbance(key, self.settings)
         factors = {}
@@ -335,11 +362,18 @@ class Network:
             return factors[layer]
 
         *inputs, logits = self._forward(disturbance.inputs(x), kept)
-        targets = smooth(labels, logits.shape[1], settings.label_smoothing)
+        if labels.dtype.kind == "f":
+            targets, (reported, slope) = labels[:, None], NUMBERS[settings.loss]
+        else:
+            targets = smooth(labels, logits.shape[1], settings.label_smoothing)
+            reported, slope = LOSSES[settings.loss]
         targets = targets if told is None else told
-        reported, slope = LOSSES[settings.loss]
-        self._update(self._backward(inputs, factors, slope(logits, targets)))
+        error = slope(logits, targets)
+        if weights is not None:
+            error, reported = weights[:, None] * error, weighed(reported, weights)
+        self._update(self._backward(inputs, factors, error))
         self._follow(len(x))
+        self.outputs = logits
         return reported(logits, targets), (logits.argmax(1) == labels).sum()
 
     def _forward(self, x, kept):
@@ -400,36 +434,74 @@ class Network:
         ]
 
 
+def scored(metric, loss, outputs, truth, weights, spread):
+    """The score of rows, by the metric's definition; `truth` of numbers is standardized."""
+    if METRICS[metric].task == "regression":
+        value = METRICS[metric].of(spread * outputs[:, 0], spread * truth, weights)
+    else:
+        value = METRICS[metric].of(probabilities(loss, outputs), truth, weights)
+    return METRICS[metric].score(value)
+
+
+def followed(metric, loss, steps, spread):
+    """The score of what was seen while learning: (outputs, truth, weights) of every step."""
+    if metric in {"auc", "balanced_accuracy"}:
+        return np.nan
+    outputs, truth, weights = (np.concatenate(part) for part in zip(*steps, strict=True))
+    if METRICS[metric].task == "classification":
+        shares = probabilities(loss, outputs)
+        own = shares[np.arange(len(truth)), truth]
+        rows = shares.argmax(1) == truth if metric == "accuracy" else np.log(own)
+        return (weights * rows).mean()
+    far = abs(outputs[:, 0] - truth)
+    if metric == "mae":
+        return -spread * (weights * far).mean()
+    mean = (weights * far**2).mean()
+    return 1 - mean if metric == "r2" else -spread * np.sqrt(mean)
+
+
 def train(
     material: Material, settings: Settings, draws: Draws, epochs: int, replicate: int = 0
 ) -> tuple[np.ndarray, list[dict[str, np.ndarray]]]:
     """Train one member; returns its curve, a row an epoch, and the layers that predict."""
-    view, size = material.views[replicate], settings.batch_size
+    view, size, metric = material.views[replicate], settings.batch_size, material.metric
     steps = len(view.train) // size
     initial = draws.initial(settings, replicate, material.features, material.classes)
     net = Network(initial, settings, settings.epochs * steps)
     scaled = (material.x.astype(np.float64) - view.shift) * view.scale
+    truth = material.y
+    if material.numbers:
+        truth = (truth.astype(np.float64) - view.center) / view.spread
+    given = material.weights
+    weights = np.ones(len(truth)) if given is None else given.astype(np.float64)
     curve = []
     for epoch in range(epochs):
         order = draws.order(view.train, replicate, epoch)
         key = jax.random.wrap_key_data(draws.noise(replicate, epoch))
-        learned = []
+        losses, seen = [], []
         for step in range(steps):  # the rows that fill no batch are left out
             rows = order[step * size : (step + 1) * size]
             own = jax.random.fold_in(key, step)
             raw = Disturbance(own, settings).images(material.x[rows], material.image_shape)
             x = (raw.astype(np.float64) - view.shift) * view.scale
             told = None if material.targets is None else material.targets[rows].astype(np.float64)
-            learned.append(net.learn(x, material.y[rows], own, told))
-        losses, right = np.array(learned).T
-        logits, labels = net.logits(scaled[view.validation]), material.y[view.validation]
-        likelihood = probabilities(settings.loss, logits)[np.arange(len(labels)), labels]
+            counting = None if given is None else weights[rows]
+            losses.append(net.learn(x, truth[rows], own, told, counting)[0])
+            seen.append((net.outputs, truth[rows], weights[rows]))
+        held = view.validation
+        outputs, labels, counting = net.logits(scaled[held]), truth[held], weights[held]
+        if material.numbers:
+            even = counting / counting.mean()
+            lost = weighed(NUMBERS[settings.loss][0], even)(outputs, labels[:, None])
+        else:
+            likelihood = probabilities(settings.loss, outputs)[np.arange(len(labels)), labels]
+            lost = np.average(-np.log(likelihood), weights=counting)
         curve.append(
             (
-                losses.mean(),
-                right.sum() / (steps * size),
-                -np.log(likelihood).mean(),
-                (logits.argmax(1) == labels).mean(),
+                np.mean(losses),
+                followed(metric, settings.loss, seen, view.spread),
+                lost,
+                scored(metric, settings.loss, outputs, labels, counting, view.spread),
             )
         )
     return np.array(curve), net.kept

@@ -5,12 +5,12 @@ from hypothesis import strategies as st
 from fleetgrad.settings import (
     ACTIVATIONS,
     INITIALIZERS,
-    LOSSES,
     NORMALIZATIONS,
     OPTIMIZERS,
     SCHEDULES,
     Settings,
 )
+from fleetgrad.settings import CLASS_LOSSES as LOSSES
 
 CALM = {"adam": 0.02, "adamw": 0.02, "rmsprop": 0.01}  # highest learning rates; others divide
 

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from fleetgrad import graph, inference, keys, losses, network, normalization
 from fleetgrad.errors import ModelError, UsageError
 from fleetgrad.model import Model
-from fleetgrad.settings import ACTIVATIONS, LOSSES, NORMALIZATIONS, Settings
+from fleetgrad.settings import ACTIVATIONS, NORMALIZATIONS, Settings
+from fleetgrad.settings import CLASS_LOSSES as LOSSES
 
 ROWS = np.random.default_rng(0).integers(0, 17, (50, 12), dtype=np.uint8)
 NEEDS = "needs `pip install 'fleetgrad[onnx]' onnxruntime`"

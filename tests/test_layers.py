@@ -14,14 +14,14 @@ import fleetgrad
 
 FLOORS = (
     "errors",
-    "augmentation cache clock durable kernels keys payload settings stages views weights",
+    "augmentation cache clock durable kernels keys metrics payload settings stages views weights",
     (
-        "activations augment data frames layers losses network normalization optimizers products"
-        " space"
+        "activations augment batches data frames layers losses network normalization optimizers"
+        " products scoring space"
     ),
     (
         "candidates divergence earlier effects ends extrapolation graph inference shapes states"
-        " steps strategies trainees training trials"
+        " steps strategies trainees training trials validation"
     ),
     "programs",
     (
@@ -31,7 +31,7 @@ FLOORS = (
     (
         "audits database defaults directory distilled distilling ensemble ensembling fleet forecast"
         " history insight lock model pace predictor preparing record repeats result rounds rows"
-        " saved search standing store study takeover verdict"
+        " saved search standing store study takeover unsealing verdict"
     ),
     "__main__ api bench cli display limits notebook slices",
 )
@@ -39,9 +39,9 @@ FLOOR = {name: floor for floor, names in enumerate(FLOORS) for name in names.spl
 TOP = len(FLOORS) - 1  # where the package itself stands: it offers everything
 
 ARRAYS = (
-    "activations augment bench failures kernels keys lanes limits losses machine material memory"
-    " network normalization notebook optimizers population products spill states steps training"
-    " underway"
+    "activations augment batches bench failures kernels keys lanes limits losses machine material"
+    " memory network normalization notebook optimizers population products scoring spill states"
+    " steps training underway validation"
 )
 BORDERS = {  # library -> the modules that may name it
     "jax": ARRAYS,
@@ -63,6 +63,7 @@ SEARCH = (
 )
 TRAINING = {
     "augment",
+    "batches",
     "fleet",
     "lanes",
     "losses",
@@ -71,11 +72,13 @@ TRAINING = {
     "optimizers",
     "population",
     "programs",
+    "scoring",
     "shapes",
     "spill",
     "states",
     "training",
     "underway",
+    "validation",
 }
 
 CONTRACT = {

@@ -10,7 +10,7 @@ from hypothesis.extra import numpy as hnp
 
 import reference
 from fleetgrad import losses
-from fleetgrad.settings import LOSSES
+from fleetgrad.settings import CLASS_LOSSES as LOSSES
 
 ROWS, CLASSES = 5, 4
 LOGITS = hnp.arrays(np.float32, (ROWS, CLASSES), elements=st.floats(-20, 20, width=32))

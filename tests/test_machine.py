@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from digits_fleet import DRAWS, VALIDATION, digits, machine
-from fleetgrad import cache, shapes, states, training
+from fleetgrad import batches, cache, shapes, states
 from fleetgrad.feeds import Feeds
 from fleetgrad.machine import GUESSED_FLOPS, Machine, cores
 from fleetgrad.settings import Settings
@@ -82,7 +82,7 @@ def test_a_dataset_of_another_size_or_type_is_another_program(lane, monkeypatch)
     program = lane.program(SHAPE, DEVICE, arguments(lane, member()))
     state, rates, feed = member()
     for x in (MATERIAL.x.astype(np.float32), MATERIAL.x[:190]):
-        rows = jax.device_put(training.Rows(x, MATERIAL.y[: len(x)]), DEVICE)
+        rows = jax.device_put(batches.Rows(x, MATERIAL.y[: len(x)]), DEVICE)
         other = (state, rates, feed, rows, np.int32(0), np.int32(0))
         assert lane.program(SHAPE, DEVICE, other) is not program
     assert lane.program(SHAPE, DEVICE, arguments(lane, member())) is program

@@ -37,12 +37,12 @@ from fleetgrad.population import Population
 from fleetgrad.settings import (
     ACTIVATIONS,
     INITIALIZERS,
-    LOSSES,
     NORMALIZATIONS,
     OPTIMIZERS,
     SCHEDULES,
     Settings,
 )
+from fleetgrad.settings import CLASS_LOSSES as LOSSES
 from fleetgrad.stages import EVOLVING
 from fleetgrad.trainees import Member
 from strategies_settings import rates, trainable

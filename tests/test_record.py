@@ -78,7 +78,7 @@ def test_curves_come_ordered_by_candidate_replicate_and_epoch_and_keep_nan(tmp_p
     ]
     assert math.isnan(curves[2].train_loss)
     assert curves[2].validation_loss == math.inf
-    assert math.isnan(curves[2].validation_accuracy)
+    assert math.isnan(curves[2].validation_score)
 
 
 def test_every_opening_of_the_test_part_is_counted_and_stays(place):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from fleetgrad import standing
+from fleetgrad.metrics import METRICS
 from fleetgrad.store import CurvePoint, Run
 from fleetgrad.trainees import Member
 from simulated import BEST_RATE, World, rates
@@ -35,32 +36,34 @@ class Given:
         return self.step
 
 
-ONE = Member(4, 1)
+ONE, ACCURACY = Member(4, 1), METRICS["accuracy"]
 
 
 def test_accuracy_is_the_last_on_the_validation_rows(population):
-    assert standing.accuracy(population, Member(0, 0)) == pytest.approx(0.95 * 0.75)
-    assert standing.accuracy(population, Member(1, 0)) == pytest.approx(0.75 * 0.75)
+    assert standing.measured(population, Member(0, 0)) == pytest.approx(0.95 * 0.75)
+    assert standing.measured(population, Member(1, 0)) == pytest.approx(0.75 * 0.75)
 
 
 def test_one_that_diverged_has_no_accuracy_whatever_its_curve_says():
-    assert math.isnan(standing.accuracy(Given((1, 1, 1, 0.9), diverged_at=3), ONE))
-    assert math.isnan(standing.score(Given((1, 1, 1, 0.9), diverged_at=3), ONE))
+    assert math.isnan(standing.measured(Given((1, 1, 1, 0.9), diverged_at=3), ONE))
+    assert math.isnan(standing.score(Given((1, 1, 1, 0.9), diverged_at=3), ONE, ACCURACY))
 
 
 def test_one_that_finished_no_epoch_has_no_accuracy():
-    assert math.isnan(standing.accuracy(fresh(), Member(0, 0)))
+    assert math.isnan(standing.measured(fresh(), Member(0, 0)))
 
 
 def test_among_equal_counts_of_right_rows_the_lower_loss_leads():
     better, worse = Given((0, 0, 0.3, 0.9)), Given((0, 0, 0.4, 0.9))
-    assert standing.score(better, ONE) > standing.score(worse, ONE)
+    assert standing.score(better, ONE, ACCURACY) > standing.score(worse, ONE, ACCURACY)
 
 
 @pytest.mark.parametrize("loss", [1e9, math.inf, math.nan])
 def test_no_loss_outweighs_a_single_right_row_of_thousands(loss):
     one_more = Given((0, 0, loss, 0.9 + 1 / 5000))
-    assert standing.score(one_more, ONE) > standing.score(Given((0, 0, 0.0, 0.9)), ONE)
+    assert standing.score(one_more, ONE, ACCURACY) > standing.score(
+        Given((0, 0, 0.0, 0.9)), ONE, ACCURACY
+    )
 
 
 def test_a_standing_is_plain_and_holds_what_a_rung_decides_by(population):

@@ -84,6 +84,14 @@ def test_labels_may_be_whole_numbers_or_text(table, cells, classes):
         assert load(table(content)).classes.tolist() == classes
 
 
+def test_a_column_of_fractions_is_the_target_of_a_regression(table):
+    data = load(table(lines("a,b,c", *["1,2,0.5", "1,2,0.75"] * 6)))
+    assert (data.task, len(data.classes)) == ("regression", 0)
+    assert {*data.y.tolist()} == {0.5, 0.75}
+    whole = table(lines("a,b", *(f"{n},{n % 2}" for n in range(12))))
+    assert load(whole, task="regression").task == "regression"
+
+
 @given(
     st.lists(
         st.tuples(*[st.floats(-1e6, 1e6, width=32)] * 3, st.sampled_from("ab")),
@@ -132,7 +140,6 @@ def test_a_byte_order_mark_carriage_returns_and_blank_lines_do_not_matter(table)
         (lines("a,b,c", "1,2,3", "nan,2,3", "1,2,4"), ("not finite", "row 1", "feature 0")),
         (lines("a,b,c", "1,1e300,3", "1,2,3", "1,2,4"), ("inf", "feature 1")),
         (lines("a,b,c", "1,2,3", "1,2,"), ("label in every row", "`c`", "row 1")),
-        (lines("a,b,c", *["1,2,0.5", "1,2,0.7"] * 6), ("regression",)),
         (b"a,b\n\xff\xfe,1\n", ("UTF-8",)),
         ("a,b\n1,2\n".encode("utf-16"), ("UTF-8",)),
         (b"a,b\n" + b"9" * 200_000 + b",1\n", ("cannot be read",)),

@@ -11,13 +11,14 @@ from hypothesis import strategies as st
 
 import reference
 from digits_fleet import DRAWS, MIXED, digits
-from fleetgrad import optimizers, shapes, states, training
+from fleetgrad import batches, optimizers, shapes, states, training
 from fleetgrad.feeds import Feeds
-from fleetgrad.settings import ACTIVATIONS, LOSSES, OPTIMIZERS, Settings
+from fleetgrad.settings import ACTIVATIONS, OPTIMIZERS, Settings
+from fleetgrad.settings import CLASS_LOSSES as LOSSES
 from strategies_settings import rates, trainable
 
 MATERIAL = digits()
-ROWS = training.Rows(jnp.asarray(MATERIAL.x), jnp.asarray(MATERIAL.y))
+ROWS = batches.Rows(jnp.asarray(MATERIAL.x), jnp.asarray(MATERIAL.y))
 FEED = Feeds(MATERIAL, DRAWS).of(0, 0, 2, 10)
 KEY = jax.random.key(3)
 SMALL = Settings(hidden=(5,), batch_size=16)

@@ -13,19 +13,19 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from fleetgrad import evolving, history, preparing
+from fleetgrad import evolving, history, preparing, unsealing
 from fleetgrad.budget import Budget
 from fleetgrad.clock import Clock, Progress
-from fleetgrad.data import Dataset
+from fleetgrad.data import AUTO, Dataset
 from fleetgrad.directory import check_vacant
 from fleetgrad.distilled import STUDENT, Distilled
 from fleetgrad.earlier import recorded, summary
 from fleetgrad.ensemble import Ensemble
 from fleetgrad.errors import DeviceError, FleetgradError, RunError, TrainingError, UsageError
-from fleetgrad.finals import wilson
 from fleetgrad.fleet import Fleet
 from fleetgrad.forecast import Forecast, forecast
-from fleetgrad.leaderboard import Leaderboard
+from fleetgrad.metrics import REGRESSION, Metric
+from fleetgrad.metrics import recorded as recorded_metric
 from fleetgrad.model import Model
 from fleetgrad.plan import Plan
 from fleetgrad.preparing import Source, check_seed, loaded
@@ -40,8 +40,6 @@ from fleetgrad.trainees import Member
 from fleetgrad.trials import Strategy
 from fleetgrad.verdict import Verdict, verdict
 from fleetgrad.views import KINDS
-
-METRIC = "accuracy"
 
 Report = Callable[[Progress], None]
 
@@ -60,6 +58,8 @@ def tune(  # noqa: PLR0913 - all that makes a run, each with a default but the d
     target: str | None = None,
     data_dir: str | PathLike[str] | None = None,
     warm_start: str | PathLike[str] | Sequence[str | PathLike[str]] = (),
+    metric: str | None = None,
+    task: str = AUTO,
     report: Report = lambda _: None,
 ) -> Result:
     """Find the settings with the best predictions, and the model they make.
@@ -84,13 +84,17 @@ def tune(  # noqa: PLR0913 - all that makes a run, each with a default but the d
         data_dir: Where named sets lie.
         warm_start: Directories of earlier runs, of these or of other data: their best settings are
             tried first, and a model hears of the others as of a task that may be alike.
+        metric: What is searched by: "accuracy" (the default for classes), "auc",
+            "balanced_accuracy" or "log_loss"; "rmse" (the default for numbers), "mae" or "r2".
+        task: "classification", "regression" or "auto", of data to load; see
+            `Dataset.from_arrays`.
         report: Told of progress a few times a second.
 
     Raises:
         FleetgradError: A child that says what is wrong and what to do.
     """
     clock = Clock(None)
-    task = preparing.asked(
+    wanted = preparing.asked(
         data,
         space,
         budget,
@@ -103,10 +107,12 @@ def tune(  # noqa: PLR0913 - all that makes a run, each with a default but the d
         data_dir=data_dir,
         warm_start=warm_start,
         out=out,
+        metric=metric,
+        task=task,
     )
-    with Run.create(preparing.directory(out, task.data.name), task.config) as run:
+    with Run.create(preparing.directory(out, wanted.data.name), wanted.config) as run:
         try:
-            return _run(run, task.data, Clock(task.seconds, clock.elapsed), report)
+            return _run(run, wanted.data, Clock(wanted.seconds, clock.elapsed), report)
         except DeviceError:
             raise
         except FleetgradError:
@@ -129,6 +135,8 @@ def dry_run(  # noqa: PLR0913 - as for `tune`
     target: str | None = None,
     data_dir: str | PathLike[str] | None = None,
     warm_start: str | PathLike[str] | Sequence[str | PathLike[str]] = (),
+    metric: str | None = None,
+    task: str = AUTO,
 ) -> Forecast:
     """What `tune` would do: its schedule, programs, bytes and seconds; nothing is written.
 
@@ -139,7 +147,7 @@ def dry_run(  # noqa: PLR0913 - as for `tune`
         FleetgradError: A child that says what is wrong and what to do.
     """
     clock = Clock(None)
-    task = preparing.asked(
+    wanted = preparing.asked(
         data,
         space,
         budget,
@@ -152,10 +160,13 @@ def dry_run(  # noqa: PLR0913 - as for `tune`
         data_dir=data_dir,
         warm_start=warm_start,
         out=out,
+        metric=metric,
+        task=task,
     )
-    place = preparing.directory(out, task.data.name)
+    place = preparing.directory(out, wanted.data.name)
     check_vacant(place)
-    return forecast(task, place, Fleet(task.data, seed), Clock(task.seconds, clock.elapsed))
+    fleet = Fleet(wanted.data, seed, metric=wanted.config["metric"])
+    return forecast(wanted, place, fleet, Clock(wanted.seconds, clock.elapsed))
 
 
 def resume(
@@ -189,12 +200,26 @@ def resume(
 
 
 class Curves(NamedTuple):
-    """What `train` measured, each of shape (settings, replicates, epochs); NaN once diverged."""
+    """What `train` measured, each of shape (settings, replicates, epochs); NaN once diverged.
+
+    Scores are those of the metric, the greater, the better: errors have a minus sign. AUC and
+    balanced accuracy are not followed on training rows, where they are NaN.
+    """
 
     train_loss: Float[np.ndarray, "settings replicates epochs"]
-    train_accuracy: Float[np.ndarray, "settings replicates epochs"]
+    train_score: Float[np.ndarray, "settings replicates epochs"]
     validation_loss: Float[np.ndarray, "settings replicates epochs"]
-    validation_accuracy: Float[np.ndarray, "settings replicates epochs"]
+    validation_score: Float[np.ndarray, "settings replicates epochs"]
+
+    @property
+    def train_accuracy(self) -> Float[np.ndarray, "settings replicates epochs"]:
+        """`train_score`, by the name that it has where nothing else is asked for."""
+        return self.train_score
+
+    @property
+    def validation_accuracy(self) -> Float[np.ndarray, "settings replicates epochs"]:
+        """`validation_score`, in the same way."""
+        return self.validation_score
 
 
 def train(
@@ -203,6 +228,7 @@ def train(
     epochs: int | None = None,
     replicates: int = 1,
     seed: int = 0,
+    metric: str | None = None,
 ) -> Curves:
     """Train a fixed list of settings side by side, without a search.
 
@@ -212,6 +238,7 @@ def train(
         epochs: For all of them; each one's own by default.
         replicates: Seeds, each with its own split, >= 1.
         seed: Of every draw, >= 0.
+        metric: Of the scores, as for `tune`.
 
     Raises:
         FleetgradError: A child that says what is wrong and what to do.
@@ -230,7 +257,7 @@ def train(
         for number, one in enumerate(settings)
         for replicate in range(replicates)
     }
-    fleet = Fleet(loaded(data), seed)
+    fleet = Fleet(loaded(data), seed, metric=metric)
     fleet.populate(members)  # refuses, before anything is compiled, what cannot run
     fleet.share((one, replicates * one.epochs) for one in settings)
     population = fleet.populate(members)
@@ -257,8 +284,8 @@ def _run(run: Run, data: Dataset, clock: Clock, report: Report) -> Result:
 def _result(run: Run, data: Dataset, clock: Clock, report: Report) -> Result:
     """Everything from an open record to the result; each part is taken from the record if done."""
     config = run.config
-    seed = int(config["seed"])
-    fleet = Fleet(data, seed)
+    seed, metric = int(config["seed"]), recorded_metric(config)
+    fleet = Fleet(data, seed, metric=metric.name)
     plan = _planned(run, fleet, clock)
     preparing.decide_programs(config, fleet, plan)
     study = Study(
@@ -270,7 +297,7 @@ def _result(run: Run, data: Dataset, clock: Clock, report: Report) -> Result:
     if outcome.winner is not None:
         model = _predictor(data, outcome, seed)
         if not outcome.interrupted:
-            test = _opened(run, data, model)
+            test = _opened(run, data, model, metric)
         path = run.directory / "model"
         model.save(path)
         if outcome.partners and outcome.distilled is not None:
@@ -290,7 +317,7 @@ def _result(run: Run, data: Dataset, clock: Clock, report: Report) -> Result:
         compile_s=fleet.compile_seconds,
         leaderboard=outcome.leaderboard,
         settings=outcome.winner.settings if outcome.winner else None,
-        validation=_validation(outcome.leaderboard, outcome.winner, said),
+        validation=_validation(outcome, said, metric),
         test=test,
         ties=outcome.leaderboard.ties,
         model=model,
@@ -302,6 +329,7 @@ def _result(run: Run, data: Dataset, clock: Clock, report: Report) -> Result:
         ensemble={partner.candidate: partner.weight for partner in outcome.partners},
         distilled=outcome.distilled,
         evidence=history.evidence(run),
+        metric=metric.name,
     )
 
 
@@ -371,30 +399,25 @@ def _model(data: Dataset, winner: Winner, seed: int, distilled: Distilled | None
         feature_names=data.feature_names,
         dataset=data.name,
         information=said,
+        target=(winner.view.center, winner.view.spread) if data.task == REGRESSION else (0.0, 1.0),
     )
 
 
-def _opened(run: Run, data: Dataset, model: Model | Ensemble) -> Test:
+def _opened(run: Run, data: Dataset, model: Model | Ensemble, metric: Metric) -> Test | None:
     """Open the test part, unless its result is on record; the opening is recorded first."""
     done = run.segment("test")
     if done is None:
-        test = data.test.open(f"tune {run.directory.name}", run.open_test)
-        right = int((model.predict(test.x) == data.classes[test.y]).sum())
-        done = {"correct": right, "n": len(test.y), "opening": test.opening}
+        opened = data.test.open(f"tune {run.directory.name}", run.open_test)
+        done = unsealing.judged(model, opened, metric, int(run.config["seed"]))
         run.commit("test", payload=done)
-    correct, n = done["correct"], done["n"]
-    return Test(METRIC, correct / n, wilson(correct, n), n, done["opening"])
+    return unsealing.read(done, metric)
 
 
-def _validation(
-    leaderboard: Leaderboard, winner: Winner | None, said: Verdict
-) -> Validation | None:
-    if winner is None:
+def _validation(outcome: Outcome, said: Verdict, metric: Metric) -> Validation | None:
+    if outcome.winner is None:
         return None
-    row = leaderboard[winner.candidate]
-    if row.mean is None:
-        return Validation(METRIC, row.score, None, 1)
-    return Validation(METRIC, row.mean, row.interval, row.replicates, said.corrected)
+    row = outcome.leaderboard[outcome.winner.candidate]
+    return Validation.of(row, said.corrected, metric)
 
 
 def _elapsed(run: Run) -> float:
@@ -402,5 +425,7 @@ def _elapsed(run: Run) -> float:
     return max(spent, default=0.0)
 
 
-def _where(source: dict[str, Any] | None) -> tuple[str | None, str | None]:
-    return (source["target"], source["data_dir"]) if source else (None, None)
+def _where(source: dict[str, Any] | None) -> tuple[str | None, str | None, str]:
+    if source is None:
+        return None, None, AUTO
+    return source["target"], source["data_dir"], source.get("task", AUTO)

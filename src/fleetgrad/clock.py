@@ -13,7 +13,7 @@ class Progress(NamedTuple):
 
     phase is "search", "audit", "finals", "refit", "ensemble", "distill" or "notebook"; rung counts
     from 1, of the rounds of a search or the blocks in the finals, where nobody knows how many come,
-    of 0 rungs; left is in seconds, or None.
+    of 0 rungs; best is the best value of the metric until now; left is in seconds, or None.
     """
 
     phase: str
@@ -24,6 +24,7 @@ class Progress(NamedTuple):
     network_epochs: float
     elapsed: float
     left: float | None
+    metric: str = "accuracy"
 
 
 class Clock:

@@ -29,6 +29,7 @@ _REFUSALS = {  # the system's, not the file's
 }
 
 MIGRATIONS = (
+    # Scores lie under the name of the first metric there was.
     """
     CREATE TABLE candidates (
         id INTEGER PRIMARY KEY,

@@ -2,15 +2,20 @@
 
 from os import PathLike
 
-from fleetgrad.data import Dataset, load
+from fleetgrad.data import AUTO, Dataset, load
 from fleetgrad.machine import Machine
+from fleetgrad.metrics import REGRESSION
 from fleetgrad.space import NAMED, Space, default_toml, meaning, named_toml
 
 Path_ = str | PathLike[str]
 
 
 def default_space(
-    data: Dataset | Path_, *, target: str | None = None, data_dir: Path_ | None = None
+    data: Dataset | Path_,
+    *,
+    target: str | None = None,
+    data_dir: Path_ | None = None,
+    task: str = AUTO,
 ) -> Space:
     """What `tune` searches in these data if it is told no space.
 
@@ -18,15 +23,20 @@ def default_space(
         data: A dataset, what `load` takes, or "notebook" for the network of the notebook.
         target: The column to predict, for tables.
         data_dir: Where named sets lie.
+        task: "classification", "regression" or "auto", of data to load.
 
     Raises:
         FleetgradError: The data cannot be loaded.
     """
-    return meaning(default_text(data, target=target, data_dir=data_dir))
+    return meaning(default_text(data, target=target, data_dir=data_dir, task=task))
 
 
 def default_text(
-    data: Dataset | Path_, *, target: str | None = None, data_dir: Path_ | None = None
+    data: Dataset | Path_,
+    *,
+    target: str | None = None,
+    data_dir: Path_ | None = None,
+    task: str = AUTO,
 ) -> str:
     """The same as TOML, with a reason for each line; arguments as for `default_space`.
 
@@ -38,8 +48,15 @@ def default_text(
     if not isinstance(data, Dataset):
         if str(data) in NAMED:
             return named_toml(str(data))
-        data = load(data, target=target, data_dir=data_dir)
+        data = load(data, target=target, data_dir=data_dir, task=task)
     precision = "float32"
     if data.image_shape is not None:
         precision = Machine.here().arithmetic("auto", filled=1.0).precision
-    return default_toml(data.rows, data.features, data.image_shape, precision, len(data.classes))
+    return default_toml(
+        data.rows,
+        data.features,
+        data.image_shape,
+        precision,
+        len(data.classes),
+        numbers=data.task == REGRESSION,
+    )

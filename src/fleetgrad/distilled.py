@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from fleetgrad.metrics import METRICS, Metric, recorded
 from fleetgrad.store import Run
 
 TRIAL, REFIT = "distill/trial", "distill/refit"
@@ -19,16 +20,20 @@ STUDENT, WINNER = "student", "winner"
 class Score(NamedTuple):
     """How well the held-out rows are predicted.
 
-    accuracy: The share that is right.
+    score: By the metric of the run; the greater, the better.
     log_loss: Mean negative log probability of the true class, in nats.
     """
 
-    accuracy: float
+    score: float
     log_loss: float
 
     def above(self, other: "Score") -> bool:
-        """Whether it is better: more rows right, or as many with a lower loss."""
-        return (self.accuracy, -self.log_loss) > (other.accuracy, -other.log_loss)
+        """Whether it is better: a greater score, or as great with a lower loss."""
+        return (self.score, -self.log_loss) > (other.score, -other.log_loss)
+
+    def shown(self, metric: Metric) -> dict[str, float]:
+        """Both by their names, as people know them."""
+        return {"log_loss": self.log_loss, metric.name: metric.score(self.score)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +52,7 @@ class Distilled:
         rows: How many rows were held out.
         kept: "student" or "winner": which of them the model is.
         reason: Why: "better", "no better", "diverged", "no time" or "no ensemble".
+        metric: Of the scores.
     """
 
     candidate: int
@@ -56,6 +62,7 @@ class Distilled:
     rows: int
     kept: str
     reason: str
+    metric: Metric = METRICS["accuracy"]
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON."""
@@ -64,7 +71,7 @@ class Distilled:
             "candidate": self.candidate,
             "teachers": [{"candidate": one, "weight": w} for one, w in self.teachers.items()],
             "part": self.part,
-            "validation": found and {name: one._asdict() for name, one in found.items()},
+            "validation": found and {name: one.shown(self.metric) for name, one in found.items()},
             "rows": self.rows,
             "kept": self.kept,
             "reason": self.reason,
@@ -85,4 +92,5 @@ def on_record(run: Run) -> Distilled | None:
         rows=trial["rows"],
         kept=last["kept"],
         reason=last["reason"],
+        metric=recorded(run.config),
     )

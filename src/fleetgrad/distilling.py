@@ -15,6 +15,7 @@ import numpy as np
 from fleetgrad.distilled import REFIT, STUDENT, TRIAL, WINNER, Distilled, Score, on_record
 from fleetgrad.ensembling import REPLICATE, Partner, cooled
 from fleetgrad.leaderboard import Row
+from fleetgrad.metrics import Metric, recorded
 from fleetgrad.pace import Pace, Stage
 from fleetgrad.plan import Plan
 from fleetgrad.rows import is_whole
@@ -135,7 +136,8 @@ class Distilling:
         if pupil.diverged_at(member) is None:
             asked[STUDENT] = ask(settings, pupil.params(member))
         labels = self._trainer.labels()
-        return {name: _score(one, labels) for name, one in asked.items()}
+        metric = recorded(self._run.config)
+        return {name: _score(one, labels, metric) for name, one in asked.items()}
 
     def _refitted(self, winner: int, settings: Settings, partners: Sequence[Partner]) -> Any:
         """The weights of the student of all rows; None where it came to nothing."""
@@ -203,8 +205,8 @@ def _fate(population: Trainees, *, arrived: bool) -> tuple[str, str]:
     return (STUDENT, "better") if arrived else (WINNER, "no time")
 
 
-def _score(shares: np.ndarray, labels: np.ndarray) -> Score:
-    return Score(float((shares.argmax(axis=1) == labels).mean()), log_loss(shares, labels))
+def _score(shares: np.ndarray, labels: np.ndarray, metric: Metric) -> Score:
+    return Score(metric.score(metric.of(shares, labels)), log_loss(shares, labels))
 
 
 def _curves(phase: str, winner: int, population: Trainees) -> list[CurvePoint]:

@@ -18,6 +18,7 @@ from fleetgrad import ends, keys
 from fleetgrad.ends import Curve
 from fleetgrad.extrapolation import FEWEST_EPOCHS, longer
 from fleetgrad.finals import Interval
+from fleetgrad.metrics import METRICS, Metric
 
 FEWEST_CANDIDATES = 8
 LEVEL = 0.9
@@ -29,7 +30,7 @@ _TABLE = 2
 
 @dataclass(frozen=True, slots=True)
 class Gain:
-    """Accuracy to gain, and where the gain lies with 90 % confidence; none is below 0."""
+    """Score to gain, and where the gain lies with 90 % confidence; none is below 0."""
 
     expected: float
     interval: Interval
@@ -47,11 +48,13 @@ class Doubling:
         longer: By training twice as long; None where curves tell too little.
         more: By trying twice as many candidates; None where there were too few.
         reason: Why there is neither.
+        metric: Of the scores.
     """
 
     longer: Gain | None
     more: Gain | None
     reason: str | None = None
+    metric: Metric = METRICS["accuracy"]
 
     @property
     def by(self) -> str | None:
@@ -69,12 +72,16 @@ class Doubling:
         """For a person."""
         if self.gain is None:
             return f"What twice the budget would bring cannot be told: {self.reason}"
-        how = "training twice as long" if self.by == "longer" else "twice as many candidates"
-        low, high = (100 * end for end in self.gain.interval)
+        low, high = map(self.metric.amount, self.gain.interval)
         return (
-            f"Twice the budget would be expected to bring {100 * self.gain.expected:.2f} points of "
-            f"accuracy by {how} (90 %: {low:.2f} to {high:.2f})."
+            f"Twice the budget would be expected to bring {self.metric.gain(self.gain.expected)} "
+            f"by {self.how} (90 %: {low} to {high})."
         )
+
+    @property
+    def how(self) -> str:
+        """Which of the two promises more, in words."""
+        return "training twice as long" if self.by == "longer" else "twice as many candidates"
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON."""
@@ -97,35 +104,51 @@ def doubling(
     *,
     annealed: bool = False,
     seed: int = 0,
+    metric: Metric = METRICS["accuracy"],
 ) -> Doubling:
-    """What doubling the budget would be expected to bring, in accuracy.
+    """What doubling the budget would be expected to bring, in scores.
 
     Args:
-        curves: Of each candidate, in the order in which they were tried: its validation accuracy
+        curves: Of each candidate, in the order in which they were tried: its validation score
             after each epoch it was trained. A value that is not finite means diverged.
         epochs: The full training.
         table: Scores of the finalists, shape (finalists, replicates), to tell noise from quality.
         annealed: Whether the learning rate falls to the end of the training; see `extrapolation`.
         seed: Of the draws.
+        metric: Of the scores.
     """
     sound = [one for one in (np.asarray(c, np.float64) for c in curves) if np.isfinite(one).all()]
     whole = [curve[:epochs] for curve in sound if len(curve) >= epochs]
-    scores = ends.expected(curves)
+    scores = ends.expected(curves, metric.high)
     scores = scores[np.isfinite(scores)]
     by_time = by_number = reason = None
     if whole and epochs >= FEWEST_EPOCHS:
-        gains = longer(whole, keys.generator(seed, "bootstrap"), annealed=annealed)
+        gains = _longer(whole, metric, seed, annealed=annealed)
         low, high = np.quantile(gains, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
         by_time = Gain(float(gains.mean()), Interval(float(low), float(high)))
     if len(scores) >= FEWEST_CANDIDATES:
-        by_number = _more(scores, noise(table), _room(scores, table))
+        by_number = _more(scores, noise(table), _room(scores, table, metric.high))
     if by_time is None and by_number is None:
         reason = (
             f"it takes {FEWEST_CANDIDATES} candidates with a score, or one trained for "
             f"{FEWEST_EPOCHS} epochs or more to the end, got {len(scores)} and {len(whole)} to the "
             f"end of {epochs}."
         )
-    return Doubling(by_time, by_number, reason)
+    return Doubling(by_time, by_number, reason, metric)
+
+
+def _longer(
+    curves: Sequence[NDArray[np.float64]], metric: Metric, seed: int, *, annealed: bool
+) -> Float[np.ndarray, " draws"]:
+    """Draws of what training twice as long brings; errors of any unit are made of one size."""
+    unit = 1.0
+    if math.isinf(metric.low):
+        unit = float(np.median([metric.high - curve[-1] for curve in curves])) or 1.0
+    scaled, draw = [curve / unit for curve in curves], keys.generator(seed, "bootstrap")
+    gains: Float[np.ndarray, " draws"] = unit * longer(
+        scaled, draw, annealed=annealed, top=metric.high / unit
+    )
+    return gains
 
 
 def noise(table: ArrayLike | None) -> float:
@@ -140,12 +163,12 @@ def noise(table: ArrayLike | None) -> float:
     return math.sqrt(float((left**2).sum()) / free)
 
 
-def _room(scores: Float[np.ndarray, " candidates"], table: ArrayLike | None) -> float:
+def _room(scores: Float[np.ndarray, " candidates"], table: ArrayLike | None, best: float) -> float:
     """What is left to gain: of the best mean over replicates, for one split may be an easy one."""
     rows = np.zeros((0, 1)) if table is None else np.asarray(table, np.float64)
     means = rows.mean(axis=1) if rows.ndim == _TABLE and rows.size else scores
     means = means[np.isfinite(means)]
-    return max(0.0, 1 - float((means if means.size else scores).max()))
+    return max(0.0, best - float((means if means.size else scores).max()))
 
 
 def _more(scores: Float[np.ndarray, " candidates"], noise: float, room: float) -> Gain:

@@ -31,7 +31,7 @@ class Seen(NamedTuple):
     Args:
         settings: Its own.
         at: Some of the epochs it came through, ascending; none where it diverged before them.
-        scores: Validation accuracy after each of these, in [0, 1].
+        scores: Validation score after each of these; the greater, the better.
         diverged: Whether it did.
     """
 
@@ -46,7 +46,7 @@ class Seen(NamedTuple):
         sound = [score for score in curve if math.isfinite(score)]
         marks = {max(1, round(epochs * 10.0 ** (-place))) for place in np.linspace(0, 1, POINTS)}
         at = sorted({mark for mark in marks if mark <= len(sound)} | {len(sound)} - {0})
-        scores = tuple(round(float(sound[epoch - 1]), 6) for epoch in at)
+        scores = tuple(float(f"{sound[epoch - 1]:.6g}") for epoch in at)
         return cls(settings, tuple(at), scores, diverged)
 
 

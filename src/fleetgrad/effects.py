@@ -61,16 +61,22 @@ class _Curves(NamedTuple):
 
 
 def effects(
-    space: Space, settings: Sequence[Settings], scores: Sequence[float], *, seed: int = 0
+    space: Space,
+    settings: Sequence[Settings],
+    scores: Sequence[float],
+    *,
+    seed: int = 0,
+    within: tuple[float, float] = (0.0, 1.0),
 ) -> dict[str, tuple[Point, ...]]:
     """Curves of the score to expect, one a searched name.
 
     Args:
         space: What was searched; settings outside it are left out.
         settings: Of each candidate.
-        scores: Accuracies, one a candidate, comparable (see `ends`); whoever has none, NaN, is
-            left out, so the curves speak of networks that train soundly.
+        scores: One a candidate, the greater, the better, comparable (see `ends`); whoever has none,
+            NaN, is left out, so the curves speak of networks that train soundly.
         seed: Of the trees and the resamples.
+        within: The worst and the best score there can be.
 
     Returns:
         Points by name, in the order of values. A name that mattered for fewer than two candidates
@@ -96,7 +102,10 @@ def effects(
     }
     known_scores = np.array([scores[place] for place in known], np.float64)
     curves = _resampled(table, known_scores, asked, seed)
-    return {name: _points(grid, curves.found[name], curves.error) for name, grid in grids.items()}
+    return {
+        name: _points(grid, curves.found[name], curves.error, within)
+        for name, grid in grids.items()
+    }
 
 
 def _resampled(
@@ -137,11 +146,13 @@ def _inputs(
     return inputs.reshape(-1, table.shape[1])
 
 
-def _points(grid: Sequence[Any], curves: NDArray[np.float64], error: float) -> tuple[Point, ...]:
+def _points(
+    grid: Sequence[Any], curves: NDArray[np.float64], error: float, within: tuple[float, float]
+) -> tuple[Point, ...]:
     mean = curves.mean(axis=0)
     ends = np.quantile(curves, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
     reach = np.hypot(ends - mean, NormalDist().inv_cdf((1 + LEVEL) / 2) * error)
-    rows = zip(grid, mean, *np.clip([mean - reach[0], mean + reach[1]], 0, 1), strict=True)
+    rows = zip(grid, mean, *np.clip([mean - reach[0], mean + reach[1]], *within), strict=True)
     return tuple(Point(value, *map(float, numbers)) for value, *numbers in rows)
 
 

@@ -13,47 +13,52 @@ from itertools import pairwise
 
 import numpy as np
 from jaxtyping import Float
-from numpy.typing import ArrayLike
 
 Curve = Sequence[float] | Float[np.ndarray, " epochs"]
 
 
-def expected(curves: Sequence[Curve]) -> Float[np.ndarray, " candidates"]:
-    """Accuracies at the end of the longest training.
+def expected(curves: Sequence[Curve], best: float = 1.0) -> Float[np.ndarray, " candidates"]:
+    """Scores at the end of the longest training.
 
     Args:
-        curves: Of each candidate, its validation accuracy after each epoch it was trained; a value
+        curves: Of each candidate, its validation score after each epoch it was trained; a value
             that is not finite means diverged.
+        best: The best score there can be; an error is how much is missing.
 
     Returns:
         One a candidate; NaN for one that diverged or was never scored.
     """
-    sound = [np.asarray(curve, np.float64) for curve in curves]
-    sound = [curve if np.isfinite(curve).all() else curve[:0] for curve in sound]
+    whole = [best - np.asarray(curve, np.float64) for curve in curves]
+    sound = [curve if np.isfinite(curve).all() else curve[:0] for curve in whole]
     stops = sorted({len(curve) for curve in sound} - {0})
     least = _least(sound)
     rest = 1.0  # by what the error shrinks from the stop in hand to the end
     shrinks = dict.fromkeys(stops[-1:], rest)
     for here, there in reversed(list(pairwise(stops))):
-        on = [_error(curve[[here - 1, there - 1]], least) for curve in sound if len(curve) >= there]
+        on = [
+            np.maximum(curve[[here - 1, there - 1]], least)
+            for curve in sound
+            if len(curve) >= there
+        ]
         rest *= float(np.median([after / before for before, after in on]))
         shrinks[here] = rest
-    return np.array([_end(curve, shrinks, least) for curve in sound])
+    ends = [_end(errors, shrinks, least) for errors in sound]
+    return np.array(
+        [
+            curve[-1] if len(errors) and shrinks[len(errors)] == 1 else best - end
+            for curve, errors, end in zip(curves, sound, ends, strict=True)
+        ]
+    )
 
 
-def _end(curve: Float[np.ndarray, " epochs"], shrinks: Mapping[int, float], least: float) -> float:
-    if len(curve) == 0:
+def _end(errors: Float[np.ndarray, " epochs"], shrinks: Mapping[int, float], least: float) -> float:
+    """The error at the end."""
+    if len(errors) == 0:
         return math.nan
-    shrink = shrinks[len(curve)]
-    return float(curve[-1]) if shrink == 1 else 1 - shrink * float(_error(curve[-1], least))
-
-
-def _error(score: ArrayLike, least: float) -> Float[np.ndarray, "..."]:
-    error: Float[np.ndarray, ...] = np.maximum(1 - np.asarray(score), least)
-    return error
+    return float(shrinks[len(errors)] * np.maximum(errors[-1], least))
 
 
 def _least(curves: Sequence[Float[np.ndarray, " epochs"]]) -> float:
     """What stands for an error of 0, of which no factor can be told: half the least above it."""
-    above = [1 - curve[-1] for curve in curves if len(curve) and curve[-1] < 1]
+    above = [errors[-1] for errors in curves if len(errors) and errors[-1] > 0]
     return min(above, default=1.0) / 2

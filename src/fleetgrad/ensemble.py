@@ -1,4 +1,4 @@
-"""Several trained networks as one: their probabilities are averaged by weight.
+"""Several trained networks as one: their probabilities, or numbers, are averaged by weight.
 
 It is saved as a model is, with all networks' arrays in the one weights file, each under the number
 of its network, and `Model.load` gives it back.
@@ -18,6 +18,7 @@ from jaxtyping import Float, Float64, Num, Shaped
 from fleetgrad import inference, saved
 from fleetgrad.errors import ModelError
 from fleetgrad.inference import Network, Part
+from fleetgrad.metrics import REGRESSION
 from fleetgrad.predictor import PLAIN, Predictor, frozen, logits
 from fleetgrad.settings import Settings
 from fleetgrad.views import PLAIN as PLAIN_VIEWS
@@ -133,12 +134,16 @@ class Ensemble(Predictor):
         return f"Ensemble({self.dataset!r}: {len(self.members)} networks)"
 
     def _outputs(self, rows: Num[np.ndarray, "batch features"]) -> Float64[np.ndarray, "batch cls"]:
-        found = np.zeros((len(rows), len(self.classes)))
+        found = np.zeros((len(rows), len(self.classes) or 1))
         for view in self.views:
             images = seen(rows, self.image_shape or (), view)
             for network, weight in self.members:
-                loss = network.settings.loss
-                found += weight * inference.probabilities(loss, logits(network, images))
+                outputs = logits(network, images)
+                if self.task == REGRESSION:
+                    said = inference.numbers(network, outputs)
+                else:
+                    said = inference.probabilities(network.settings.loss, outputs)
+                found += weight / len(self.views) * said
         return found
 
     def _shares(
@@ -149,8 +154,9 @@ class Ensemble(Predictor):
 
     def _files(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         described = [
-            {"weight": part.weight, "settings": part.network.settings.to_dict()}
-            for part in self.members
+            {"weight": weight, "settings": network.settings.to_dict()}
+            | ({"target": [network.center, network.spread]} if self.task == REGRESSION else {})
+            for network, weight in self.members
         ]
         arrays = {
             f"{_prefix(number)}{name}": array
@@ -175,17 +181,17 @@ def _read(directory: Path) -> dict[str, Any]:
     views = tuple(map(_view, head["views"])) if seeing else PLAIN_VIEWS
     classes, features = saved.labels(head["classes"]), index(head["features"])
     members, held = [_member(one) for one in _listed(head["members"])], 0
-    for settings, _ in members:
-        shapes = inference.array_shapes(settings, features, len(classes))
+    for settings, *_ in members:
+        shapes = inference.array_shapes(settings, features, len(classes) or 1)
         held += 4 * sum(map(math.prod, shapes.values()))
     arrays = saved.arrays(directory, head, held)
     known: list[Part] = []
-    for number, (settings, weight) in enumerate(members):
+    for number, (settings, weight, target) in enumerate(members):
         prefix = _prefix(number)
         own = {
             name.removeprefix(prefix): a for name, a in arrays.items() if name.startswith(prefix)
         }
-        known.append(Part(Network.of(settings, own), weight))
+        known.append(Part(Network.of(settings, own, target), weight))
     if sum(len(part.network.arrays) for part in known) != len(arrays):
         raise ValueError("weights of more networks than are described")
     if any(np.shape(part.network.shift) != (features,) for part in known):
@@ -200,10 +206,10 @@ def _listed(members: Any) -> list[Any]:
     return members
 
 
-def _member(described: Any) -> tuple[Settings, float]:
+def _member(described: Any) -> tuple[Settings, float, tuple[float, float]]:
     match described:
         case {"settings": settings, "weight": float(weight)}:
-            return Settings.from_dict(settings), weight
+            return Settings.from_dict(settings), weight, saved.target(described.get("target"))
     raise ValueError("a member without settings and a weight")
 
 
@@ -217,9 +223,10 @@ def _prefix(number: int) -> str:
 
 
 def _held(part: Part) -> Part:
-    settings, params, shift, scale = part.network
-    layers = tuple({name: frozen(a) for name, a in layer.items()} for layer in params)
-    return Part(Network(settings, layers, frozen(shift), frozen(scale)), float(part.weight))
+    own = part.network
+    layers = tuple({name: frozen(a) for name, a in layer.items()} for layer in own.params)
+    held = own._replace(params=layers, shift=frozen(own.shift), scale=frozen(own.scale))
+    return Part(held, float(part.weight))
 
 
 def _check_weights(weights: Sequence[float]) -> None:

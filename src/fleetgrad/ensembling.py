@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fleetgrad import selection
+from fleetgrad import metrics, selection
 from fleetgrad.leaderboard import Row
 from fleetgrad.pace import Pace, Stage
 from fleetgrad.plan import Plan
@@ -68,6 +68,14 @@ class Ensembling:
         self._run, self._plan, self._trainer = run, plan, trainer
         self._pace, self._seed = pace, seed
 
+    @property
+    def _power(self) -> int:
+        """Of the error, where numbers are predicted; else 0."""
+        metric = metrics.recorded(self._run.config)
+        if metric.task != metrics.REGRESSION:
+            return 0
+        return 1 if metric.name == "mae" else 2
+
     def partners(
         self, rows: Mapping[int, Row], weights: Callable[[], Mapping[int, Callable[[], Any]]]
     ) -> tuple[Partner, ...]:
@@ -113,8 +121,8 @@ class Ensembling:
         labels = self._trainer.labels()
         asked = [self._trainer.probabilities(row.settings, weights[row.id]()) for row in whole]
         degrees = [_temperature(row, said, labels) for row, said in zip(whole, asked, strict=True)]
-        sure = [selection.tempered(*pair) for pair in zip(asked, degrees, strict=True)]
-        found = selection.select(np.stack(sure), labels, seed=self._seed)
+        sure = [_sure(*pair) for pair in zip(asked, degrees, strict=True)]
+        found = self._selected(np.stack(sure), labels)
         ranked = np.argsort(-found, kind="stable")[: self._plan.ensemble].tolist()
         best = [place for place in ranked if found[place] > 0]
         if len(best) == 1:  # then the winner, which more than one split has chosen, stands alone
@@ -137,22 +145,31 @@ class Ensembling:
 
         @functools.cache
         def together(view: View) -> np.ndarray:
+            ask = self._trainer.probabilities
             said = [
-                share.weight
-                * selection.tempered(
-                    self._trainer.probabilities(settings[one], params[one], view),
-                    share.temperature,
-                )
+                share.weight * _sure(ask(settings[one], params[one], view), share.temperature)
                 for one, share in shares.items()
             ]
             total: np.ndarray = np.sum(said, axis=0)
             return total
 
         losses = {
-            name: selection.log_loss(np.mean([together(view) for view in views], axis=0), labels)
+            name: self._loss(np.mean([together(view) for view in views], axis=0), labels)
             for name, views in KINDS.items()
         }
         return min(losses, key=losses.__getitem__)
+
+    def _loss(self, said: np.ndarray, truth: np.ndarray) -> float:
+        """What an ensemble is chosen by, the less the better."""
+        if self._power:
+            return float((np.abs(said[:, 0] - truth) ** self._power).mean())
+        return selection.log_loss(said, truth)
+
+    def _selected(self, said: np.ndarray, truth: np.ndarray) -> np.ndarray:
+        """The weight of each, by what they say of the same rows."""
+        if self._power:
+            return selection.select_numbers(said[:, :, 0], truth, power=self._power)
+        return selection.select(said, truth, seed=self._seed)
 
     def _refit(self, settings: Mapping[int, Settings]) -> Trainees:
         members = {Member(one, 0): own for one, own in settings.items()}
@@ -183,6 +200,11 @@ class Ensembling:
         weights = population.state() if sound else None
         self._run.commit("ensemble", payload=done, curves=curves, weights=weights)
         return done
+
+
+def _sure(said: np.ndarray, temperature: float) -> np.ndarray:
+    """What a network says at a temperature; numbers have none."""
+    return said if temperature == 1 else selection.tempered(said, temperature)
 
 
 def _temperature(row: Row, said: np.ndarray, labels: np.ndarray) -> float:

@@ -37,33 +37,34 @@ class _Fits(NamedTuple):
 
 
 def longer(
-    curves: Sequence[Curve], draw: np.random.Generator, *, annealed: bool
+    curves: Sequence[Curve], draw: np.random.Generator, *, annealed: bool, top: float = 1.0
 ) -> Float[np.ndarray, " draws"]:
     """Draws of what the best gains when all are trained twice as long.
 
     Args:
-        curves: Validation accuracy after each epoch of those that were trained to the end, finite
+        curves: Validation score after each epoch of those that were trained to the end, finite
             and equally long, `FEWEST_EPOCHS` or more.
         draw: Where chance comes from.
         annealed: Whether the learning rate fell to the end. Then part of the last rise, nobody
             knows which, comes from that, and would come once in a longer training too: the factor
             is between 0 and 1.
+        top: The best score there can be.
     """
     best = sorted((np.asarray(curve, np.float64) for curve in curves), key=lambda one: -one[-1])
     factor = draw.uniform(*(_ANNEALED if annealed else _KEEP), size=DRAWS)
-    levels, gains = zip(*(_drawn(curve, draw) for curve in best[:BEST]), strict=True)
+    levels, gains = zip(*(_drawn(curve, draw, top) for curve in best[:BEST]), strict=True)
     reached = np.max(np.array(levels) + factor * np.array(gains), axis=0)
     gained: Float[np.ndarray, " draws"] = np.maximum(reached - levels[0], 0.0)
     return gained
 
 
 def _drawn(
-    curve: NDArray[np.float64], draw: np.random.Generator
+    curve: NDArray[np.float64], draw: np.random.Generator, top: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Levels at the end, and gains by doubling, of one curve."""
     from scipy.special import ndtr, ndtri  # noqa: PLC0415 - only the end of a run needs SciPy
 
-    most = max(1 - float(curve[-_LAST:].mean()), _TINY)
+    most = max(top - float(curve[-_LAST:].mean()), _TINY)
     skipped = len(curve) // _SKIPPED
     seen, free = curve[skipped:], max(1, len(curve) - skipped - 2)
     fits = _fitted(_shapes(len(curve))[:, skipped:], seen)

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from fleetgrad import training
+from fleetgrad import batches
 from fleetgrad.material import Draws, Material
 
 MOST_KEPT = 64  # feeds; the oldest are dropped, and drawn again if a straggler asks
@@ -27,10 +27,10 @@ class Feeds:
     def __init__(self, material: Material, draws: Draws) -> None:
         self._material = material
         self._draws = draws
-        self._kept: OrderedDict[tuple[int, int, int, int], training.Feed] = OrderedDict()
+        self._kept: OrderedDict[tuple[int, int, int, int], batches.Feed] = OrderedDict()
         self._lock = threading.Lock()
 
-    def of(self, replicate: int, epoch: int, epochs: int, steps: int) -> training.Feed:
+    def of(self, replicate: int, epoch: int, epochs: int, steps: int) -> batches.Feed:
         """The feed of a replicate for `epochs` epochs from `epoch` on, `steps` steps each."""
         place = (replicate, epoch, epochs, steps)
         with self._lock:
@@ -40,7 +40,7 @@ class Feeds:
                     self._kept.popitem(last=False)
             return self._kept[place]
 
-    def _draw(self, replicate: int, epochs: range, steps: int) -> training.Feed:
+    def _draw(self, replicate: int, epochs: range, steps: int) -> batches.Feed:
         view = self._material.views[replicate]
         order = np.zeros((len(epochs), len(self._material.y)), np.int32)
         for row, epoch in enumerate(epochs):
@@ -54,4 +54,6 @@ class Feeds:
             "scale": view.scale,
             "steps": np.int32(steps),
         }
-        return training.Feed(**arrays)
+        if self._material.numbers:
+            arrays |= {"center": np.float32(view.center), "spread": np.float32(view.spread)}
+        return batches.Feed(**arrays)

@@ -26,7 +26,7 @@ from fleetgrad import keys
 from fleetgrad.errors import UsageError
 
 FEWEST_REPLICATES = 3  # below this no claim of rank is made
-_NOISE = 1e-9  # gaps below this are rounding, not steps of a score
+_NOISE = 1e-9  # gaps below this share of the scores are rounding, not steps
 _BLOCK = 1 << 22  # numbers drawn at a time by the bootstrap, 32 MB
 
 
@@ -157,7 +157,9 @@ def corrected(scores: ArrayLike) -> float | None:
     if table.shape[1] < FEWEST_REPLICATES or len(finite) == 0:
         return None
     others = finite.sum(axis=1, keepdims=True) - finite
-    chosen = np.round(others / _NOISE).argmax(axis=0)  # equals go by position, as in `rank`
+    chosen = np.round(others / _rounding(finite)).argmax(
+        axis=0
+    )  # equals go by position, as in `rank`
     return float(finite[chosen, np.arange(finite.shape[1])].mean())
 
 
@@ -213,8 +215,13 @@ def _chance(difference: NDArray[np.float64], step: float, overlap: float) -> flo
 
 def _step(table: NDArray[np.float64]) -> float:
     gaps = np.diff(np.unique(table))
-    gaps = gaps[gaps > _NOISE]
+    gaps = gaps[gaps > _rounding(table)]
     return float(gaps.min()) if gaps.size else 0.0
+
+
+def _rounding(table: NDArray[np.float64]) -> float:
+    """What two scores that are the same may differ by; scores are of any size."""
+    return _NOISE * (float(np.abs(table).max()) or 1.0)
 
 
 def _student(probability: float, freedom: int) -> float:

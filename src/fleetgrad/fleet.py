@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from fleetgrad import inference, programs, shapes, views
+from fleetgrad import inference, metrics, programs, shapes, views
 from fleetgrad.data import Dataset
 from fleetgrad.inference import Network
 from fleetgrad.machine import Machine
@@ -20,7 +20,7 @@ from fleetgrad.material import Material, SeededDraws, View, mixed, steps_per_epo
 from fleetgrad.population import Population
 from fleetgrad.programs import Programs
 from fleetgrad.settings import Settings
-from fleetgrad.shapes import Shape
+from fleetgrad.shapes import Scored, Shape
 from fleetgrad.trainees import Member
 from fleetgrad.views import CENTER
 
@@ -34,15 +34,23 @@ class Fleet:
         data: Only its training part is touched.
         seed: Of splits, weights, shuffles and noise.
         machine: Where to train; all of this machine by default.
+        metric: What networks are scored by; the default of the data's task by default.
 
     Networks train in the programs of `programs`, at first each in its own.
     """
 
-    def __init__(self, data: Dataset, seed: int, machine: Machine | None = None) -> None:
+    def __init__(
+        self,
+        data: Dataset,
+        seed: int,
+        machine: Machine | None = None,
+        metric: str | None = None,
+    ) -> None:
         self.machine = machine or Machine.here()
+        self.metric = metrics.chosen(metric, data.task)
         self._data = data
         self._seed = seed
-        self._classes = len(data.classes)
+        self._classes = len(data.classes) or 1  # outputs
         self._views: dict[int, View] = {}
         self.programs = Programs()
 
@@ -93,12 +101,15 @@ class Fleet:
     def probabilities(
         self, settings: Settings, params: Any, view: views.View = CENTER
     ) -> np.ndarray:
-        """(rows, classes): what a network of replicate 0 says of its validation rows."""
+        """(rows, classes): what a network of replicate 0 says of its validation rows.
+
+        (rows, 1) where numbers are predicted, in their own units.
+        """
         own = self.view(0)
         return self._said(settings, params, own, own.validation, view)
 
     def labels(self) -> np.ndarray:
-        """(rows,): the true classes of replicate 0's validation rows."""
+        """(rows,): the true classes of replicate 0's validation rows, or numbers."""
         labels: np.ndarray = self._data.y[self.view(0).validation]
         return labels
 
@@ -151,10 +162,7 @@ class Fleet:
         """The split of a replicate and the scaling fitted on its training rows."""
         if replicate not in self._views:
             split = self._data.split(replicate, self._seed)
-            scaling = self._data.scaling(split.train)
-            self._views[replicate] = View(
-                split.train, split.validation, scaling.shift, scaling.scale
-            )
+            self._views[replicate] = self._seen(split.train, split.validation)
         return self._views[replicate]
 
     def program(self, settings: Settings) -> Shape:
@@ -172,16 +180,22 @@ class Fleet:
             epochs=1,
             image_shape=self._data.image_shape,
             arithmetic=self.machine.arithmetic(settings.precision, filled=self._filled),
+            scored=Scored(self.metric.name, self._data.weights is not None),
         )
 
     @cached_property
     def _whole(self) -> View:
         """Every row of the training part."""
         rows = np.arange(self._data.rows, dtype=np.int32)
-        scaling = self._data.scaling(rows)
         # Scored on rows they have learned from, only to be programs that are compiled already.
-        held_out = self.view(0).validation
-        return View(rows, held_out, scaling.shift, scaling.scale)
+        return self._seen(rows, self.view(0).validation)
+
+    def _seen(self, train: np.ndarray, validation: np.ndarray) -> View:
+        """These rows, with all that is fitted on those that train."""
+        scaling, target = self._data.scaling(train), (0.0, 1.0)
+        if self._data.task == metrics.REGRESSION:
+            target = self._data.standard(train)
+        return View(train, validation, scaling.shift, scaling.scale, *target)
 
     def _said(
         self,
@@ -192,13 +206,13 @@ class Fleet:
         seen_from: views.View = CENTER,
     ) -> np.ndarray:
         """Probabilities of some rows, block by block."""
-        network, image = Network(settings, params, view.shift, view.scale), self._data.image_shape
-        blocks = np.array_split(rows, -(-len(rows) // BLOCK))
-        inputs = (self._data.x[block] for block in blocks)
-        outputs = [
-            inference.logits(network, views.seen(one, image or (), seen_from)) for one in inputs
-        ]
-        return inference.probabilities(settings.loss, np.concatenate(outputs))
+        network = Network(settings, params, view.shift, view.scale, view.center, view.spread)
+        blocks, image = np.array_split(rows, -(-len(rows) // BLOCK)), self._data.image_shape or ()
+        inputs = (views.seen(self._data.x[block], image, seen_from) for block in blocks)
+        together = np.concatenate([inference.logits(network, block) for block in inputs])
+        if self.metric.task == metrics.REGRESSION:
+            return inference.numbers(network, together)
+        return inference.probabilities(settings.loss, together)
 
     def _population(
         self,
@@ -207,7 +221,16 @@ class Fleet:
         targets: np.ndarray | None = None,
     ) -> Population:
         data = self._data
-        material = Material(data.x, data.y, self._classes, views, data.image_shape, targets)
+        material = Material(
+            data.x,
+            data.y,
+            self._classes,
+            views,
+            data.image_shape,
+            targets,
+            data.weights,
+            self.metric.name,
+        )
         draws, serving = SeededDraws(self._seed), self.programs.serving
         return Population(material, settings, draws, self.machine, serving)
 

@@ -25,18 +25,21 @@ def onnx_bytes(
     input_type: str,
     metadata: Mapping[str, str],
     seeing: Seeing = Seeing(),  # noqa: B008 - it cannot be changed
+    *,
+    numbers: bool = False,
 ) -> bytes:
-    """Networks as one ONNX model, which averages their probabilities by their shares.
+    """Networks as one ONNX model, which averages their probabilities, or numbers, by their shares.
 
     Args:
         parts: What to export.
         input_type: "float32" or "uint8", of the raw, unscaled input `x` (rows, features).
         metadata: Written beside the graph.
         seeing: Where several networks see images from; one sees them as they are.
+        numbers: Whether they predict numbers, and not classes.
 
     Returns:
         A checked model with the outputs `probabilities` (rows, classes), float32, and `label`
-        (rows,), int64, the number of the likeliest class.
+        (rows,), int64, the number of the likeliest class; or `prediction` (rows,), float32.
 
     Raises:
         UsageError: The package `onnx` is missing, or the input type is neither.
@@ -55,7 +58,7 @@ def onnx_bytes(
         )
     onnx = _onnx()
     model = onnx.helper.make_model(
-        _Graph(onnx).write(parts, input_type, seeing),
+        _Graph(onnx).write(parts, input_type, seeing, numbers=numbers),
         producer_name="fleetgrad",
         ir_version=IR_VERSION,
         opset_imports=[onnx.helper.make_opsetid("", OPSET)],
@@ -83,7 +86,7 @@ class _Graph:
     def constant(self, value: np.ndarray | float) -> str:
         return self._held(np.asarray(value, np.float32))
 
-    def numbers(self, values: Sequence[int]) -> str:
+    def integers(self, values: Sequence[int]) -> str:
         """Whole numbers, as shapes need them."""
         return self._held(np.asarray(values, np.int64))
 
@@ -92,23 +95,43 @@ class _Graph:
         self._constants.append(self._onnx.numpy_helper.from_array(array, name))
         return name
 
-    def write(self, parts: Sequence[Part], input_type: str, seeing: Seeing) -> Any:
+    def write(
+        self, parts: Sequence[Part], input_type: str, seeing: Seeing, *, numbers: bool
+    ) -> Any:
         kinds, describe = self._onnx.TensorProto, self._onnx.helper.make_tensor_value_info
         raw = self.add("Cast", "x", to=kinds.FLOAT)
         images = [self._seen(raw, seeing.image_shape, view) for view in seeing.views]
+        features = len(parts[0].network.shift)
+        x = describe("x", getattr(kinds, input_type.removesuffix("32").upper()), ["rows", features])
+        find = self._numbers if numbers else self._classes
+        found = find(parts, images)
+        return self._onnx.helper.make_graph(self._nodes, "net", [x], found, self._constants)
+
+    def _numbers(self, parts: Sequence[Part], images: Sequence[str]) -> list[Any]:
+        """Append the average of what networks say, in the units of the target."""
+        said = []
+        for network, weight in parts:
+            for one in images:
+                share, output = weight / len(images), self._outputs(network, one)
+                spread = self.add("Mul", output, self.constant(share * network.spread))
+                said.append(self.add("Add", spread, self.constant(share * network.center)))
+        together = self.add("Sum", *said)
+        self.add("Squeeze", together, self.integers([1]), name="prediction")
+        describe = self._onnx.helper.make_tensor_value_info
+        return [describe("prediction", self._onnx.TensorProto.FLOAT, ["rows"])]
+
+    def _classes(self, parts: Sequence[Part], images: Sequence[str]) -> list[Any]:
+        """Append what the probabilities are, and the likeliest class."""
+        kinds, describe = self._onnx.TensorProto, self._onnx.helper.make_tensor_value_info
         if len(parts) == 1 and len(images) == 1:  # its outputs tell more apart than shares do
             label = self._outputs(parts[0].network, images[0])
             self._shares(parts[0].network, label, name="probabilities")
         else:
             label = self._average(parts, images, name="probabilities")
         self.add("ArgMax", label, name="label", axis=1, keepdims=0)
-        network = parts[0].network
-        features, classes = len(network.shift), network.params[-1]["weight"].shape[1]
-        x = describe("x", getattr(kinds, input_type.removesuffix("32").upper()), ["rows", features])
+        classes = parts[0].network.params[-1]["weight"].shape[1]
         shares = describe("probabilities", kinds.FLOAT, ["rows", classes])
-        label = describe("label", kinds.INT64, ["rows"])
-        constants = self._constants
-        return self._onnx.helper.make_graph(self._nodes, "net", [x], [shares, label], constants)
+        return [shares, describe("label", kinds.INT64, ["rows"])]
 
     def _outputs(self, network: Network, raw: str) -> str:
         hidden = self.add("Sub", raw, self.constant(network.shift))
@@ -140,12 +163,12 @@ class _Graph:
         if view == CENTER:
             return raw
         height, width, channels = (*image_shape, 1)[:3]
-        images = self.add("Reshape", raw, self.numbers([-1, height, width, channels]))
+        images = self.add("Reshape", raw, self.integers([-1, height, width, channels]))
         images = self.add("Transpose", images, perm=[0, 3, 1, 2])
         kernel = self.constant(np.tile(view.kernel, (channels, 1, 1, 1)))
         moved = self.add("Conv", images, kernel, group=channels, pads=[REACH] * 4)
         moved = self.add("Transpose", moved, perm=[0, 2, 3, 1])
-        return self.add("Reshape", moved, self.numbers([-1, height * width * channels]))
+        return self.add("Reshape", moved, self.integers([-1, height * width * channels]))
 
     def _affine(self, layer: Layer, x: str) -> str:
         product = self.add("MatMul", x, self.constant(layer["weight"]))

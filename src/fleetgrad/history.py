@@ -17,21 +17,20 @@ from typing import Any
 
 import numpy as np
 
-from fleetgrad import directory, distilled
+from fleetgrad import directory, distilled, unsealing
 from fleetgrad.earlier import summary
 from fleetgrad.errors import TrainingError
-from fleetgrad.finals import Interval, wilson
 from fleetgrad.insight import Evidence, where_broken
 from fleetgrad.leaderboard import Leaderboard, Row
+from fleetgrad.metrics import recorded
 from fleetgrad.plan import Plan
-from fleetgrad.result import Result, Test, Validation
+from fleetgrad.result import Result, Validation
 from fleetgrad.rounds import OVER
 from fleetgrad.rows import repeated_rows, rung_rows
 from fleetgrad.space import Space
 from fleetgrad.store import Run
 from fleetgrad.verdict import Verdict, finalists, searched, verdict
 
-METRIC = "accuracy"
 FAILED = "failed: every candidate diverged"
 
 
@@ -45,7 +44,7 @@ def result(run: Run) -> Result:
     leads = best is not None and math.isfinite(_figure(best))
     ended = run.segment("end")
     model = run.directory / "model"
-    plan = _plan(run)
+    plan, metric = _plan(run), recorded(run.config)
     joined = run.segment("ensemble")
     said = verdict(run, plan) if plan else Verdict(None, None, None)
     return Result(
@@ -58,8 +57,8 @@ def result(run: Run) -> Result:
         compile_s=ended["compile_s"] if ended else 0.0,
         leaderboard=board,
         settings=best.settings if best and leads else None,
-        validation=_validation(best, said) if best and leads else None,
-        test=_test(run.segment("test")),
+        validation=Validation.of(best, said.corrected, metric) if best and leads else None,
+        test=unsealing.read(run.segment("test"), metric),
         ties=board.ties,
         model=None,
         model_path=model if model.is_dir() else None,
@@ -70,19 +69,20 @@ def result(run: Run) -> Result:
         ensemble={int(one): share for one, share in (joined["weights"] if joined else {}).items()},
         distilled=distilled.on_record(run),
         evidence=evidence(run),
+        metric=metric.name,
     )
 
 
 def leaderboard(run: Run) -> Leaderboard:
     """Everyone who has come through a rung, ranked as at the end of `tune`."""
-    plan = _plan(run)
+    plan, metric = _plan(run), recorded(run.config).name
     if plan is None:
-        return Leaderboard(())
+        return Leaderboard((), metric)
     rows = searched(run, plan)
     audited = run.segment("audit")
     if audited is not None and not audited["cut"]:
         rows |= rung_rows(audited, {one: row.settings for one, row in rows.items()}, last=True)
-    return Leaderboard((rows | _finalists(run, rows)).values())
+    return Leaderboard((rows | _finalists(run, rows)).values(), metric)
 
 
 def failure(run: Run, error: TrainingError) -> TrainingError:
@@ -121,11 +121,11 @@ def phase(run: Run) -> str:
 
 
 def curves(run: Run) -> dict[int, list[float]]:
-    """Validation accuracy after each epoch of the search, by candidate; NaN once it diverged."""
+    """Validation score after each epoch of the search, by candidate; NaN once it diverged."""
     found: dict[int, list[float]] = {}
     for point in run.curves():
         if point.phase == "search":
-            found.setdefault(point.candidate, []).append(point.validation_accuracy)
+            found.setdefault(point.candidate, []).append(point.validation_score)
     return found
 
 
@@ -199,16 +199,3 @@ def _segments(run: Run, kind: str = "") -> dict[str, dict[str, Any]]:
 
 def _figure(row: Row) -> float:
     return row.score if row.mean is None else row.mean
-
-
-def _validation(row: Row, said: Verdict) -> Validation:
-    corrected = said.corrected if row.replicates else None
-    return Validation(METRIC, _figure(row), row.interval, max(1, row.replicates), corrected)
-
-
-def _test(done: Mapping[str, Any] | None) -> Test | None:
-    if done is None:
-        return None
-    correct, n = int(done["correct"]), int(done["n"])
-    interval: Interval = wilson(correct, n)
-    return Test(METRIC, correct / n, interval, n, int(done["opening"]))

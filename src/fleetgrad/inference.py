@@ -13,7 +13,7 @@ from jaxtyping import Float32, Float64, Num
 
 from fleetgrad import layers
 from fleetgrad.errors import ModelError
-from fleetgrad.settings import Settings
+from fleetgrad.settings import Settings, check_loss
 
 MOST_LAYERS = 1000
 GELU = (2 * math.sqrt(2 / math.pi), 0.044715)  # Hendrycks and Gimpel 2016, the tanh form
@@ -28,20 +28,34 @@ Hidden = Float32[np.ndarray, "batch units"]
 class Network(NamedTuple):
     """A trained network: its settings, and its arrays in float32.
 
-    `params` are layers as in `network.predicting`; an input is scaled as (x - shift) * scale.
+    `params` are layers as in `network.predicting`; an input is scaled as (x - shift) * scale. What
+    predicts numbers has one output, and says center + spread * output.
     """
 
     settings: Settings
     params: Sequence[Layer]
     shift: Float32[np.ndarray, " features"]
     scale: Float32[np.ndarray, " features"]
+    center: float = 0.0
+    spread: float = 1.0
 
     @classmethod
-    def of(cls, settings: Settings, arrays: Mapping[str, np.ndarray]) -> "Network":
-        """The network of named arrays, as `arrays` gives them; the names must be complete."""
+    def of(
+        cls,
+        settings: Settings,
+        arrays: Mapping[str, np.ndarray],
+        target: tuple[float, float] = (0.0, 1.0),
+    ) -> "Network":
+        """The network of named arrays, as `arrays` gives them; the names must be complete.
+
+        Args:
+            settings: Its own.
+            arrays: Under their names.
+            target: `center` and `spread`.
+        """
         held = enumerate(layers.predicting(settings, np.size(arrays["shift"]), 1))  # names matter
         params = tuple({kind: arrays[f"layer{n}.{kind}"] for kind in kinds} for n, kinds in held)
-        return cls(settings, params, arrays["shift"], arrays["scale"])
+        return cls(settings, params, arrays["shift"], arrays["scale"], *target)
 
     @property
     def arrays(self) -> dict[str, np.ndarray]:
@@ -51,8 +65,19 @@ class Network(NamedTuple):
         return {"shift": self.shift, "scale": self.scale, **named}
 
     def check(self, classes: int) -> None:
-        """Raise `ModelError` unless the arrays are finite and fit the settings and classes."""
-        expected, arrays = array_shapes(self.settings, np.size(self.shift), classes), self.arrays
+        """Raise `ModelError` unless the arrays are finite and fit the settings and classes.
+
+        Args:
+            classes: How many there are; 0 where numbers are predicted.
+        """
+        check_loss(self.settings.loss, numbers=classes == 0)
+        if not (math.isfinite(self.center) and 0 < self.spread < math.inf):
+            raise ModelError(
+                f"a target must have a finite mean and a deviation above 0, got {self.center} and "
+                f"{self.spread}"
+            )
+        features = np.size(self.shift)
+        expected, arrays = array_shapes(self.settings, features, classes or 1), self.arrays
         odd = sorted(expected.keys() ^ arrays.keys())
         if odd:
             fault = "missing" if odd[0] in expected else "too many"
@@ -108,6 +133,14 @@ def probabilities(loss: str, outputs: Logits) -> Float64[np.ndarray, "batch clas
         shares = np.exp(logs - logs.max(axis=1, keepdims=True))
     normalized: Float64[np.ndarray, "batch classes"] = shares / shares.sum(axis=1, keepdims=True)
     return normalized
+
+
+def numbers(network: Network, outputs: Logits) -> Float64[np.ndarray, "batch 1"]:
+    """What a network that predicts numbers says, in the units of its target."""
+    said: Float64[np.ndarray, "batch 1"] = network.center + network.spread * outputs.astype(
+        np.float64
+    )
+    return said
 
 
 def _sigmoid(x: Hidden) -> Hidden:

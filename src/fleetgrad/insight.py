@@ -18,6 +18,7 @@ from fleetgrad.divergence import Map, searched_map
 from fleetgrad.effects import FEWEST, Point, effects
 from fleetgrad.frames import frame, of_lines
 from fleetgrad.leaderboard import Leaderboard
+from fleetgrad.metrics import METRICS, Metric
 from fleetgrad.samplers.importance import importances
 from fleetgrad.settings import Settings
 from fleetgrad.space import Space
@@ -42,9 +43,10 @@ class Insight:
     Args:
         candidates: How many were tried.
         importances: The share of each searched name, greatest first; they sum to 1.
-        effects: The score to expect by name, in the order of values.
+        effects: The score to expect by name, in the order of values; the greater, the better.
         divergence: The map; None also where no number was searched.
         reason: Why importances and effects are None.
+        metric: Of the scores, which `to_dict` and frames give as people know them.
     """
 
     candidates: int
@@ -52,22 +54,33 @@ class Insight:
     effects: Mapping[str, tuple[Point, ...]] | None
     divergence: Map | None
     reason: str | None = None
+    metric: Metric = METRICS["accuracy"]
 
     @classmethod
-    def none(cls, candidates: int, divergence: Map | None, reason: str) -> Self:
+    def none(
+        cls,
+        candidates: int,
+        divergence: Map | None,
+        reason: str,
+        metric: Metric = METRICS["accuracy"],
+    ) -> Self:
         """Nothing but the map, and why."""
-        return cls(candidates, None, None, divergence, reason)
+        return cls(candidates, None, None, divergence, reason, metric)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON."""
         curves = self.effects
         return {
             "candidates": self.candidates,
+            "metric": self.metric.name,
             "importances": None if self.importances is None else dict(self.importances),
             "effects": None
             if curves is None
             else {
-                name: [{**one._asdict(), "value": plain(name, one.value)} for one in points]
+                name: [
+                    {**self._shown(one)._asdict(), "value": plain(name, one.value)}
+                    for one in points
+                ]
                 for name, points in curves.items()
             },
             "divergence": None if self.divergence is None else self.divergence.to_dict(),
@@ -81,11 +94,16 @@ class Insight:
     def effects_frame(self) -> Any:
         """A frame with a line for each point; values as text, for a column is of one type."""
         points = [
-            (name, str(one.value), *one[1:])
+            (name, str(one.value), *self._shown(one)[1:])
             for name, several in (self.effects or {}).items()
             for one in several
         ]
         return frame(of_lines(("name", *Point._fields), points))
+
+    def _shown(self, point: Point) -> Point:
+        """A point in the metric's own sign."""
+        low, high = self.metric.ends((point.low, point.high))
+        return point._replace(mean=self.metric.score(point.mean), low=low, high=high)
 
 
 def understand(
@@ -100,23 +118,24 @@ def understand(
     Args:
         board: Everyone who was tried.
         space: What was searched.
-        curves: Validation accuracy after each epoch, by id, as `history.curves` gives them.
+        curves: Validation score after each epoch, by id, as `history.curves` gives them.
         seed: Of resampling.
     """
-    settings = [row.settings for row in board]
+    settings, metric = [row.settings for row in board], METRICS[board.metric]
     if _evolved(board):
-        return Insight.none(len(settings), where_broken(board, space), EVOLVED)
+        return Insight.none(len(settings), where_broken(board, space), EVOLVED, metric)
     if curves is None:
         last = [math.nan if row.status == "diverged" else row.score for row in board]
     else:
         told = [() if row.status == "diverged" else curves.get(row.id, ()) for row in board]
-        last = ends.expected(told).tolist()
-    chart, found = where_broken(board, space), effects(space, settings, last, seed=seed)
+        last = ends.expected(told, metric.high).tolist()
+    chart = where_broken(board, space)
+    found = effects(space, settings, last, seed=seed, within=(metric.low, metric.high))
     if not found:
         sound = sum(map(math.isfinite, last))
         reason = f"{FEWEST} candidates with a score are the fewest to learn from, got {sound}."
-        return Insight.none(len(settings), chart, reason)
-    return Insight(len(settings), shares(board, space), found, chart)
+        return Insight.none(len(settings), chart, reason, metric)
+    return Insight(len(settings), shares(board, space), found, chart, metric=metric)
 
 
 def shares(board: Leaderboard, space: Space) -> dict[str, float] | None:

@@ -17,7 +17,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from fleetgrad import failures, training
+from fleetgrad import batches, failures
 from fleetgrad.feeds import Feeds
 from fleetgrad.machine import Machine
 from fleetgrad.material import Material
@@ -117,7 +117,11 @@ class Lanes:
         arguments = (
             *self._machine.stack([self._arguments(one, epoch) for one in chunk], device, width),
             self._machine.resident(
-                self._material.x, self._material.y, device, self._material.targets
+                self._material.x,
+                self._material.y,
+                device,
+                self._material.targets,
+                self._material.weights,
             ),
             np.int32(start),
             np.int32(stop),
@@ -134,7 +138,7 @@ class Lanes:
         with self._lock:
             self.network_epochs += len(chunk) * (stop - start) / first.steps_per_epoch
 
-    def _arguments(self, one: Training, epoch: int) -> tuple[Any, Rates, training.Feed]:
+    def _arguments(self, one: Training, epoch: int) -> tuple[Any, Rates, batches.Feed]:
         feed = self._feeds.of(one.member.replicate, epoch, one.shape.epochs, one.steps_per_epoch)
         return one.state, one.stage[1], feed
 

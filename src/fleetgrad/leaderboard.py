@@ -6,12 +6,13 @@ before those stopped sooner, by their last score; whoever diverged comes last.
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, Self
 
 from fleetgrad.errors import TrainingError, UsageError
 from fleetgrad.finals import Interval
 from fleetgrad.frames import frame
+from fleetgrad.metrics import METRICS
 from fleetgrad.settings import Settings
 
 Status = Literal["finalist", "stopped", "diverged", "unfinished"]
@@ -27,8 +28,8 @@ class Row:
         settings: Its hyperparameters.
         status: `finalist`, `stopped` at a rung, `unfinished` (the budget ended), or `diverged`.
         epochs: How long it trained in the search.
-        score: Its last validation accuracy in the search; NaN if it has none.
-        best_epoch: Epoch of its best validation accuracy; None if it has none.
+        score: Its last validation score in the search, the greater, the better; NaN if it has none.
+        best_epoch: Epoch of its best validation score; None if it has none.
         mean: Mean over replicates; None where it was not repeated.
         interval: Of the mean; None for fewer than two replicates.
         replicates: How often it was repeated.
@@ -82,17 +83,22 @@ class Row:
 class Leaderboard:
     """Rows in the order of their rank, however they are given.
 
+    Rows hold scores, the greater, the better; JSON and frames show the metric as people know it.
+
     Args:
         rows: Any rows with distinct ids.
+        metric: Of their scores, one of `metrics.METRICS`.
     """
 
     rows: tuple[Row, ...]
+    metric: str
 
-    def __init__(self, rows: Iterable[Row]) -> None:
+    def __init__(self, rows: Iterable[Row], metric: str = "accuracy") -> None:
         ranked = tuple(sorted(rows, key=_place))
         if len({row.id for row in ranked}) < len(ranked):
             raise UsageError("rows of a leaderboard must have distinct ids; give each id once.")
         object.__setattr__(self, "rows", ranked)
+        object.__setattr__(self, "metric", metric)
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -125,12 +131,23 @@ class Leaderboard:
 
     def to_json(self) -> list[dict[str, Any]]:
         """Plain rows in the order of rank; NaN becomes None."""
-        return [row.to_dict() for row in self.rows]
+        return [self._shown(row).to_dict() for row in self.rows]
 
     @classmethod
-    def from_json(cls, rows: Iterable[Mapping[str, Any]]) -> Self:
+    def from_json(cls, rows: Iterable[Mapping[str, Any]], metric: str = "accuracy") -> Self:
         """The leaderboard whose `to_json` this is."""
-        return cls(Row.from_dict(row) for row in rows)
+        shown = cls((), metric)
+        return cls((shown._shown(Row.from_dict(row)) for row in rows), metric)
+
+    def _shown(self, row: Row) -> Row:
+        """A row in the metric's own sign, or one of such a row."""
+        metric = METRICS[self.metric]
+        return replace(
+            row,
+            score=metric.score(row.score),
+            mean=None if row.mean is None else metric.score(row.mean),
+            interval=None if row.interval is None else Interval(*metric.ends(row.interval)),
+        )
 
     def to_frame(self) -> Any:
         """A frame of pandas, or of Polars where pandas is not installed, one line a candidate.
@@ -141,7 +158,8 @@ class Leaderboard:
         return frame(self._columns())
 
     def _columns(self) -> dict[str, list[Any]]:
-        lines = [_flat(rank, row) for rank, row in enumerate(self.rows, start=1)]
+        shown = map(self._shown, self.rows)
+        lines = [_flat(rank, row) for rank, row in enumerate(shown, start=1)]
         empty = Row(0, Settings(), "stopped", 0, math.nan)
         return {name: [line[name] for line in lines] for name in _flat(0, empty)}
 

@@ -2,7 +2,10 @@
 
 Each loss has two sides: the `objective` whose gradient is followed, a number for the batch, and
 the loss it `reports`. They differ only for the notebook's rule, which followed the squared error
-but logged the cross-entropy.
+but logged the cross-entropy. Losses of numbers (`REGRESSION`) have one linear output and the
+standardized target; all others have an output for each class.
+
+Rows may have weights: a weight of 2 counts as a row twice in the same batch.
 """
 
 from collections.abc import Callable, Mapping
@@ -16,43 +19,67 @@ from fleetgrad.activations import rounded_sigmoid
 
 Logits = Float[Array, "batch classes"]
 Targets = Float[Array, "batch classes"]
+Weights = Float[Array, " batch"] | None
 Scalar = Float[Array, ""]
+
+HUBER = 1.0  # deviations of the target from which on an error counts linearly
 
 
 class Loss(NamedTuple):
-    """A loss over a batch; each side maps (logits, targets) to one number.
+    """A loss over a batch; each side maps (logits, targets, weights of rows) to one number.
 
-    `probabilities` maps logits (batch, classes) to class probabilities that sum to 1.
+    `probabilities` maps logits (batch, classes) to class probabilities that sum to 1; there are
+    none of numbers.
     """
 
-    objective: Callable[[Logits, Targets], Scalar]
-    reports: Callable[[Logits, Targets], Scalar]
+    objective: Callable[..., Scalar]
+    reports: Callable[..., Scalar]
     probabilities: Callable[[Logits], Float[Array, "batch classes"]]
 
 
-def cross_entropy(logits: Logits, targets: Targets) -> Scalar:
+def _mean(rows: Float[Array, " batch"], weights: Weights) -> Scalar:
+    return jnp.mean(rows if weights is None else weights * rows)
+
+
+def cross_entropy(logits: Logits, targets: Targets, weights: Weights = None) -> Scalar:
     """Mean over the batch of -sum(t log softmax(z))."""
-    return -jnp.mean(jnp.sum(targets * jax.nn.log_softmax(logits), axis=-1))
+    return -_mean(jnp.sum(targets * jax.nn.log_softmax(logits), axis=-1), weights)
 
 
-def binary_cross_entropy_sum(logits: Logits, targets: Targets) -> Scalar:
+def binary_cross_entropy_sum(logits: Logits, targets: Targets, weights: Weights = None) -> Scalar:
     """Sum over batch and outputs of -(t ln s(z) + (1 - t) ln(1 - s(z))), finite for finite z."""
-    return jnp.sum(jax.nn.softplus(logits) - targets * logits)
+    return _sum(jax.nn.softplus(logits) - targets * logits, weights)
 
 
-def binary_cross_entropy(logits: Logits, targets: Targets) -> Scalar:
+def binary_cross_entropy(logits: Logits, targets: Targets, weights: Weights = None) -> Scalar:
     """Mean over the batch of the cross-entropy summed over independent logistic outputs."""
-    return binary_cross_entropy_sum(logits, targets) / logits.shape[0]
+    return binary_cross_entropy_sum(logits, targets, weights) / logits.shape[0]
 
 
-def squared_error(logits: Logits, targets: Targets) -> Scalar:
+def squared_error(logits: Logits, targets: Targets, weights: Weights = None) -> Scalar:
     """Mean over the batch of the squared error summed over logistic outputs (Brier 1950)."""
-    return jnp.mean(jnp.sum((targets - jax.nn.sigmoid(logits)) ** 2, axis=-1))
+    return _mean(jnp.sum((targets - jax.nn.sigmoid(logits)) ** 2, axis=-1), weights)
 
 
-def notebook_squared_error(logits: Logits, targets: Targets) -> Scalar:
+def notebook_squared_error(logits: Logits, targets: Targets, weights: Weights = None) -> Scalar:
     """Squared error summed over batch and outputs, its slope taken at the rounded logits."""
-    return jnp.sum((targets - rounded_sigmoid(logits)) ** 2)
+    return _sum((targets - rounded_sigmoid(logits)) ** 2, weights)
+
+
+def _sum(cells: Float[Array, "batch classes"], weights: Weights) -> Scalar:
+    return jnp.sum(cells if weights is None else weights[:, None] * cells)
+
+
+def linear_squared_error(logits: Logits, targets: Targets, weights: Weights = None) -> Scalar:
+    """Mean over the batch of the squared error of one linear output."""
+    return _mean(jnp.sum((logits - targets) ** 2, axis=-1), weights)
+
+
+def huber(logits: Logits, targets: Targets, weights: Weights = None) -> Scalar:
+    """Mean of the squared error, but linear from `HUBER` on (Huber 1964), of one linear output."""
+    far = jnp.abs(logits - targets)
+    near = jnp.minimum(far, HUBER)
+    return _mean(jnp.sum(near * (2 * far - near), axis=-1), weights)
 
 
 def smooth(
@@ -71,12 +98,25 @@ def _softmax(logits: Logits) -> Float[Array, "batch classes"]:
     return jax.nn.softmax(logits, axis=-1)
 
 
+def _none(logits: Logits) -> Float[Array, "batch classes"]:
+    raise AssertionError(f"numbers have no probabilities, got {logits.shape}")
+
+
 LOSSES: Mapping[str, Loss] = {
     "binary_cross_entropy": Loss(binary_cross_entropy, binary_cross_entropy, _normalized_sigmoid),
     "cross_entropy": Loss(cross_entropy, cross_entropy, _softmax),
     "notebook": Loss(notebook_squared_error, binary_cross_entropy_sum, _normalized_sigmoid),
     "squared_error": Loss(squared_error, squared_error, _normalized_sigmoid),
 }
+REGRESSION: Mapping[str, Loss] = {
+    "huber": Loss(huber, huber, _none),
+    "squared_error": Loss(linear_squared_error, linear_squared_error, _none),
+}
+
+
+def of(name: str, *, numbers: bool) -> Loss:
+    """The loss of this name, for numbers or for classes."""
+    return (REGRESSION if numbers else LOSSES)[name]
 
 
 def correct(logits: Logits, labels: Int[Array, " batch"]) -> Int[Array, " batch"]:

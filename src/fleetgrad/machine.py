@@ -19,7 +19,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from fleetgrad import cache, products, training
+from fleetgrad import batches, cache, products, training
 from fleetgrad.kernels import adam, sparse
 from fleetgrad.products import Arithmetic
 from fleetgrad.shapes import Shape
@@ -62,7 +62,7 @@ class Machine:
     _spent: dict[Shape, tuple[float, float]] = field(default_factory=dict)
     _narrowed: dict[Shape, int] = field(default_factory=dict)
     _fastest: dict[str, Arithmetic] = field(default_factory=dict)
-    _rows: dict[jax.Device, tuple[Any, training.Rows]] = field(default_factory=dict)
+    _rows: dict[jax.Device, tuple[Any, batches.Rows]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @classmethod
@@ -131,15 +131,18 @@ class Machine:
         y: np.ndarray,
         device: jax.Device,
         targets: np.ndarray | None = None,
-    ) -> training.Rows:
+        weights: np.ndarray | None = None,
+    ) -> batches.Rows:
         """The rows on a lane's device, put there once and shared by all populations."""
         with self._lock:
-            source, rows = self._rows.get(device, ((None, None, None), None))
+            source, rows = self._rows.get(device, ((None,) * 4, None))
             if rows is None or source[0] is not x or source[1] is not y:
-                source, rows = (x, y, None), training.Rows(*jax.device_put((x, y), device))
+                source, rows = (x, y, None, None), batches.Rows(*jax.device_put((x, y), device))
             if source[2] is not targets:
                 rows = rows._replace(targets=jax.device_put(targets, device))
-            self._rows[device] = ((x, y, targets), rows)
+            if source[3] is not weights:
+                rows = rows._replace(weights=jax.device_put(weights, device))
+            self._rows[device] = ((x, y, targets, weights), rows)
             return rows
 
     def step_seconds(self, shape: Shape) -> float:
@@ -158,7 +161,7 @@ class Machine:
         started = time.perf_counter()
         run: Callable[..., Any] = partial(training.advance, shape)
         if arguments[0].step.ndim:  # several members
-            run = jax.vmap(run, in_axes=(0, 0, training.FEED_AXES, None, None, None))
+            run = jax.vmap(run, in_axes=(0, 0, batches.FEED_AXES, None, None, None))
         jitted = jax.jit(run, donate_argnums=0, compiler_options=_options(device))
         program: Program = jitted.lower(*arguments).compile()
         _return_memory()

@@ -15,7 +15,9 @@ from jaxtyping import Float, Int, Num
 
 from fleetgrad import keys, network
 from fleetgrad.errors import SettingsError
+from fleetgrad.metrics import METRICS, REGRESSION
 from fleetgrad.settings import Settings
+from fleetgrad.shapes import Scored
 
 SAMPLE = 1000  # rows, of which the share of zeros is counted
 
@@ -28,12 +30,15 @@ class View:
         train: Row numbers.
         validation: Row numbers, the same count in every view, or none at all.
         shift, scale: Scaled input = (x - shift) * scale, per feature; fitted on `train` alone.
+        center, spread: Mean and deviation of the target on `train`, where numbers are predicted.
     """
 
     train: Int[np.ndarray, " train"]
     validation: Int[np.ndarray, " validation"]
     shift: Float[np.ndarray, "*batch features"]
     scale: Float[np.ndarray, "*batch features"]
+    center: float = 0.0
+    spread: float = 1.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,20 +47,34 @@ class Material:
 
     Args:
         x: uint8 or float32 inputs; never scaled here.
-        y: Class indices, int32.
-        classes: How many there are.
+        y: Class indices, int32; or numbers to predict, float32.
+        classes: How many there are; 1 for numbers.
         views: Replicate -> its view.
         image_shape: (height, width[, channels]) where rows are images.
         targets: What each row that trains is to be taken for, a distribution over classes, float32;
             None for its label.
+        weights: How much each row counts, float32; None for all alike.
+        metric: What networks are scored by, one of `metrics.METRICS`.
     """
 
     x: Num[np.ndarray, "rows features"]
-    y: Int[np.ndarray, " rows"]
+    y: Num[np.ndarray, " rows"]
     classes: int
     views: Mapping[int, View]
     image_shape: tuple[int, ...] | None = None
     targets: Float[np.ndarray, "rows classes"] | None = None
+    weights: Float[np.ndarray, " rows"] | None = None
+    metric: str = "accuracy"
+
+    @property
+    def scored(self) -> Scored:
+        """What programs score."""
+        return Scored(self.metric, self.weights is not None)
+
+    @property
+    def numbers(self) -> bool:
+        """Whether numbers are predicted, and not classes."""
+        return METRICS[self.metric].task == REGRESSION
 
     @property
     def features(self) -> int:

@@ -14,6 +14,7 @@ from jaxtyping import Float, Float32, Float64, Num, Shaped
 from fleetgrad import ensemble, inference, saved
 from fleetgrad.ensemble import Ensemble
 from fleetgrad.inference import Part
+from fleetgrad.metrics import REGRESSION
 from fleetgrad.predictor import PLAIN, Predictor, frozen, logits
 from fleetgrad.settings import Settings
 
@@ -28,12 +29,14 @@ class Model(Predictor):
         settings: What it was trained with.
         params: Its layers, first to last, as in `network.predicting`; float32.
         shift, scale: Scaled input = (x - shift) * scale, per feature; float32.
-        classes: The label each output stands for, sorted; whole numbers or text.
+        classes: The label each output stands for, sorted; whole numbers or text. None where numbers
+            are predicted.
         dataset: The name of the data it was trained on.
         image_shape: (height, width[, channels]) of the training images, if they were images.
         feature_names: Of the training table, if it was one.
         information: What else is worth keeping (figures, seed, versions); plain values. `white`
             is the largest value in training images that were not uint8; 255 unless it says so.
+        target: Where numbers are predicted, mean and deviation: center + spread * output.
 
     Raises:
         ModelError: These do not fit each other.
@@ -48,12 +51,14 @@ class Model(Predictor):
     image_shape: tuple[int, ...] | None = None
     feature_names: tuple[str, ...] | None = None
     information: Mapping[str, Any] = field(default_factory=dict)
+    target: tuple[float, float] = (0.0, 1.0)
 
     def __post_init__(self) -> None:
         layers = tuple({name: frozen(a) for name, a in layer.items()} for layer in self.params)
         object.__setattr__(self, "params", layers)
         for name in ("shift", "scale"):
             object.__setattr__(self, name, frozen(getattr(self, name)))
+        object.__setattr__(self, "target", saved.target(self.target))
         self._hold()
         self._check()
 
@@ -84,15 +89,17 @@ class Model(Predictor):
         return (Part(self._network, 1.0),)
 
     def __repr__(self) -> str:
-        widths = "-".join(map(str, (self.features, *self.settings.hidden, len(self.classes))))
+        outputs = len(self.classes) or 1
+        widths = "-".join(map(str, (self.features, *self.settings.hidden, outputs)))
         return f"Model({self.dataset!r}: {widths} {self.settings.activation})"
 
     @property
     def _network(self) -> inference.Network:
-        return inference.Network(self.settings, self.params, self.shift, self.scale)
+        return inference.Network(self.settings, self.params, self.shift, self.scale, *self.target)
 
-    def _outputs(self, rows: Num[np.ndarray, "batch features"]) -> inference.Logits:
-        return logits(self._network, rows)
+    def _outputs(self, rows: Num[np.ndarray, "batch features"]) -> Float[np.ndarray, "batch cls"]:
+        outputs = logits(self._network, rows)
+        return inference.numbers(self._network, outputs) if self.task == REGRESSION else outputs
 
     def _shares(
         self, outputs: Float[np.ndarray, "batch cls"]
@@ -100,7 +107,9 @@ class Model(Predictor):
         return inference.probabilities(self.settings.loss, outputs)
 
     def _files(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-        return {**FORMAT, "settings": self.settings.to_dict()}, self._network.arrays
+        own = {"settings": self.settings.to_dict()}
+        told = {"target": list(self.target)} if self.task == REGRESSION else {}
+        return {**FORMAT, **own, **told}, self._network.arrays
 
 
 def _read(directory: Path, head: Mapping[str, Any]) -> dict[str, Any]:
@@ -108,9 +117,11 @@ def _read(directory: Path, head: Mapping[str, Any]) -> dict[str, Any]:
     saved.check_format(head, FORMAT, {*PLAIN, "settings", "features", "classes"})
     settings, classes = Settings.from_dict(head["settings"]), saved.labels(head["classes"])
     features = index(head["features"])
-    shapes = inference.array_shapes(settings, features, len(classes))
+    shapes = inference.array_shapes(settings, features, len(classes) or 1)
     arrays = saved.arrays(directory, head, 4 * sum(map(math.prod, shapes.values())))
-    network = inference.Network.of(settings, arrays)
+    network, target = inference.Network.of(settings, arrays), saved.target(head.get("target"))
     if np.shape(network.shift) != (features,):
         raise ValueError(f"weights of other than the {features} features described")
-    return {**network._asdict(), "classes": classes, **{name: head[name] for name in PLAIN}}
+    plain = {name: head[name] for name in PLAIN}
+    parts = {name: getattr(network, name) for name in ("settings", "params", "shift", "scale")}
+    return {**parts, "classes": classes, "target": target, **plain}

@@ -5,8 +5,9 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from fleetgrad.clock import Clock, Progress, Throttle
+from fleetgrad.metrics import METRICS, Metric
 from fleetgrad.plan import REPLICATES, Plan
-from fleetgrad.standing import accuracy
+from fleetgrad.standing import measured
 from fleetgrad.trainees import Trainees
 
 END_SECONDS = 1.0  # kept back for saving the model and opening the test part
@@ -23,7 +24,7 @@ class Stage(NamedTuple):
     """Where in a run a population trains; `phase`, `rung` and `rungs` as in `Progress`.
 
     network_epochs: Trained before, over all networks.
-    best: The best validation accuracy before, or NaN.
+    best: The best validation score before, or NaN.
     leading: What an epoch of those ahead takes a lane, in seconds, or None where that is not known
         apart from the population.
     """
@@ -44,12 +45,19 @@ class Pace:
         clock: Kept to where it has a limit.
         lanes: How many networks train at once.
         report: Told of progress.
+        metric: Of the scores it tells.
     """
 
     def __init__(
-        self, plan: Plan, clock: Clock, lanes: int, report: Callable[[Progress], None]
+        self,
+        plan: Plan,
+        clock: Clock,
+        lanes: int,
+        report: Callable[[Progress], None],
+        metric: Metric = METRICS["accuracy"],
     ) -> None:
         self._plan, self._clock, self._lanes, self._report = plan, clock, lanes, report
+        self._metric = metric
         self._most_held = MOST_HELD * clock.left
         self._began = clock.elapsed
         self._marks: list[tuple[float, float]] = [(0.0, 0.0)]  # seconds gone in the search, epochs
@@ -159,14 +167,17 @@ class Pace:
 
     def _progress(self, stage: Stage, population: Trainees, began: float) -> Progress:
         members, left = population.members, self._clock.left
-        scores = [stage.best, *(accuracy(population, member) for member in members)]
+        scores = [stage.best, *(measured(population, member) for member in members)]
         return Progress(
             phase=stage.phase,
             rung=stage.rung,
             rungs=stage.rungs,
             alive=sum(population.diverged_at(member) is None for member in members),
-            best=max((one for one in scores if not math.isnan(one)), default=math.nan),
+            best=self._metric.score(
+                max((one for one in scores if not math.isnan(one)), default=math.nan)
+            ),
             network_epochs=stage.network_epochs + population.network_epochs - began,
             elapsed=self._clock.elapsed,
             left=None if math.isinf(left) else max(0.0, left),
+            metric=self._metric.name,
         )

@@ -29,7 +29,7 @@ from fleetgrad.feeds import Feeds
 from fleetgrad.lanes import STRETCH_SECONDS, Lanes
 from fleetgrad.machine import GUESSED_FLOPS, Machine
 from fleetgrad.material import Draws, Material, steps_per_epoch
-from fleetgrad.settings import Settings
+from fleetgrad.settings import Settings, check_loss
 from fleetgrad.shapes import Shape
 from fleetgrad.spill import Spill
 from fleetgrad.states import State
@@ -51,7 +51,8 @@ class Population:
 
     Raises:
         BudgetError: A member needs more memory than the machine has free.
-        SettingsError: A batch is larger than the rows, or images are to be disturbed that are none.
+        SettingsError: A batch is larger than the rows, images are to be disturbed that are none, or
+            a loss is not of what is predicted.
     """
 
     def __init__(
@@ -170,6 +171,7 @@ class Population:
         for member, one in settings.items():
             steps_per_epoch(one.batch_size, len(material.views[member.replicate].train))
             one.augment.check(material.image_shape)
+            check_loss(one.loss, numbers=material.numbers)
             size = memory.member_bytes(one, material.features, material.classes)
             memory.check(one, size, room)
 
@@ -184,6 +186,7 @@ class Population:
             epochs=1,
             image_shape=self.material.image_shape,
             arithmetic=self.machine.arithmetic(settings.precision, self.material.filled),
+            scored=self.material.scored,
         )
         program = self._serving(own)
         # All rows, not this view's, so that a refit on more of them needs no other program.

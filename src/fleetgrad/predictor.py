@@ -21,6 +21,7 @@ from fleetgrad.data.inputs import WHITE, read_inputs
 from fleetgrad.durable import replacing
 from fleetgrad.errors import ModelError
 from fleetgrad.inference import Part
+from fleetgrad.metrics import CLASSIFICATION, REGRESSION
 from fleetgrad.payload import encode
 from fleetgrad.views import PLAIN as PLAIN_VIEWS
 from fleetgrad.views import Views
@@ -46,7 +47,7 @@ class Predictor(ABC):
 
     @abstractmethod
     def _outputs(self, rows: Num[np.ndarray, "batch features"]) -> Float[np.ndarray, "batch cls"]:
-        """Numbers of which the greatest names the label."""
+        """Numbers of which the greatest names the label, or the one that is predicted."""
 
     @abstractmethod
     def _shares(
@@ -57,6 +58,11 @@ class Predictor(ABC):
     @abstractmethod
     def _files(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         """What its kind alone adds to the description, and its arrays."""
+
+    @property
+    def task(self) -> str:
+        """What it predicts: labels ("classification") or numbers ("regression")."""
+        return CLASSIFICATION if len(self.classes) else REGRESSION
 
     @property
     def features(self) -> int:
@@ -77,7 +83,8 @@ class Predictor(ABC):
         """Write it as ONNX, whole or not at all.
 
         Its input is `x` (rows, features), raw and unscaled; its outputs are `probabilities`
-        (rows, classes) and `label` (rows,), a position in `classes`, which its metadata holds.
+        (rows, classes) and `label` (rows,), a position in `classes`, which its metadata holds; or
+        of a regression `prediction` (rows,), in the units of the target.
 
         Args:
             path: Replaced if it exists.
@@ -90,7 +97,8 @@ class Predictor(ABC):
         path, metadata = Path(path), {"classes": self.classes, **self._plain}
         texts = {name: encode(value) for name, value in metadata.items()}
         seeing = graph.Seeing(self.image_shape or (), self.views)
-        content = graph.onnx_bytes(self.parts, input_type, texts, seeing)
+        numbers = self.task == REGRESSION
+        content = graph.onnx_bytes(self.parts, input_type, texts, seeing, numbers=numbers)
         try:
             with replacing(path) as file:
                 file.write_bytes(content)
@@ -98,19 +106,21 @@ class Predictor(ABC):
             raise saved.unwritable(path, error) from error
 
     def predict(self, X: Any) -> Shaped[np.ndarray, " rows"]:  # noqa: N803
-        """The likeliest label of each row.
+        """The likeliest label of each row, or of a regression its number.
 
         Args:
             X: (rows, features), or images (rows, height, width[, channels]), of any real type,
                 unscaled, as in training.
 
         Returns:
-            Labels as they were given for training.
+            Labels as they were given for training; numbers as float64, in the units of the target.
 
         Raises:
             ModelError: The rows are not of the kind that the model was trained on.
             DataError: They are no numbers, or some are missing or infinite.
         """
+        if self.task == REGRESSION:
+            return np.concatenate([self._outputs(block)[:, 0] for block in self._blocks(X)])
         numbers = [self._outputs(block).argmax(axis=1) for block in self._blocks(X)]
         labels: Shaped[np.ndarray, " rows"] = self.classes[np.concatenate(numbers)]
         return labels
@@ -118,12 +128,17 @@ class Predictor(ABC):
     def predict_proba(self, X: Any) -> Float64[np.ndarray, "rows classes"]:  # noqa: N803
         """The probability of each class, in the order of `classes`, for each row of `X`.
 
-        Arguments and errors as for `predict`.
+        Arguments and errors as for `predict`, and a `ModelError` where there are no classes.
         """
+        if self.task == REGRESSION:
+            raise ModelError(
+                "probabilities must be of classes, got a model that predicts numbers; use "
+                "`predict`."
+            )
         return np.concatenate([self._shares(self._outputs(block)) for block in self._blocks(X)])
 
     def predict_file(self, path: str | os.PathLike[str]) -> Shaped[np.ndarray, " rows"]:
-        """The likeliest label of each row in a file; arguments and errors as for `read`."""
+        """What is predicted for each row in a file; arguments and errors as for `read`."""
         return self.predict(self.read(path))
 
     def read(self, path: str | os.PathLike[str]) -> Features:
@@ -175,7 +190,10 @@ class Predictor(ABC):
                 f"{self.features} names",
                 names is None or (saved.are(str, names) and len(names) == self.features),
             ),
-            "classes": ("two or more labels, different and sorted", _are_classes(self.classes)),
+            "classes": (
+                "two or more labels, different and sorted, or none for numbers",
+                len(self.classes) == 0 or _are_classes(self.classes),
+            ),
         }
         for name, (rule, holds) in fits.items():
             if not holds:

@@ -12,21 +12,22 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fleetgrad import evolving, samplers, strategies, takeover, timing
+from fleetgrad import evolving, metrics, samplers, strategies, takeover, timing
 from fleetgrad import plan as plans
 from fleetgrad.augmentation import NONE
 from fleetgrad.budget import Budget
 from fleetgrad.clock import Clock
-from fleetgrad.data import NAMES, Dataset, load
+from fleetgrad.data import AUTO, NAMES, Dataset, load
 from fleetgrad.defaults import default_space
 from fleetgrad.earlier import Earlier, recorded
 from fleetgrad.errors import BudgetError, SettingsError, UsageError, suggestion
 from fleetgrad.fleet import Fleet
 from fleetgrad.material import steps_per_epoch
+from fleetgrad.metrics import Metric
 from fleetgrad.plan import Plan
 from fleetgrad.programs import Programs
 from fleetgrad.samplers import Sampler
-from fleetgrad.settings import Settings
+from fleetgrad.settings import NUMBER_LOSS, Settings, check_loss
 from fleetgrad.space import Space
 
 FORMAT = 1
@@ -66,6 +67,8 @@ def asked(  # noqa: PLR0913 - all that makes a run
     data_dir: Path_ | None,
     warm_start: Path_ | Sequence[Path_] = (),
     out: Path_ | None = None,
+    metric: str | None = None,
+    task: str = AUTO,
 ) -> Asked:
     """Load the data and check everything against them; arguments as for `tune`.
 
@@ -77,10 +80,13 @@ def asked(  # noqa: PLR0913 - all that makes a run
     check_seed(seed)
     if sampler is not None and sampler not in samplers.NAMES:
         raise UsageError(f"`{sampler}` is no sampler; {suggestion(sampler, samplers.NAMES)}")
-    source = _described(data, target, data_dir)
-    data = loaded(data, target, data_dir)
+    metrics.check_name(metric)
+    source = _described(data, target, data_dir, task)
+    data = loaded(data, target, data_dir, task)
+    judged = metrics.chosen(metric, data.task)
+    _check_can_distill(data, distill=distill)
     evolves = strategy == evolving.NAME
-    space = space or _default(data, evolves=evolves)
+    space = _for_task(space or _default(data, evolves=evolves), data)
     _check_space(space, data, seed)
     strategy = strategies.resolved(
         strategy, space, by_candidates=limit.candidates is not None, sampler=sampler
@@ -93,7 +99,8 @@ def asked(  # noqa: PLR0913 - all that makes a run
     _check_can_learn(sampler, earlier)
     config = {
         "format": FORMAT,
-        "dataset": _summary(data),
+        "dataset": _summary(data, judged),
+        "metric": judged.name,
         "source": source,
         "fingerprint": data.fingerprint,
         "space": space.to_dict(),
@@ -233,11 +240,13 @@ def directory(out: Path_ | None, name: str) -> Path:
     return Path("runs", f"{safe}-{number}")
 
 
-def loaded(data: Source, target: str | None = None, data_dir: Path_ | None = None) -> Dataset:
+def loaded(
+    data: Source, target: str | None = None, data_dir: Path_ | None = None, task: str = AUTO
+) -> Dataset:
     """The dataset itself, or what `load` makes of it."""
     if isinstance(data, Dataset):
         return data
-    return load(data, target=target, data_dir=data_dir)
+    return load(data, target=target, data_dir=data_dir, task=task)
 
 
 def _default(data: Dataset, *, evolves: bool) -> Space:
@@ -255,7 +264,9 @@ def check_seed(seed: object) -> None:
         raise SettingsError(f"`seed` must be a whole number of at least 0, got {seed!r}; use 0.")
 
 
-def _described(data: Source, target: str | None, data_dir: Path_ | None) -> dict[str, Any] | None:
+def _described(
+    data: Source, target: str | None, data_dir: Path_ | None, task: str
+) -> dict[str, Any] | None:
     """Where the data came from, so that `resume` finds them; None for arrays in memory."""
     if isinstance(data, Dataset):
         return None
@@ -264,18 +275,38 @@ def _described(data: Source, target: str | None, data_dir: Path_ | None) -> dict
         "name": name,
         "target": target,
         "data_dir": str(Path(data_dir).resolve()) if data_dir else None,
+        "task": task,
     }
 
 
-def _summary(data: Dataset) -> dict[str, Any]:
+def _summary(data: Dataset, metric: Metric) -> dict[str, Any]:
+    classes = len(data.classes)
+    known = {"commonest_class": float(np.bincount(data.y).max() / data.rows)} if classes else {}
     return {
         "name": data.name,
         "rows": data.rows,
         "features": data.features,
-        "classes": len(data.classes),
+        "task": data.task,
+        "classes": classes,
         "test_rows": data.test.rows,
-        "commonest_class": float(np.bincount(data.y).max() / data.rows),
+        **known,
+        "guess": metrics.guess(metric, data.y, classes, data.weights),
     }
+
+
+def _for_task(space: Space, data: Dataset) -> Space:
+    """The space with a loss that suits the task, if it names none."""
+    if data.task != metrics.REGRESSION or "loss" in {*space.ranges, *space.fixed}:
+        return space
+    return Space.from_dict(space.to_dict() | {"loss": NUMBER_LOSS})
+
+
+def _check_can_distill(data: Dataset, *, distill: bool) -> None:
+    if distill and data.task == metrics.REGRESSION:
+        raise UsageError(
+            "a student learns the probabilities of classes, got numbers to predict; leave out "
+            "`distill`, or ask for the ensemble itself."
+        )
 
 
 def _check_long_enough(budget: Budget) -> None:
@@ -294,6 +325,8 @@ def _check_space(space: Space, data: Dataset, seed: int) -> None:
         value.check(data.image_shape)
     for value in _extremes(space, "batch_size"):
         steps_per_epoch(value, rows)
+    for value in _extremes(space, "loss"):
+        check_loss(value, numbers=data.task == metrics.REGRESSION)
 
 
 def _check_can_learn(sampler: str | None, earlier: Sequence[Earlier]) -> None:

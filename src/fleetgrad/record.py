@@ -21,16 +21,20 @@ from fleetgrad.weights import WeightsFile
 
 
 class CurvePoint(NamedTuple):
-    """How one network stood after one epoch; values are NaN where it had diverged."""
+    """How one network stood after one epoch; values are NaN where it had diverged.
+
+    Scores are those of the run's metric, the greater, the better; that of training rows is NaN
+    where the metric cannot be followed there.
+    """
 
     phase: str
     candidate: int
     replicate: int
     epoch: int
     train_loss: float
-    train_accuracy: float
+    train_score: float
     validation_loss: float
-    validation_accuracy: float
+    validation_score: float
 
 
 class Note(NamedTuple):

@@ -14,7 +14,7 @@ from jaxtyping import Float
 from fleetgrad.candidates import Candidates
 from fleetgrad.pace import Pace, Stage
 from fleetgrad.plan import MOST_REPLICATES, Plan
-from fleetgrad.standing import accuracy, number, points, trained
+from fleetgrad.standing import measured, number, points, trained
 from fleetgrad.store import Run
 from fleetgrad.trainees import Member, Trainer
 
@@ -33,7 +33,7 @@ class Repeats:
         self._run, self._plan, self._trainer, self._pace = run, plan, trainer, pace
 
     def table(self, finalists: Candidates) -> Float[np.ndarray, "finalists replicates"]:
-        """Validation accuracies, a row a finalist.
+        """Validation scores, a row a finalist.
 
         A block that would not be over in time is not begun, except the first; one that the clock
         cuts counts for nothing.
@@ -69,7 +69,7 @@ class Repeats:
             stopped = not population.advance(self._plan.epochs, proceed)
         done = {
             "members": [list(member) for member in members],
-            "scores": [] if stopped else [accuracy(population, member) for member in members],
+            "scores": [] if stopped else [measured(population, member) for member in members],
             "stopped": stopped,
             "network_epochs": population.network_epochs,
             "elapsed": self._pace.elapsed,

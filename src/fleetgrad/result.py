@@ -4,14 +4,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from fleetgrad.audit import Audit
 from fleetgrad.distilled import Distilled
 from fleetgrad.doubling import Doubling
 from fleetgrad.finals import FEWEST_REPLICATES, Interval
 from fleetgrad.insight import Evidence, Insight, shares, understand
-from fleetgrad.leaderboard import Leaderboard
+from fleetgrad.leaderboard import Leaderboard, Row
+from fleetgrad.metrics import METRICS, Metric
 from fleetgrad.settings import Settings
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Validation:
-    """The winner's validation score: the mean over replicates, each with a split of its own.
+    """The winner by the metric: the mean over replicates, each with a split of its own.
 
     `interval` holds the mean with 95 % confidence, over new splits of these data; None below two
     replicates. The winner is the best of several, so its mean is a little too good (winner's
@@ -33,6 +34,15 @@ class Validation:
     interval: Interval | None
     replicates: int
     corrected: float | None = None
+
+    @classmethod
+    def of(cls, row: Row, corrected: float | None, metric: Metric) -> Self:
+        """What a row of the leaderboard says, which holds scores, in the metric's own sign."""
+        if row.mean is None:
+            return cls(metric.name, metric.score(row.score), None, 1)
+        interval = None if row.interval is None else Interval(*metric.ends(row.interval))
+        said = None if corrected is None else metric.score(corrected)
+        return cls(metric.name, metric.score(row.mean), interval, row.replicates, said)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON."""
@@ -47,8 +57,9 @@ class Validation:
 
 @dataclass(frozen=True, slots=True)
 class Test:
-    """The refitted winner on the sealed test part: a share of `n` rows, with Wilson's interval.
+    """The refitted winner on the sealed test part of `n` rows, by the metric.
 
+    The interval is Wilson's for a share of rows that are right, else of rows drawn anew.
     `opening` is 1 when these rows had never been looked at in this run; a second opening says so.
     """
 
@@ -96,6 +107,7 @@ class Result:
             where that was not asked for.
         warm_start: Earlier runs it began with: run, dataset, candidates, and how many came first.
         evidence: What `insight` learns from, beside the leaderboard.
+        metric: What was searched by, one of `metrics.METRICS`.
     """
 
     run: Path
@@ -119,6 +131,7 @@ class Result:
     distilled: Distilled | None = None
     warm_start: tuple[Mapping[str, Any], ...] = ()
     evidence: Evidence | None = field(default=None, repr=False, compare=False)
+    metric: str = "accuracy"
 
     @cached_property
     def insight(self) -> Insight:
@@ -128,7 +141,7 @@ class Result:
         """
         if self.evidence is None:
             reason = "a space is needed to learn from, got none on record."
-            return Insight.none(self.candidates, None, reason)
+            return Insight.none(self.candidates, None, reason, METRICS[self.metric])
         return understand(self.leaderboard, *self.evidence[:2], seed=self.evidence.seed)
 
     @cached_property
@@ -153,14 +166,22 @@ class Result:
 
     @property
     def above_chance(self) -> bool | None:
-        """Whether the winner is better than to answer the commonest class for every row.
+        """Whether the winner is surely better than the best answer that is the same for every row.
 
         None where that is not known.
         """
-        commonest, found = self.dataset.get("commonest_class"), self.validation
-        if commonest is None or found is None:
+        guess, found, metric = self.guess, self.validation, METRICS[self.metric]
+        if guess is None or found is None:
             return None
-        return bool((found.interval[0] if found.interval else found.mean) > commonest)
+        least = metric.ends(found.interval)[0] if found.interval else metric.score(found.mean)
+        return bool(least > metric.score(guess))
+
+    @property
+    def guess(self) -> float | None:
+        """What the best answer that is the same for every row comes to; None if not on record."""
+        commonest = self.dataset.get("commonest_class") if self.metric == "accuracy" else None
+        found: float | None = self.dataset.get("guess", commonest)
+        return found
 
     def to_dict(self) -> dict[str, Any]:
         """The object that `fleetgrad tune --json` prints."""
@@ -176,6 +197,7 @@ class Result:
                 (row.id for row in self.leaderboard if row.settings == self.settings), None
             ),
             "settings": self.settings.to_dict() if self.settings else None,
+            "metric": self.metric,
             "validation": self.validation.to_dict() if self.validation else None,
             "test": self.test.to_dict() if self.test else None,
             "above_chance": self.above_chance,

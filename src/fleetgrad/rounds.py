@@ -20,7 +20,7 @@ from fleetgrad.candidates import Candidates
 from fleetgrad.leaderboard import Row
 from fleetgrad.pace import Pace, Stage
 from fleetgrad.plan import Plan
-from fleetgrad.rows import furthest, leaders, rung_rows
+from fleetgrad.rows import best_of, furthest, leaders, rung_rows
 from fleetgrad.search import Weights
 from fleetgrad.standing import points, standing
 from fleetgrad.store import CurvePoint, Run
@@ -128,7 +128,7 @@ class Rounds:
         # Whoever goes on with another's training has that one's epochs for its own.
         before = {m: len(population.curve(m)) if m.candidate in self._rows else 0 for m in members}
         goals = {member: step.goals.get(member.candidate, step.until) for member in members}
-        best = max((row.score for row in self.rows if row.score > 0), default=math.nan)
+        best = best_of(self.rows)
         stage = Stage("search", number + 1, 0, self._spent, best, self._leading())
         arrived = population.advance(goals, self._pace.proceed(stage, population))
         done = {
@@ -207,7 +207,7 @@ class Rounds:
 
     def _follow(self, curves: Sequence[CurvePoint]) -> None:
         for point in curves:
-            self._scores.setdefault(point.candidate, []).append(point.validation_accuracy)
+            self._scores.setdefault(point.candidate, []).append(point.validation_score)
 
     def _trials(self) -> list[Trial]:
         return [

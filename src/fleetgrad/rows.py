@@ -53,7 +53,7 @@ def repeated_rows(
     Args:
         rows: The search's row of each.
         finalists: Ids, in the order of the table.
-        table: Validation accuracies.
+        table: Validation scores.
         seed: Of the bootstrap.
     """
     tied = finals.ties(table, seed=seed)
@@ -102,6 +102,11 @@ def furthest(rows: Sequence[Row], reach: Mapping[int, int]) -> list[int]:
     """Ids of those that have a score: who came furthest first, and of those the best."""
     sound = [row for row in rows if not math.isnan(row.score)]
     return [row.id for row in sorted(sound, key=lambda r: (-reach[r.id], -r.score, r.id))]
+
+
+def best_of(rows: Sequence[Row]) -> float:
+    """The best score of all; NaN where nobody has any."""
+    return max((row.score for row in rows if not math.isnan(row.score)), default=math.nan)
 
 
 def is_whole(row: Row, epochs: int) -> bool:

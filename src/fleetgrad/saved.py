@@ -72,6 +72,12 @@ def labels(values: Any) -> Shaped[np.ndarray, " classes"]:
     return classes
 
 
+def target(value: Any) -> tuple[float, float]:
+    """Mean and deviation of a target from a description; 0 and 1 where it says none."""
+    center, spread = (0.0, 1.0) if value is None else value
+    return float(center), float(spread)
+
+
 def arrays(directory: Path, head: Mapping[str, Any], held: int) -> dict[str, np.ndarray]:
     """The arrays that a description belongs to, of which `held` bytes are expected."""
     file = _weights(head)

@@ -5,16 +5,16 @@
 Each rung is a segment of the record; those that are there already are taken from it.
 """
 
-import math
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, NamedTuple
 
+from fleetgrad import metrics
 from fleetgrad.candidates import Candidates
 from fleetgrad.leaderboard import Row
 from fleetgrad.pace import Pace, Stage
 from fleetgrad.plan import Plan
-from fleetgrad.rows import leaders, rung_rows
+from fleetgrad.rows import best_of, leaders, rung_rows
 from fleetgrad.rungs import survivors
 from fleetgrad.samplers import Sampler
 from fleetgrad.settings import Settings
@@ -66,6 +66,7 @@ class Search:
     ) -> None:
         self._run, self._sampler, self._plan = run, sampler, plan
         self._trainer, self._pace = trainer, pace
+        self._metric = metrics.recorded(run.config)
         self._candidates = Candidates((), ())
         self._rows: dict[int, Row] = {}
         self._reach: dict[int, int] = {}  # the epoch up to which each has been judged
@@ -131,10 +132,12 @@ class Search:
         members = population.members
         before = {member: len(population.curve(member)) for member in members}
         began = population.network_epochs
-        best = max((row.score for row in self.rows if row.score > 0), default=math.nan)
+        best = best_of(self.rows)
         stage = Stage("search", rung.number + 1, rung.rungs, trained(self._run), best)
         arrived = population.advance(rung.until, self._pace.proceed(stage, population))
-        ranked = survivors([score(population, member) for member in members], rung.keep)
+        ranked = survivors(
+            [score(population, member, self._metric) for member in members], rung.keep
+        )
         done = {
             "rung": [standing(population, member) for member in members],
             "survivors": [members[position].candidate for position in ranked],

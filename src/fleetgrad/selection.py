@@ -5,6 +5,8 @@ begin with the best, add whichever makes the average of all chosen so far best, 
 helps. How often a network was taken is its weight. It never does worse on these rows than the best
 network alone; that it does better is a little too good to be true, as any choice is. Bags (their
 section 2.3) choose among random halves of the networks and average, which overfits less.
+
+Networks of numbers are averaged in the same way, for the lowest squared or absolute error.
 """
 
 import math
@@ -63,6 +65,51 @@ def select(
     for bag in range(max(1, bags)):
         among = sound if bags == 0 else _half(sound, seed, bag)
         weights[among] += _chosen(shares[among], truth, most) / max(1, bags)
+    return weights
+
+
+def select_numbers(
+    predicted: Float[np.ndarray, "members rows"],
+    truth: Float[np.ndarray, " rows"],
+    *,
+    power: int = 2,
+    most: int = MOST,
+) -> Float[np.ndarray, " members"]:
+    """The weight of each network in the average of numbers with the lowest error that was found.
+
+    Args:
+        predicted: What each network says, shape (members, rows). One that says something not finite
+            has no part in it.
+        truth: The number of each row.
+        power: 2 for the squared error, 1 for the absolute one.
+        most: How many draws an ensemble is made of at most, >= 1.
+
+    Returns:
+        Weights, shape (members,), each at least 0; they sum to 1.
+
+    Raises:
+        UsageError: No network is finite.
+    """
+    said, exact = np.asarray(predicted, np.float64), np.asarray(truth, np.float64)
+    sound = np.flatnonzero(np.isfinite(said).all(axis=1))
+    if sound.size == 0:
+        raise UsageError(
+            f"an ensemble needs a network with finite predictions, got none of {len(said)}; leave "
+            "those out that diverged."
+        )
+    scale = exact.std() or 1.0
+    errors = (said[sound] - exact) / scale
+    counts, total, reached = np.zeros(len(sound)), np.zeros(len(exact)), math.inf
+    for drawn in range(1, most + 1):
+        losses = (np.abs((total + errors) / drawn) ** power).mean(axis=1)
+        best = int(np.argmin(losses))
+        if losses[best] > reached - _GAIN:
+            break
+        counts[best] += 1
+        total += errors[best]
+        reached = float(losses[best])
+    weights = np.zeros(len(said))
+    weights[sound] = counts / counts.sum()
     return weights
 
 

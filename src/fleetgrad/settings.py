@@ -17,7 +17,10 @@ from fleetgrad.errors import SettingsError, suggestion
 
 ACTIVATIONS = ("elu", "gelu", "leaky_relu", "relu", "rounded_sigmoid", "sigmoid", "silu", "tanh")
 INITIALIZERS = ("glorot", "he", "lecun", "normal", "orthogonal")
-LOSSES = ("binary_cross_entropy", "cross_entropy", "notebook", "squared_error")
+CLASS_LOSSES = ("binary_cross_entropy", "cross_entropy", "notebook", "squared_error")
+NUMBER_LOSSES = ("huber", "squared_error")
+NUMBER_LOSS = "squared_error"  # where nothing is said
+LOSSES = tuple(sorted({*CLASS_LOSSES, *NUMBER_LOSSES}))
 NORMALIZATIONS = ("batch", "layer", "none")
 OPTIMIZERS = ("adam", "adamw", "momentum", "nesterov", "rmsprop", "sgd", "two_tap")
 PRECISIONS = ("auto", "bfloat16", "float32")
@@ -40,7 +43,8 @@ class Settings:
         normalization: Of each hidden layer before its activation, one of `NORMALIZATIONS`, with a
             learned gain (started at 1) and offset (started at 0): over the minibatch (`batch`;
             Ioffe and Szegedy 2015) or over the layer's units (`layer`; Ba et al. 2016).
-        loss: One of `LOSSES`; `notebook` is the rule of the coursework notebook (summed, rounded).
+        loss: Of classes one of `CLASS_LOSSES`, of numbers one of `NUMBER_LOSSES`; `notebook` is
+            the rule of the coursework notebook (summed, rounded).
         optimizer: One of `OPTIMIZERS`.
         learning_rate: Peak step size, > 0.
         momentum: In [0, 1); used by `momentum`, `nesterov` and `two_tap`.
@@ -170,6 +174,16 @@ class Settings:
                     f"{getattr(self, name)!r}; use a small number in place of 0."
                 )
         return stages.Stage(stage.until, tuple((n, getattr(own, n)) for n, _ in stage.values))
+
+
+def check_loss(loss: str, *, numbers: bool) -> None:
+    """Raise `SettingsError` unless a loss suits what is predicted: numbers, or classes."""
+    able = NUMBER_LOSSES if numbers else CLASS_LOSSES
+    if loss not in able:
+        raise SettingsError(
+            f"`loss` must suit {'numbers' if numbers else 'classes'}, which these data predict, "
+            f"got {loss!r}; use one of: {', '.join(able)}."
+        )
 
 
 def check_name(name: str) -> None:

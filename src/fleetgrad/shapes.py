@@ -12,6 +12,7 @@ from jaxtyping import Array, Float, Int
 
 from fleetgrad import augment, network, optimizers
 from fleetgrad.augment import Amounts, Form
+from fleetgrad.metrics import METRICS, REGRESSION
 from fleetgrad.products import PLAIN, Arithmetic
 from fleetgrad.settings import ACTIVATIONS, Settings
 
@@ -26,7 +27,7 @@ class Shape:
 
     Args:
         features: Inputs a row.
-        classes: Outputs.
+        classes: Outputs; one where numbers are predicted.
         hidden: Widths of the hidden layers, at most.
         activations: Of the hidden layers; where there are several, each network says which.
         bias, normalization, loss, optimizer, batch_size: As in `Settings`.
@@ -38,6 +39,8 @@ class Shape:
         augment: How training images are disturbed, or None.
         arithmetic: How its layers multiply.
         padded: Whether networks may be narrower than `hidden`.
+        metric: What the scores of a curve are, one of `metrics.METRICS`.
+        weighted: Whether rows have weights.
     """
 
     features: int
@@ -57,6 +60,18 @@ class Shape:
     augment: Form | None = None
     arithmetic: Arithmetic = PLAIN
     padded: bool = False
+    metric: str = "accuracy"
+    weighted: bool = False
+
+    @property
+    def numbers(self) -> bool:
+        """Whether numbers are predicted, and not classes."""
+        return METRICS[self.metric].task == REGRESSION
+
+    @property
+    def counts(self) -> bool:
+        """Whether the score of training rows is a count of those that are right."""
+        return self.metric == "accuracy" and not self.weighted
 
     @property
     def multiplications(self) -> int:
@@ -74,6 +89,20 @@ class Shape:
         return 2.0 * self.batch_size * (3 * self.multiplications - first)
 
 
+class Scored(NamedTuple):
+    """What a program scores.
+
+    metric: One of `metrics.METRICS`.
+    weighted: Whether rows have weights.
+    """
+
+    metric: str = "accuracy"
+    weighted: bool = False
+
+
+PLAINLY = Scored()
+
+
 def shape_of(
     settings: Settings,
     features: int,
@@ -83,6 +112,7 @@ def shape_of(
     *,
     image_shape: tuple[int, ...] | None = None,
     arithmetic: Arithmetic = PLAIN,
+    scored: Scored = PLAINLY,
 ) -> Shape:
     """The program that these settings need.
 
@@ -94,6 +124,7 @@ def shape_of(
         epochs: Most epochs one call can cover.
         image_shape: Of a row, or None where rows are no images.
         arithmetic: As the machine and the inputs suggest; `input_noise` leaves no zeros.
+        scored: By what metric, and whether rows have weights.
 
     Raises:
         SettingsError: Images are to be disturbed, and rows are none.
@@ -120,6 +151,8 @@ def shape_of(
         arithmetic=arithmetic._replace(
             skips_zeros=arithmetic.skips_zeros and not noisy.input_noise
         ),
+        metric=scored.metric,
+        weighted=scored.weighted,
     )
 
 

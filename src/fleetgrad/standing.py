@@ -3,25 +3,26 @@
 import math
 from typing import Any
 
+from fleetgrad.metrics import Metric
 from fleetgrad.store import CurvePoint, Run
 from fleetgrad.trainees import Member, Trainees
 
-LOSS, ACCURACY = 2, 3  # columns of a curve, of the validation part
+LOSS, SCORE = 2, 3  # columns of a curve, of the validation part
 TIE_BREAK = 1e-6  # a nat of loss decides only between equal counts of correct rows
 
 
-def accuracy(population: Trainees, member: Member) -> float:
-    """Its last validation accuracy; NaN if it diverged or has finished no epoch."""
+def measured(population: Trainees, member: Member) -> float:
+    """Its last validation score; NaN if it diverged or has finished no epoch."""
     curve = population.curve(member)
     if population.diverged_at(member) is not None or len(curve) == 0:
         return math.nan
-    return float(curve[-1, ACCURACY])
+    return float(curve[-1, SCORE])
 
 
-def score(population: Trainees, member: Member) -> float:
-    """What rungs go by: the accuracy, and among equals the lower validation loss."""
-    found = accuracy(population, member)
-    if math.isnan(found):
+def score(population: Trainees, member: Member, metric: Metric) -> float:
+    """What rungs go by: the score, and among equal counts of rows the lower validation loss."""
+    found = measured(population, member)
+    if math.isnan(found) or not metric.percent:
         return found
     loss = float(population.curve(member)[-1, LOSS])
     return found - TIE_BREAK * (min(loss, 100.0) if math.isfinite(loss) else 100.0)
@@ -30,12 +31,12 @@ def score(population: Trainees, member: Member) -> float:
 def standing(population: Trainees, member: Member) -> dict[str, Any]:
     """A record of where it stands, ready for JSON; NaN becomes None."""
     curve = population.curve(member)
-    found = accuracy(population, member)
+    found = measured(population, member)
     return {
         "candidate": member.candidate,
         "epochs": len(curve),
         "score": None if math.isnan(found) else found,
-        "best_epoch": int(curve[:, ACCURACY].argmax()) + 1 if len(curve) else None,
+        "best_epoch": int(curve[:, SCORE].argmax()) + 1 if len(curve) else None,
         "diverged_step": population.diverged_at(member),
     }
 

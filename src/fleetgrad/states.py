@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Float, Int, Num
 
 from fleetgrad import layers, network, normalization, optimizers
 from fleetgrad.shapes import Shape
@@ -27,7 +27,8 @@ class State(NamedTuple):
 
     `step` counts steps taken since the start; `diverged_at` is the step whose loss (or gradient to
     clip, or variance of a unit) was not finite, or -1; `loss` and `correct` are sums over the steps
-    of the epoch in progress. `running` are the statistics of batch normalization, `average` is the
+    of the epoch in progress: `correct` of rows that are right, or of what else the metric is made
+    from (`scoring.noted`). `running` are the statistics of batch normalization, `average` is the
     moving average of weights and statistics, in the form of `network.predicting`; each is empty
     where the shape has none.
     """
@@ -37,7 +38,7 @@ class State(NamedTuple):
     step: Int[Array, ""]
     diverged_at: Int[Array, ""]
     loss: Float[Array, ""]
-    correct: Int[Array, ""]
+    correct: Num[Array, ""]
     running: normalization.Statistics = ()
     average: network.Params = ()
 
@@ -55,7 +56,8 @@ def begin(shape: Shape, params: Any) -> State:
     running = normalization.begin(shape.normalization, shape.hidden)
     first = network.predicting(params, running) if shape.averages else ()
     average = jax.tree.map(np.copy, first)  # programs take over what they are given, so no sharing
-    return State(params, zeros, _WHOLE(0), _WHOLE(-1), _REAL(0), _WHOLE(0), running, average)
+    noted = (_WHOLE if shape.counts else _REAL)(0)
+    return State(params, zeros, _WHOLE(0), _WHOLE(-1), _REAL(0), noted, running, average)
 
 
 def predicting(state: State) -> network.Params:
@@ -73,7 +75,8 @@ def described(shape: Shape) -> State:
     average = network.predicting(params, running) if shape.averages else ()
     whole, real = _DESCRIBED((), np.int32), _DESCRIBED((), np.float32)
     optimizer = optimizer_state(shape.optimizer, params)
-    return State(params, optimizer, whole, whole, real, whole, running, average)
+    noted = whole if shape.counts else real
+    return State(params, optimizer, whole, whole, real, noted, running, average)
 
 
 def padded(state: State, own: Shape, program: Shape) -> State:

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from fleetgrad import finals
+from fleetgrad import finals, metrics
 from fleetgrad.audits import Audits
 from fleetgrad.candidates import Candidates
 from fleetgrad.clock import Clock, Progress
@@ -57,7 +57,7 @@ class Winner:
 class Outcome:
     """What a study found.
 
-    `scores` are the finalists' validation accuracies in the order of `finalists`; both are empty
+    `scores` are the finalists' validation scores in the order of `finalists`; both are empty
     when it was interrupted before the end of the finals. `partners` predict together, where an
     ensemble was asked for; `distilled` tells of one network in place of theirs, where that was.
     """
@@ -96,7 +96,8 @@ class Study:
         report: Callable[[Progress], None] = lambda _: None,
     ) -> None:
         self._run, self._plan, self._trainer, self._seed = run, plan, trainer, seed
-        self._pace = Pace(plan, clock, trainer.lanes, report)
+        metric = metrics.recorded(run.config)
+        self._pace = Pace(plan, clock, trainer.lanes, report, metric)
         self._search = _search(run, proposer, plan, trainer, self._pace)
         self._audits = Audits(run, plan, trainer, self._pace, seed)
         self._audited: dict[int, Row] = {}
@@ -158,7 +159,8 @@ class Study:
         return (winner if params is None else replace(winner, params=params)), found
 
     def _leaderboard(self) -> Leaderboard:
-        return Leaderboard((self._rows() | self._finalists).values())
+        rows = (self._rows() | self._finalists).values()
+        return Leaderboard(rows, metrics.recorded(self._run.config).name)
 
     def _rows(self) -> dict[int, Row]:
         """What search and audit know of each candidate."""

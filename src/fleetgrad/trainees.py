@@ -38,7 +38,7 @@ class Trainees(Protocol):
         """
 
     def curve(self, member: Member) -> np.ndarray:
-        """(epochs, 4): train loss and accuracy, validation loss and accuracy."""
+        """(epochs, 4): train loss and score, validation loss and score."""
 
     def diverged_at(self, member: Member) -> int | None:
         """The step at which the loss was not finite, or None."""
@@ -94,11 +94,11 @@ class Trainer(Protocol):
     def probabilities(self, settings: Settings, params: Any, view: View = CENTER) -> np.ndarray:
         """(rows, classes): what a network of replicate 0 says of its validation rows.
 
-        Images may be seen from another place.
+        (rows, 1) where numbers are predicted. Images may be seen from another place.
         """
 
     def labels(self) -> np.ndarray:
-        """(rows,): the true classes of these rows."""
+        """(rows,): the true classes of these rows, or numbers."""
 
     def view(self, replicate: int) -> Any:
         """What a replicate's networks see: the rows of its split, and the scaling."""

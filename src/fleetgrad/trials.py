@@ -17,7 +17,7 @@ class Trial(NamedTuple):
     Args:
         id: Its lasting id.
         settings: Its own.
-        scores: Validation accuracy after each epoch, in [0, 1].
+        scores: Validation score after each epoch; the greater, the better.
         diverged: Whether it did, after these.
         kept: Whether its weights are at hand, so that it can go on from where it stands.
     """

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from fleetgrad import audits, finals
+from fleetgrad import audits, finals, metrics
 from fleetgrad.audit import Audit
 from fleetgrad.doubling import Doubling, doubling
 from fleetgrad.leaderboard import Row
@@ -46,11 +46,11 @@ def verdict(run: Run, plan: Plan) -> Verdict:
     curves: dict[int, list[float]] = {one: [] for one in sorted(rows)}
     for point in run.curves():
         if point.phase == "search" and point.candidate in curves:
-            curves[point.candidate].append(point.validation_accuracy)
+            curves[point.candidate].append(point.validation_score)
     return Verdict(
         corrected=None if scores is None else finals.corrected(scores),
         audit=audits.found(run.segment("audit"), rows),
-        doubling=_doubling(plan, rows, list(curves.values()), scores, int(run.config["seed"])),
+        doubling=_doubling(plan, rows, list(curves.values()), scores, run.config),
     )
 
 
@@ -59,14 +59,21 @@ def _doubling(
     rows: "Mapping[int, Row]",
     curves: list[list[float]],
     scores: np.ndarray | None,
-    seed: int,
+    config: "Mapping[str, Any]",
 ) -> Doubling:
     """What twice the budget would bring; nothing is said of a population that evolves."""
     if plan.evolves:
-        return Doubling(None, None, EVOLVED)
+        return Doubling(None, None, EVOLVED, metrics.recorded(config))
     falls = [row.settings.schedule in ANNEALED for row in rows.values()]
     annealed = sum(falls) > len(falls) / 2
-    return doubling(curves, plan.epochs, scores, annealed=annealed, seed=seed)
+    return doubling(
+        curves,
+        plan.epochs,
+        scores,
+        annealed=annealed,
+        seed=int(config["seed"]),
+        metric=metrics.recorded(config),
+    )
 
 
 def searched(run: Run, plan: Plan) -> dict[int, Row]:

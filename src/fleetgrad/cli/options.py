@@ -18,4 +18,5 @@ RunDirectory = Annotated[
 Target = Annotated[
     str | None, typer.Option(metavar="COLUMN", help="Column to predict, the last by default.")
 ]
+Task = Annotated[str, typer.Option(help="classification, regression, or auto: what the column is.")]
 DataDirectory = Annotated[Path | None, typer.Option(metavar="DIR", help="Where named sets lie.")]

@@ -7,7 +7,7 @@ import typer
 
 import fleetgrad as fg
 from fleetgrad.cli import ending, sets, spaces
-from fleetgrad.cli.options import DataDirectory, Json, Quiet, RunDirectory, Target, Verbose
+from fleetgrad.cli.options import DataDirectory, Json, Quiet, RunDirectory, Target, Task, Verbose
 from fleetgrad.errors import BudgetError
 
 DATA_HELP = "digits, mnist, fashion-mnist, kmnist, a folder of IDX files, .npz, .pkl or .csv."
@@ -53,6 +53,14 @@ def tune(  # noqa: PLR0913 - one for each option
     distill: Annotated[
         bool, typer.Option("--distill", help="Let one network learn from that ensemble.")
     ] = False,
+    metric: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="accuracy, auc, balanced_accuracy, log_loss; rmse, mae or r2: what counts.",
+        ),
+    ] = None,
+    task: Task = "auto",
     earlier: Annotated[
         list[Path] | None,
         typer.Option("--from", metavar="DIR", help="An earlier run to begin with; repeatable."),
@@ -79,7 +87,7 @@ def tune(  # noqa: PLR0913 - one for each option
     limit = _budget(budget, candidates, network_epochs, epochs)
     searched = spaces.chosen(space)
     sets.bring(data, data_dir, quiet=quiet)
-    task = (data, searched, limit, seed, out)
+    wanted = (data, searched, limit, seed, out)
     wishes: dict[str, Any] = {
         "strategy": strategy,
         "sampler": sampler,
@@ -88,12 +96,14 @@ def tune(  # noqa: PLR0913 - one for each option
         "target": target,
         "data_dir": data_dir,
         "warm_start": earlier or (),
+        "metric": metric,
+        "task": task,
     }
     if dry_run:
-        _foretell(fg.dry_run(*task, **wishes), as_json=as_json)
+        _foretell(fg.dry_run(*wanted, **wishes), as_json=as_json)
         return
     with live.watching(f"tune {data}", quiet=quiet, verbose=verbose) as report:
-        result = fg.tune(*task, **wishes, report=report)
+        result = fg.tune(*wanted, **wishes, report=report)
     _finish(result, as_json=as_json)
 
 
@@ -123,13 +133,16 @@ def show(directory: RunDirectory, *, as_json: Json = False) -> None:
     """
     from fleetgrad import history  # noqa: PLC0415 - not for `--help`
     from fleetgrad.display import consoles, outcome  # noqa: PLC0415 - not for `--help`
+    from fleetgrad.metrics import METRICS  # noqa: PLC0415 - not for `--help`
     from fleetgrad.store import Run  # noqa: PLC0415 - not for `--help`
 
     with Run.open(directory, write=False) as run:
         result, phase, curves = history.result(run), history.phase(run), history.curves(run)
         writer, ranges = history.writer(directory), run.config["space"]
     if as_json:
-        values = {"phase": phase, "writer": writer, "curves": curves, "space": ranges}
+        sign = METRICS[result.metric].score
+        told = {one: [sign(score) for score in curve] for one, curve in curves.items()}
+        values = {"phase": phase, "writer": writer, "curves": told, "space": ranges}
         ending.answer(result.to_dict() | values)
         return
     going = f"written by {writer}" if writer else "nobody is at it"

@@ -6,7 +6,7 @@ import typer
 
 import fleetgrad as fg
 from fleetgrad.cli import ending, sets
-from fleetgrad.cli.options import DataDirectory, Json, Quiet, Target
+from fleetgrad.cli.options import DataDirectory, Json, Quiet, Target, Task
 
 
 def register(app: typer.Typer) -> None:
@@ -22,6 +22,7 @@ def space(
     *,
     target: Target = None,
     data_dir: DataDirectory = None,
+    task: Task = "auto",
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
@@ -33,7 +34,7 @@ def space(
     from fleetgrad.space import meaning  # noqa: PLC0415 - not for `--help`
 
     sets.bring(data, data_dir, quiet=quiet)
-    text = default_text(data, target=target, data_dir=data_dir)
+    text = default_text(data, target=target, data_dir=data_dir, task=task)
     if as_json:
         ending.answer({"space": meaning(text).to_dict(), "toml": text})
     else:

@@ -46,9 +46,9 @@ def predict(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Predict the label of every row in files.
+    """Predict the label, or the number, of every row in files.
 
-    One label a line, in the order of the rows; after the name of the file where there are several.
+    One a line, in the order of the rows; after the name of the file where there are several.
     """
     network = _model(model)
     found = [_File(path, *_predicted(network, path, proba=proba)) for path in files]

@@ -16,8 +16,10 @@ from fleetgrad.data.scaling import Scaling
 from fleetgrad.data.sealed import Opened, SealedTest
 from fleetgrad.data.sources import NAMES, fetch, load
 from fleetgrad.data.splits import Split
+from fleetgrad.data.targets import AUTO
 
 __all__ = [
+    "AUTO",
     "NAMES",
     "Dataset",
     "Opened",

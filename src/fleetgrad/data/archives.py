@@ -16,6 +16,7 @@ from jaxtyping import Shaped
 
 from fleetgrad.data import packing
 from fleetgrad.data.dataset import Dataset
+from fleetgrad.data.targets import AUTO
 from fleetgrad.errors import DataError
 
 KEYS = (("X", "y", "X_test", "y_test"), ("x_train", "y_train", "x_test", "y_test"))
@@ -28,8 +29,12 @@ _HEADERS = {
 AnyArray = Shaped[np.ndarray, "..."]
 
 
-def read(path: Path) -> Dataset:
+def read(path: Path, task: str = AUTO) -> Dataset:
     """The dataset in an `.npz` file: X, y[, X_test, y_test], or Keras' x_train, y_train and so on.
+
+    Args:
+        path: The file.
+        task: As for `Dataset.from_arrays`.
 
     Raises:
         DataError: It is broken, has none of these keys, or what it holds cannot be learned from.
@@ -44,7 +49,7 @@ def read(path: Path) -> Dataset:
         ) from None
     except OSError as error:
         raise packing.unreadable(path, error) from None
-    return Dataset.from_arrays(*arrays, name=path.stem)
+    return Dataset.from_arrays(*arrays, name=path.stem, task=task)
 
 
 def read_npy(path: Path) -> AnyArray:

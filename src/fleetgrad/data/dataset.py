@@ -12,15 +12,17 @@ from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
-from jaxtyping import Int, Int32
+from jaxtyping import Float32, Int, Int32
 
 from fleetgrad import keys
-from fleetgrad.data import labels, scaling
+from fleetgrad.data import labels, scaling, targets
 from fleetgrad.data.features import Features, as_features
 from fleetgrad.data.scaling import Scaling
 from fleetgrad.data.sealed import SealedTest
 from fleetgrad.data.splits import Split, stratified
+from fleetgrad.data.targets import Standard, Target
 from fleetgrad.errors import DataError, UsageError
+from fleetgrad.metrics import CLASSIFICATION, REGRESSION
 
 TEST_FRACTION = 1 / 5
 VALIDATION_FRACTION = 1 / 6
@@ -34,23 +36,27 @@ class Dataset:
     Args:
         name: What reports call it.
         x: Features of the training part, uint8 or float32, C-contiguous, read-only.
-        y: Class numbers of the training part.
-        classes: The label each class number stands for, sorted.
+        y: Class numbers of the training part, int32; of a regression float32 in the user's units.
+        classes: The label each class number stands for, sorted; none for a regression.
         image_shape: (height, width[, channels]) where rows are images.
         feature_names: One for each feature, where they are known.
         test: The test part, sealed.
+        task: "classification" or "regression".
+        weights: How much each row of the training part counts, 1 on average; None for all alike.
     """
 
     name: str
     x: Features
-    y: Int32[np.ndarray, " rows"]
+    y: Target
     classes: labels.Classes
     image_shape: tuple[int, ...] | None
     feature_names: tuple[str, ...] | None
     test: SealedTest
+    task: str = CLASSIFICATION
+    weights: Float32[np.ndarray, " rows"] | None = None
 
     @classmethod
-    def from_arrays(
+    def from_arrays(  # noqa: PLR0913 - all that can be said of arrays
         cls,
         X: Any,  # noqa: N803
         y: Any,
@@ -61,19 +67,27 @@ class Dataset:
         image_shape: tuple[int, ...] | None = None,
         feature_names: tuple[str, ...] | None = None,
         seed: int = 0,
+        task: str = targets.AUTO,
+        weights: Any = None,
     ) -> Self:
-        """A dataset from arrays; without a test part, a stratified fifth of the rows is sealed off.
+        """A dataset from arrays; without a test part, a fifth of the rows is sealed off.
+
+        A fifth of each class, or of all rows of a regression.
 
         Args:
             X: (rows, features), or images (rows, height, width[, channels]), of any real type.
-            y: A label for each row: whole numbers, truth values, or text.
+            y: A label for each row: whole numbers, truth values, or text; or a number to predict.
             X_test: Test features, of the same kind as `X`.
-            y_test: Their labels, each of which must occur in `y`.
+            y_test: Their labels, each of which must occur in `y`, or numbers.
             name: What reports call it.
             image_shape: (height, width[, channels]) where `X` has images as flat rows.
             feature_names: One for each feature; a data frame brings its own.
             seed: Decides which rows are sealed off. Leave it: then the test part is a property of
                 the data, and results on the same data can be compared.
+            task: "classification", "regression", or "auto": text, truth values and whole numbers
+                that look like classes are classified, other numbers predicted as such.
+            weights: How much each row of `X` counts, at least 0; only ratios matter, and a row of
+                weight 0 is left out. Rows of `X_test` count alike.
 
         Raises:
             DataError: The data cannot be learned from; the message says where and what to do.
@@ -81,22 +95,26 @@ class Dataset:
         x, own_shape = as_features(X, "X")
         shape = _agreed_shape(own_shape, image_shape, x.shape[1])
         names = _feature_names(X, feature_names, x.shape[1])
-        numbers, classes = labels.encode(y, len(x), "y")
+        numbers, classes = targets.encode(y, len(x), task, "y")
+        if weights is not None:
+            x, numbers, weights = _weighted(x, numbers, targets.as_weights(weights, len(x)))
         if (X_test is None) != (y_test is None):
             raise UsageError(
                 "`X_test` and `y_test` must be given together, got one of them; give both, or "
                 "neither to have a fifth of the rows sealed off."
             )
         if X_test is None:
-            train, test = stratified(
-                numbers, TEST_FRACTION, keys.generator(seed, "split", *_SEALING)
-            )
-            sealed = SealedTest(_rows(x, test), numbers[test])
-            x, numbers = _rows(x, train), numbers[train]
+            draw = keys.generator(seed, "split", *_SEALING)
+            train, test = stratified(_strata(numbers, classes), TEST_FRACTION, draw)
+            sealed = SealedTest(_rows(x, test), numbers[test], _even(_only(weights, test)))
+            x, numbers, weights = _rows(x, train), numbers[train], _only(weights, train)
         else:
             sealed = _sealed(X_test, y_test, x, classes)
         _check_enough(numbers, classes)
-        return cls(name, x, numbers, classes, shape, names, sealed)
+        task = CLASSIFICATION if len(classes) else REGRESSION
+        return cls(
+            name, x, numbers, classes, shape, names, sealed, task=task, weights=_even(weights)
+        )
 
     @property
     def rows(self) -> int:
@@ -119,13 +137,17 @@ class Dataset:
             self.feature_names,
             self.test.fingerprint,
         ]
+        if self.task == REGRESSION:  # others are as they were before there was any
+            head.append(self.task)
         digest = hashlib.sha256(json.dumps(head).encode())
         digest.update(self.x.data)
         digest.update(np.ascontiguousarray(self.y).data)
+        if self.weights is not None:
+            digest.update(np.ascontiguousarray(self.weights).data)
         return digest.hexdigest()
 
     def split(self, replicate: int, seed: int, fraction: float | None = None) -> Split:
-        """Cut the rows into training and validation, class by class.
+        """Cut the rows into training and validation, class by class; by chance for a regression.
 
         Args:
             replicate: Which of the equally sized cuts, >= 0.
@@ -143,16 +165,22 @@ class Dataset:
             raise UsageError(
                 f"`fraction` must be in (0, 1), got {fraction!r}; use 0.2 to validate on a fifth."
             )
-        return Split(*stratified(self.y, fraction, keys.generator(seed, "split", replicate)))
+        strata, draw = _strata(self.y, self.classes), keys.generator(seed, "split", replicate)
+        return Split(*stratified(strata, fraction, draw))
 
     def scaling(self, rows: Int[np.ndarray, " rows"]) -> Scaling:
         """How to scale features, fitted on these rows alone."""
         return scaling.fit(self.x, rows)
 
+    def standard(self, rows: Int[np.ndarray, " rows"]) -> Standard:
+        """How to standardize the target of a regression, fitted on these rows alone."""
+        return targets.standard(self.y[rows], _only(self.weights, rows))
+
     def __repr__(self) -> str:
+        kind = f"{len(self.classes)} classes" if len(self.classes) else self.task
         return (
             f"Dataset({self.name!r}: {self.rows:,} rows of {self.features} features, "
-            f"{len(self.classes)} classes; {self.test.rows:,} test rows, sealed)"
+            f"{kind}; {self.test.rows:,} test rows, sealed)"
         )
 
 
@@ -168,6 +196,8 @@ def _sealed(X_test: Any, y_test: Any, x: Features, classes: labels.Classes) -> S
             f"`X_test` must be of the same kind as `X`, got {x_test.dtype} and {x.dtype}: one may "
             "be scaled and the other not; give both as uint8, or both as floats scaled alike."
         )
+    if len(classes) == 0:
+        return SealedTest(x_test, targets.as_numbers(y_test, len(x_test), "y_test"))
     return SealedTest(x_test, labels.encode_as(y_test, len(x_test), classes, "y_test"))
 
 
@@ -175,6 +205,38 @@ def _rows(x: Features, rows: Int32[np.ndarray, " rows"]) -> Features:
     part: Features = x[rows]
     part.flags.writeable = False
     return part
+
+
+def _strata(y: Target, classes: labels.Classes) -> Int32[np.ndarray, " rows"]:
+    """What a split divides evenly: the classes; of a regression all rows alike.
+
+    Splits by quantiles of the target would be a little evener, but the intervals over splits take
+    these for draws that know nothing of the target.
+    """
+    return y.astype(np.int32) if len(classes) else np.zeros(len(y), np.int32)
+
+
+def _weighted(
+    x: Features, y: Target, weights: Float32[np.ndarray, " rows"]
+) -> tuple[Features, Target, Float32[np.ndarray, " rows"]]:
+    """The rows that count at all."""
+    if weights.all():
+        return x, y, weights
+    counting = np.flatnonzero(weights).astype(np.int32)
+    return _rows(x, counting), y[counting], weights[counting]
+
+
+def _only(weights: Any, rows: Int[np.ndarray, " rows"]) -> Any:
+    return None if weights is None else weights[rows]
+
+
+def _even(weights: Any) -> Any:
+    """Weights with the mean 1."""
+    if weights is None:
+        return None
+    even = (weights / weights.mean(dtype=np.float64)).astype(np.float32)
+    even.flags.writeable = False
+    return even
 
 
 def _agreed_shape(
@@ -210,7 +272,14 @@ def _feature_names(
     return names
 
 
-def _check_enough(y: Int32[np.ndarray, " rows"], classes: labels.Classes) -> None:
+def _check_enough(y: Target, classes: labels.Classes) -> None:
+    if len(classes) == 0:
+        if len(y) < 2:  # noqa: PLR2004
+            raise DataError(
+                "`y` must leave at least two rows to learn from and validate on, got "
+                f"{len(y)} besides the test part; give at least three rows."
+            )
+        return
     if np.bincount(y).max() < 2:  # noqa: PLR2004
         raise DataError(
             f"`y` must leave at least two rows of some class to learn from and validate on, got "

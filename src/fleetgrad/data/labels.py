@@ -68,6 +68,15 @@ def as_labels(y: Any, rows: int, name: str) -> Shaped[np.ndarray, " rows"]:
     Raises:
         DataError: The shape is not (rows,), or a label is missing, fractional, or of another type.
     """
+    return _converted(as_array(y, rows, name), name)
+
+
+def as_array(y: Any, rows: int, name: str) -> Shaped[np.ndarray, " rows"]:
+    """What is to be predicted as an array, of whatever type, one a row.
+
+    Raises:
+        DataError: The shape is not (rows,), or some are masked.
+    """
     labels = _as_array(y, name)
     if labels.ndim != 1:
         raise DataError(
@@ -79,7 +88,7 @@ def as_labels(y: Any, rows: int, name: str) -> Shaped[np.ndarray, " rows"]:
             f"`{name}` must have one label for each row, got {len(labels):,} labels for {rows:,} "
             "rows; check that features and labels come from the same part."
         )
-    return _converted(labels, name)
+    return labels
 
 
 def _as_array(y: Any, name: str) -> np.ndarray:
@@ -117,13 +126,23 @@ def _whole(labels: np.ndarray, name: str) -> np.ndarray:
     row = int(np.argmin(whole))
     raise DataError(
         f"`{name}` must hold classes, got {labels[row].item()!r} in row {row}: that is no class "
-        "but looks like a missing value or the target of a regression; drop such rows, or cut the "
-        "target into classes."
+        "but looks like a missing value or the target of a regression; drop such rows, cut the "
+        'target into classes, or predict numbers with `task="regression"`.'
     )
 
 
 def _all_text(labels: np.ndarray) -> bool:
     return all(isinstance(label, str) for label in labels)
+
+
+def is_continuous(different: int, rows: int) -> bool:
+    """Whether so many different numbers in so many rows look like the target of a regression."""
+    return different > MANY_CLASSES and different * FEW_ROWS > rows
+
+
+def is_distinct(different: int, rows: int) -> bool:
+    """Whether classes would have fewer than two rows each, on average."""
+    return 2 * different > rows
 
 
 def _check_classes(classes: Classes, rows: int, name: str) -> None:
@@ -132,14 +151,9 @@ def _check_classes(classes: Classes, rows: int, name: str) -> None:
             f"`{name}` must name at least two classes, got only {classes[0].item()!r} in all "
             f"{rows:,} rows; add rows of another class."
         )
-    distinct = 2 * len(classes) > rows
-    continuous = (
-        classes.dtype.kind == "i" and len(classes) > MANY_CLASSES and len(classes) * FEW_ROWS > rows
-    )
-    if distinct or continuous:
+    if is_distinct(len(classes), rows):
         raise DataError(
             f"`{name}` must name classes with several rows each, got {len(classes):,} different "
             f"labels in {rows:,} rows: that looks like the target of a regression, or like row "
-            "numbers; choose another target, or cut it into classes (labels that are classes "
-            "all the same can be given as text)."
+            "numbers; choose another target, or cut it into classes."
         )

@@ -9,9 +9,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Int32
+from jaxtyping import Float32
 
 from fleetgrad.data.features import Features
+from fleetgrad.data.targets import Target
+
+Weights = Float32[np.ndarray, " rows"] | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -20,13 +23,15 @@ class Opened:
 
     Args:
         x: Features, of the same type as the training part's.
-        y: Class numbers.
+        y: Class numbers, or the numbers to predict.
         opening: Which opening this is; 1 is the first, and the only one that counts as untouched.
+        weights: Of rows, where they have any.
     """
 
     x: Features
-    y: Int32[np.ndarray, " rows"]
+    y: Target
     opening: int
+    weights: Weights = None
 
 
 class SealedTest:
@@ -34,13 +39,14 @@ class SealedTest:
 
     Args:
         x: Features.
-        y: Class numbers, as many.
+        y: Class numbers, or numbers to predict, as many.
+        weights: Of rows, where they have any.
     """
 
-    __slots__ = ("_x", "_y")
+    __slots__ = ("_weights", "_x", "_y")
 
-    def __init__(self, x: Features, y: Int32[np.ndarray, " rows"]) -> None:
-        self._x, self._y = x, y
+    def __init__(self, x: Features, y: Target, weights: Weights = None) -> None:
+        self._x, self._y, self._weights = x, y, weights
 
     @property
     def rows(self) -> int:
@@ -53,6 +59,8 @@ class SealedTest:
         digest = hashlib.sha256(f"{self._x.dtype} {self._x.shape}".encode())
         digest.update(self._x.data)
         digest.update(np.ascontiguousarray(self._y).data)
+        if self._weights is not None:
+            digest.update(np.ascontiguousarray(self._weights).data)
         return digest.hexdigest()
 
     def open(self, opened_by: str, record: Callable[[str], int]) -> Opened:
@@ -67,7 +75,7 @@ class SealedTest:
             The arrays and the number of the opening.
         """
         opening = record(opened_by)
-        return Opened(self._x, self._y, opening)
+        return Opened(self._x, self._y, opening, self._weights)
 
     def __repr__(self) -> str:
         return f"SealedTest({self.rows:,} rows)"

@@ -8,13 +8,14 @@ from fleetgrad import cache
 from fleetgrad.data import archives, catalog, download, folders, pickles, tables
 from fleetgrad.data.dataset import Dataset
 from fleetgrad.data.download import Watcher
+from fleetgrad.data.targets import AUTO
 from fleetgrad.errors import DataError, UsageError, suggestion
 
 NAMES = ("digits", *catalog.SETS)
-READERS: dict[str, Callable[[Path], Dataset]] = {
+READERS: dict[str, Callable[[Path, str], Dataset]] = {
     ".npz": archives.read,
-    ".pickle": pickles.read,
-    ".pkl": pickles.read,
+    ".pickle": lambda path, _: pickles.read(path),
+    ".pkl": lambda path, _: pickles.read(path),
 }
 KINDS = f"{', '.join(NAMES)}, a folder of the four IDX files, .npz, .pkl, .csv or .csv.gz"
 
@@ -25,6 +26,7 @@ def load(
     target: str | None = None,
     data_dir: str | os.PathLike[str] | None = None,
     progress: Watcher | None = None,
+    task: str = AUTO,
 ) -> Dataset:
     """A dataset by name, or from a folder or a file.
 
@@ -36,6 +38,8 @@ def load(
         data_dir: Where named sets are looked for first, itself or its subfolder of the set's name;
             FLEETGRAD_DATA where not given. Then the cache is asked, then the mirrors.
         progress: Told of a download's every piece.
+        task: "classification", "regression" or "auto", of tables and `.npz`; as for
+            `Dataset.from_arrays`.
 
     Raises:
         DataError: The source is unknown, or what it holds cannot be learned from.
@@ -45,7 +49,7 @@ def load(
     path = Path(source)
     is_table = str(source) not in NAMES and path.name.lower().endswith((".csv", ".csv.gz"))
     if is_table:
-        return tables.read(path, target)
+        return tables.read(path, target, task)
     if target is not None:
         raise UsageError(
             f"`target` must name a column of a table, got {target!r} for `{source}`, which is "
@@ -55,7 +59,7 @@ def load(
         return _digits()
     if str(source) in catalog.SETS:
         return _named(str(source), data_dir, progress)
-    return _from_path(path)
+    return _from_path(path, task)
 
 
 def fetch(
@@ -121,7 +125,7 @@ def _in_data_dir(name: str, folder: Path) -> tuple[Path, ...] | None:
     return files
 
 
-def _from_path(path: Path) -> Dataset:
+def _from_path(path: Path, task: str) -> Dataset:
     if path.is_dir():
         files = folders.find(path)
         if files is None:
@@ -132,7 +136,7 @@ def _from_path(path: Path) -> Dataset:
         return folders.read(files, path.resolve().name)
     reader = READERS.get(path.suffix.lower())
     if path.exists() and reader is not None:
-        return reader(path)
+        return reader(path, task)
     found = "a file of another kind" if path.exists() else "no such file or folder"
     raise DataError(
         f"data must be one of: {KINDS}; got `{path}`, {found}; {suggestion(str(path), NAMES)}"

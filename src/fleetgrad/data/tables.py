@@ -15,6 +15,7 @@ from jaxtyping import Float32, Shaped
 
 from fleetgrad.data import packing, text
 from fleetgrad.data.dataset import Dataset
+from fleetgrad.data.targets import AUTO
 from fleetgrad.data.text import Row
 from fleetgrad.errors import DataError, suggestion
 
@@ -23,12 +24,13 @@ SHOWN = 4  # columns that a message names
 Numbers = Float32[np.ndarray, "rows features"]
 
 
-def read(path: Path, target: str | None = None) -> Dataset:
+def read(path: Path, target: str | None = None, task: str = AUTO) -> Dataset:
     """The dataset in a table.
 
     Args:
         path: Comma-separated, UTF-8, with a header row.
         target: The name of the label column; the last one by default.
+        task: As for `Dataset.from_arrays`.
 
     Raises:
         DataError: The table is no table, a feature is no number, or there is no such target.
@@ -53,7 +55,7 @@ def read(path: Path, target: str | None = None) -> Dataset:
     if not batches:
         raise DataError(f"`{path}` must hold rows, got a header alone; write it again.")
     x = np.concatenate(batches)
-    return Dataset.from_arrays(x, _labels(labels), name=_stem(path), feature_names=names)
+    return Dataset.from_arrays(x, _labels(labels), name=_stem(path), feature_names=names, task=task)
 
 
 def read_features(path: Path, features: int, names: Sequence[str] | None = None) -> Numbers:

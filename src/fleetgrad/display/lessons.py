@@ -7,19 +7,20 @@ from rich.console import Console, Group, RenderableType
 from rich.text import Text
 
 from fleetgrad.display.columns import INDENT, Column, fitting, indented, table
-from fleetgrad.display.words import UNKNOWN, count, edge, sparkline, value
+from fleetgrad.display.words import UNKNOWN, between, count, edge, sparkline, value
 from fleetgrad.divergence import Map
 from fleetgrad.effects import Point
 from fleetgrad.insight import Insight, plain
+from fleetgrad.metrics import Metric
 
 BAR = 6  # characters of the longest bar
 NAMED = 3  # names in the one line
 COUNTS, SHARES = "diverged / tried, in each field", "the share that diverged, in each field"
 _READ = (
-    "share: how much its values set the best tenth apart from the rest. accuracy: to expect at the "
+    "share: how much its values set the best tenth apart from the rest. {title}: to expect at the "
     "end of training near its best value, all else as it was tried, within these bounds at 90 % "
-    "confidence. curve: that accuracy from the lowest value, or the first choice, to the last; all "
-    "curves are on one scale."
+    "confidence. curve: that {title} from the lowest value, or the first choice, to the last; all "
+    "curves are on one scale{upwards}."
 )
 
 
@@ -42,7 +43,7 @@ def show(console: Console, insight: Insight, *, guessed: bool = False) -> None:
         if insight.reason:
             indented(console, Text(f"what mattered: {insight.reason}", "dim"))
     else:
-        indented(console, _mattered(insight.importances, insight.effects, console.width))
+        indented(console, _mattered(insight, console.width))
     if insight.divergence is not None:
         broken(console, insight.divergence)
 
@@ -60,9 +61,8 @@ def broken(console: Console, chart: Map, *, apart: bool = False) -> None:
     indented(console, Group(head, Text(), body))
 
 
-def _mattered(
-    importances: Mapping[str, float], effects: Mapping[str, Sequence[Point]], width: int
-) -> RenderableType:
+def _mattered(insight: Insight, width: int) -> RenderableType:
+    importances, effects, metric = insight.importances or {}, insight.effects or {}, insight.metric
     names, most = list(importances), max(importances.values(), default=0.0)
     best = [max(effects.get(name, ()), key=lambda one: one.mean, default=None) for name in names]
     means = [one.mean for several in effects.values() for one in several]
@@ -72,11 +72,12 @@ def _mattered(
         Column("what mattered", names),
         Column("share", [_share(share, most) for share in importances.values()], style="cyan"),
         Column("best near", [_value(*pair) for pair in zip(names, best, strict=True)]),
-        Column("accuracy", [_mean(one) for one in best], "right", "bold"),
-        Column("90 % within", [_interval(one) for one in best]),
+        Column(metric.title, [_mean(metric, one) for one in best], "right", "bold"),
+        Column("90 % within", [_interval(metric, one) for one in best]),
         Column("curve", [sparkline(one, *scale, 11) for one in curves], style="cyan"),
     ]
-    return Group(table(fitting(columns, width)), Text(_READ, "dim"))
+    words = _READ.format(title=metric.title, upwards="" if metric.greater else ", less is higher")
+    return Group(table(fitting(columns, width)), Text(words, "dim"))
 
 
 def _share(share: float, most: float) -> str:
@@ -88,12 +89,18 @@ def _value(name: str, point: Point | None) -> str:
     return UNKNOWN if point is None else value(plain(name, point.value))
 
 
-def _mean(point: Point | None) -> str:
-    return UNKNOWN if point is None else f"{100 * point.mean:.1f} %"
+def _mean(metric: Metric, point: Point | None) -> str:
+    if point is None:
+        return UNKNOWN
+    return f"{100 * point.mean:.1f} %" if metric.percent else metric.written(point.mean)
 
 
-def _interval(point: Point | None) -> str:
-    return "" if point is None else f"{100 * point.low:.1f} to {100 * point.high:.1f}"
+def _interval(metric: Metric, point: Point | None) -> str:
+    if point is None:
+        return ""
+    if metric.percent:
+        return f"{100 * point.low:.1f} to {100 * point.high:.1f}"
+    return between(metric, metric.ends((point.low, point.high)))
 
 
 def _line(chart: Map) -> tuple[RenderableType, str]:

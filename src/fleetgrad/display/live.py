@@ -20,7 +20,8 @@ from rich.text import Text
 
 from fleetgrad.clock import Progress
 from fleetgrad.display.consoles import err
-from fleetgrad.display.words import duration, percent, rate
+from fleetgrad.display.words import duration, figure, rate
+from fleetgrad.metrics import METRICS
 
 WINDOW_SECONDS = 5.0  # over which the speed is taken
 LINE_SECONDS = 2.0  # between two plain lines
@@ -89,7 +90,9 @@ def sentence(progress: Progress, speed: float | None) -> str:
 
 def _standing(progress: Progress) -> list[str]:
     parts = [place(progress), f"{progress.alive} alive"]
-    return parts if math.isnan(progress.best) else [*parts, f"best {percent(progress.best)}"]
+    if math.isnan(progress.best):
+        return parts
+    return [*parts, f"best {figure(METRICS[progress.metric], progress.best)}"]
 
 
 def _timing(progress: Progress, speed: float | None, elapsed: float, since: float) -> list[str]:

@@ -14,13 +14,13 @@ from fleetgrad.display import lessons
 from fleetgrad.display.columns import INDENT, Column, fitting, indented, table
 from fleetgrad.display.words import (
     UNKNOWN,
+    between,
     count,
     course,
     duration,
-    percent,
+    figure,
     searched,
     sparkline,
-    stretch,
     taken_over,
     value,
 )
@@ -29,7 +29,8 @@ from fleetgrad.doubling import Doubling
 from fleetgrad.finals import FEWEST_REPLICATES
 from fleetgrad.insight import Insight
 from fleetgrad.leaderboard import Row
-from fleetgrad.result import Result, Test
+from fleetgrad.metrics import METRICS, Metric
+from fleetgrad.result import Result, Test, Validation
 
 MOST_ROWS = 10
 CURVE_WIDTH = 16
@@ -55,7 +56,7 @@ def show(
         result: Of a run, finished or not.
         ranges: What was searched: the plain form of the space.
         state: What an unfinished run is doing, in words.
-        curves: Validation accuracies by epoch, by candidate, to draw beside the rows.
+        curves: Validation scores by epoch, by candidate, to draw beside the rows.
         insight: What was learned of the hyperparameters, to tell too.
     """
     names = [name for name, span in ranges.items() if isinstance(span, Mapping)]
@@ -89,17 +90,12 @@ def _headline(result: Result) -> Text:
 
 
 def _figures(result: Result) -> RenderableType:
-    """The winner's id, its accuracies, and who cannot be told from it."""
-    winner = result.leaderboard.rows[0]
+    """The winner's id, its figures, and who cannot be told from it."""
+    winner, metric = result.leaderboard.rows[0], METRICS[result.metric]
     facts = [("candidate", Text.assemble((f"#{winner.id}", "bold green"), f"  {_claim(result)}"))]
     facts.append(("test", _test(result.test)))
     if result.validation is not None:
-        found = result.validation
-        repeats = "mean of " + count(found.replicates, "repeat") + " on fresh splits"
-        text = _figure(found.mean, found.interval, repeats if found.interval else "one split")
-        if found.corrected is not None:
-            text.append(f"; {percent(found.corrected)} without the luck of being chosen", "dim")
-        facts.append(("validation", text))
+        facts.append(("validation", _validated(result.validation)))
     guessed = result.above_chance is False
     if guessed:
         facts.append(("beware", Text(_guessing(result), "yellow")))
@@ -114,6 +110,8 @@ def _figures(result: Result) -> RenderableType:
         facts.append(("doubling", Text(_doubling(result.doubling))))
     if not guessed and result.importances and any(result.importances.values()):
         facts.append(("mattered", Text(lessons.line(result.importances))))
+    if metric.name != "accuracy":
+        facts.insert(1, ("metric", Text(_direction(metric))))
     if result.diverged:
         facts.append(("diverged", Text(f"{result.diverged} of {result.candidates}", "red")))
     return _facts(facts)
@@ -135,11 +133,18 @@ def _claim(result: Result) -> str:
     return "chosen among the best; no single winner can be named"
 
 
+def _direction(metric: Metric) -> str:
+    return f"{metric.title}; {'greater' if metric.greater else 'less'} is better"
+
+
 def _guessing(result: Result) -> str:
+    metric = METRICS[result.metric]
+    answer = f"the same answer for every row, whose {metric.title} is"
+    if metric.name == "accuracy":
+        answer = "to answer the commonest class for every row, which is right for"
     return (
-        "no better than to answer the commonest class for every row, which is right for "
-        f"{percent(result.dataset['commonest_class'])}; search lower learning rates, or look at "
-        "the data"
+        f"no better than {answer} {figure(metric, result.guess)}; search lower learning rates, or "
+        "look at the data"
     )
 
 
@@ -169,7 +174,8 @@ def _distilled(distilled: Distilled) -> str:
     }[distilled.reason]
     if distilled.validation is None:
         return f"{model}: {why}"
-    scores = [f"{name} {percent(one.accuracy)}" for name, one in distilled.validation.items()]
+    written = distilled.metric.written
+    scores = [f"{name} {written(one.score)}" for name, one in distilled.validation.items()]
     return f"{model}: {why} ({', '.join(scores)} of {count(distilled.rows, 'held-out row')})"
 
 
@@ -181,28 +187,41 @@ def _audit(audit: Audit) -> str:
 
 def _doubling(doubling: Doubling) -> str:
     assert doubling.gain is not None
-    how = "training twice as long" if doubling.by == "longer" else "twice as many candidates"
-    low, high = (100 * end for end in doubling.gain.interval)
-    return (
-        f"twice the budget: about {100 * doubling.gain.expected:.2f} points more, by {how} "
-        f"({low:.2f} to {high:.2f})"
-    )
+    metric, gain = doubling.metric, doubling.gain
+    low, high = map(metric.amount, gain.interval)
+    more = metric.gain(gain.expected)
+    if metric.percent:
+        more = f"{metric.amount(gain.expected)} points more"
+    return f"twice the budget: about {more}, by {doubling.how} ({low} to {high})"
 
 
 def _test(test: Test | None) -> Text:
     if test is None:
         return Text("still sealed: it is opened once, at the end", "dim")
-    text = _figure(test.value, test.interval, f"{count(test.n, 'row')}, opened once")
     if test.opening == 1:
-        return text
+        return _figure(
+            test.metric, test.value, test.interval, f"{count(test.n, 'row')}, opened once"
+        )
+    text = _figure(test.metric, test.value, test.interval, count(test.n, "row"))
     warning = f"opening {test.opening}: this test part was looked at before"
-    return _figure(test.value, test.interval, count(test.n, "row")).append(f", {warning}", "yellow")
+    return text.append(f", {warning}", "yellow")
 
 
-def _figure(mean: float, interval: Any, remark: str) -> Text:
-    text = Text(percent(mean), "bold")
+def _validated(found: Validation) -> Text:
+    repeats = "mean of " + count(found.replicates, "repeat") + " on fresh splits"
+    remark = repeats if found.interval else "one split"
+    text = _figure(found.metric, found.mean, found.interval, remark)
+    if found.corrected is not None:
+        corrected = figure(METRICS[found.metric], found.corrected)
+        text.append(f"; {corrected} without the luck of being chosen", "dim")
+    return text
+
+
+def _figure(name: str, value: float, interval: Any, remark: str) -> Text:
+    metric = METRICS[name]
+    text = Text(figure(metric, value), "bold")
     if interval is not None:
-        text.append(f"   {stretch(interval)}", "cyan")
+        text.append(f"   {between(metric, interval)}", "cyan")
     return text.append(f"   {remark}", "dim")
 
 
@@ -230,12 +249,12 @@ def _winner(result: Result, ranges: Ranges, names: Sequence[str]) -> Table:
 def _leaderboard(
     result: Result, names: Sequence[str], curves: Curves, width: int
 ) -> RenderableType:
-    rows = result.leaderboard.rows[:MOST_ROWS]
+    rows, metric = result.leaderboard.rows[:MOST_ROWS], METRICS[result.metric]
     columns = [
         Column("", [str(rank) for rank in range(1, len(rows) + 1)], "right", "dim"),
         Column("id", [f"#{row.id}" for row in rows], "right"),
-        Column("validation", [percent(_score(row)) for row in rows], "right"),
-        Column("95 % interval", [stretch(row.interval) for row in rows], "left", "cyan"),
+        Column("validation", [figure(metric, metric.score(_score(row))) for row in rows], "right"),
+        Column("95 % interval", [_interval(metric, row) for row in rows], "left", "cyan"),
         Column("epochs", [str(row.epochs) for row in rows], "right"),
         Column("status", [_status(row) for row in rows]),
     ]
@@ -258,6 +277,10 @@ def _drawn(rows: Sequence[Row], curves: Curves) -> list[str]:
     values = [one for curve in shown for one in curve if one == one]  # noqa: PLR0124 - no NaN
     low, high = (min(values), max(values)) if values else (0.0, 1.0)
     return [sparkline(curve, low, high, CURVE_WIDTH) for curve in shown]
+
+
+def _interval(metric: Metric, row: Row) -> str:
+    return "" if row.interval is None else between(metric, metric.ends(row.interval))
 
 
 def _score(row: Row) -> float:

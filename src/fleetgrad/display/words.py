@@ -4,12 +4,34 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from fleetgrad.finals import Interval
+from fleetgrad.metrics import Metric
 from fleetgrad.settings import Settings
 
 BARS = "▁▂▃▄▅▆▇█"
 UNKNOWN = "-"
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
+
+
+def figure(metric: Metric, value: float | None) -> str:
+    """A metric's value.
+
+    >>> figure(METRICS["accuracy"], 0.98123), figure(METRICS["rmse"], 47912.3)
+    ('98.12 %', '47,912')
+    """
+    if value is None or math.isnan(value):
+        return UNKNOWN
+    return metric.written(metric.score(value))
+
+
+def between(metric: Metric, interval: Sequence[float] | None) -> str:
+    """An interval of values; empty where there is none.
+
+    >>> between(METRICS["accuracy"], (0.976, 0.9863)), between(METRICS["rmse"], (47000, 49000))
+    ('97.60 to 98.63', '47,000 to 49,000')
+    """
+    if interval is None:
+        return ""
+    return " to ".join(metric.figure(metric.score(end)) for end in interval)
 
 
 def percent(share: float | None) -> str:
@@ -19,15 +41,6 @@ def percent(share: float | None) -> str:
     '98.12 %'
     """
     return UNKNOWN if share is None or math.isnan(share) else f"{100 * share:.2f} %"
-
-
-def stretch(interval: Interval | Sequence[float] | None) -> str:
-    """An interval of shares in percent; empty where there is none.
-
-    >>> stretch((0.976, 0.9863))
-    '97.60 to 98.63'
-    """
-    return "" if interval is None else " to ".join(f"{100 * end:.2f}" for end in interval)
 
 
 def rate(number: float) -> str:

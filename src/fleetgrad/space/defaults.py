@@ -21,6 +21,9 @@ _WIDE, _MANY = 256, 30_000  # features, rows from which a second layer is always
 _CLASSES = 128  # the narrowest last layer of small tables, which more classes would crowd
 _BATCHES = ((30_000, 128), (5_000, 64), (500, 32), (0, 16))  # from so many rows, so large
 _LARGE = 16  # pixels of an image's shorter side from which it bears turning and bending
+_SQUARED = """# What is minimized; "huber" makes less of single errors that are large.
+loss = "squared_error"
+"""
 _SHIFTED = 14  # a shift goes up to this part of the shorter side
 
 
@@ -30,6 +33,8 @@ def default_space(
     image_shape: tuple[int, ...] | None = None,
     precision: str = "float32",
     classes: int = 2,
+    *,
+    numbers: bool = False,
 ) -> Space:
     """Ranges that suit dense networks without further thought; the reasons are in the files.
 
@@ -42,8 +47,9 @@ def default_space(
         image_shape: (height, width[, channels]) where rows are pictures.
         precision: Of the products for pictures; numbers of tables are multiplied in float32.
         classes: How many there are to tell apart.
+        numbers: Whether numbers are predicted, and not classes.
     """
-    return meaning(default_toml(rows, features, image_shape, precision, classes))
+    return meaning(default_toml(rows, features, image_shape, precision, classes, numbers=numbers))
 
 
 def default_toml(
@@ -52,8 +58,18 @@ def default_toml(
     image_shape: tuple[int, ...] | None = None,
     precision: str = "float32",
     classes: int = 2,
+    *,
+    numbers: bool = False,
 ) -> str:
     """The same as TOML, with a reason for each line; arguments as for `default_space`."""
+    text = _of_classes(rows, features, image_shape, precision, classes)
+    return _of_numbers(text) if numbers else text
+
+
+def _of_classes(
+    rows: int, features: int, image_shape: tuple[int, ...] | None, precision: str, classes: int
+) -> str:
+    """What suits classes."""
     wide = features >= _WIDE or rows > _MANY or (image_shape is None and classes > _CLASSES)
     values: dict[str, Any] = {"batch_size": _batch_size(rows)}
     if image_shape is None:
@@ -95,6 +111,12 @@ def meaning(text: str) -> Space:
 
 def _text(name: str) -> str:
     return (_PRESETS / f"{name}.toml").read_text(encoding="utf-8")
+
+
+def _of_numbers(text: str) -> str:
+    """The text for numbers to predict: labels alone can be smoothed, and errors are squared."""
+    kept = [one for one in text.split("\n\n") if not re.search(r"(?m)^label_smoothing = ", one)]
+    return "\n\n".join([*(one.rstrip("\n") for one in kept), _SQUARED])
 
 
 def _fitted(text: str, values: dict[str, Any]) -> str:
