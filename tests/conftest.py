@@ -43,6 +43,18 @@ def place(tmp_path):
 
 
 @pytest.fixture
+def table(tmp_path):
+    """Writes a table, from text or bytes, and says where it lies."""
+
+    def write(content, name="t.csv"):
+        path = tmp_path / name
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return path
+
+    return write
+
+
+@pytest.fixture
 def open_path():
     """A temporary directory that every user can reach."""
     folder = Path(tempfile.mkdtemp())

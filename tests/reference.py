@@ -228,6 +228,14 @@ def factor(schedule, warmup, step, steps):
     return 1 - done if schedule == "linear" else (1 + np.cos(np.pi * done)) / 2
 
 
+def scaled_as(view, x):
+    z = (x.astype(np.float64) - view.shift) * view.scale
+    if view.limit is None:
+        return z
+    z = np.where(np.isnan(z), 0, z)
+    return z / np.sqrt(1 + (view.limit * z) ** 2)
+
+
 def smooth(labels, classes, smoothing):
     return np.eye(classes)[labels] * (1 - smoothing) + smoothing / classes
 
@@ -468,7 +476,7 @@ def train(
     steps = len(view.train) // size
     initial = draws.initial(settings, replicate, material.features, material.classes)
     net = Network(initial, settings, settings.epochs * steps)
-    scaled = (material.x.astype(np.float64) - view.shift) * view.scale
+    scaled = scaled_as(view, material.x)
     truth = material.y
     if material.numbers:
         truth = (truth.astype(np.float64) - view.center) / view.spread
@@ -483,7 +491,7 @@ def train(
             rows = order[step * size : (step + 1) * size]
             own = jax.random.fold_in(key, step)
             raw = Disturbance(own, settings).images(material.x[rows], material.image_shape)
-            x = (raw.astype(np.float64) - view.shift) * view.scale
+            x = scaled_as(view, raw)
             told = None if material.targets is None else material.targets[rows].astype(np.float64)
             counting = None if given is None else weights[rows]
             losses.append(net.learn(x, truth[rows], own, told, counting)[0])

@@ -481,6 +481,47 @@ def test_named_sets_are_listed(capsys, monkeypatch, tmp_path):
     assert "12 MB to fetch" in spoken(capsys, "data", "list")[1]
 
 
+TABLE = "size,color,same,kind\n" + "".join(
+    f"{n if n % 3 else ''},{('red', 'blue')[n % 2]},1,{'xy'[n // 2 % 2]}\n" for n in range(40)
+)
+
+
+def test_what_data_hold_is_shown(capsys, tmp_path):
+    (tmp_path / "t.csv").write_text(TABLE)
+    found = json.loads(spoken(capsys, "data", "show", tmp_path / "t.csv", "--json")[1])
+    assert {name: found[name] for name in ("rows", "features", "classes", "test_rows")} == {
+        "rows": 32,
+        "features": 4,
+        "classes": 2,
+        "test_rows": 8,
+    }
+    assert [one["kind"] for one in found["columns"]] == ["numeric", "category", "numeric"]
+    status, out, _ = spoken(capsys, "data", "show", tmp_path / "t.csv", "--target", "color")
+    assert status == 0
+    assert "category" in out
+
+
+def test_a_table_goes_all_the_way_and_is_taken_raw_again(capsys, tmp_path):
+    path, run = tmp_path / "t.csv", tmp_path / "run"
+    path.write_text(TABLE)
+    (tmp_path / "space.toml").write_text("hidden = { choice = [[3], [4]] }\nbatch_size = 8\n")
+    options = ["--candidates", 1, "--epochs", 1, "--space", tmp_path / "space.toml"]
+    status, out, _ = spoken(capsys, "tune", path, *options, "--out", run, "--json", "-q")
+    assert status == 0
+    assert json.loads(out)["dataset"]["columns"] == {
+        "kinds": {"numeric": 1, "category": 1},
+        "missing": 1,
+        "left_out": ["same"],
+    }
+    status, out, _ = spoken(capsys, "predict", run, path)
+    assert status == 0
+    assert len(out.split()) == 40
+    path.write_text("size,colour\n1,red\n")
+    status, _, err = spoken(capsys, "predict", run, path)
+    assert status == 2
+    assert "did you mean `colour`" in err
+
+
 def test_a_set_that_is_here_is_not_fetched_again(capsys, monkeypatch, tmp_path, shared_data):
     (tmp_path / "mnist").symlink_to(shared_data / "mnist")
     monkeypatch.setenv("FLEETGRAD_CACHE", str(tmp_path))

@@ -10,7 +10,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from fleetgrad import keys
-from fleetgrad.data import Dataset, splits
+from fleetgrad.data import Dataset, scaling, splits
 from fleetgrad.data.features import as_features
 from fleetgrad.errors import DataError, UsageError
 from strategies import class_counts, class_numbers, finite_rows
@@ -172,7 +172,7 @@ def test_a_sparse_matrix_is_refused_with_the_way_to_make_it_dense():
     refused(sparse, np.arange(12) % 2, words=("toarray()",))
 
 
-@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf, 1e38, -1e300])
+@pytest.mark.parametrize("bad", [np.inf, -np.inf, 1e38, -1e300])
 def test_a_number_that_is_not_finite_is_refused_with_its_place(bad):
     x, y = blobs(dtype=np.float64)
     x[17, 2] = bad
@@ -389,9 +389,9 @@ def test_images_are_divided_by_the_largest_value_of_the_given_rows():
     x, y = np.zeros((12, 3), np.uint8), np.arange(12) % 2
     x[0], x[5] = 200, 16
     data = Dataset.from_arrays(x, y, x, y)
-    scaling = data.scaling(np.arange(1, 12))
-    assert scaling.shift.tolist() == [0] * 3
-    assert np.allclose(scaling.scale, 1 / 16)
+    found = data.scaling(np.arange(1, 12))
+    assert found.shift.tolist() == [0] * 3
+    assert np.allclose(found.scale, 1 / 16)
     assert np.allclose(data.scaling(np.arange(12)).scale, 1 / 200)
     assert np.allclose(data.scaling(np.arange(1, 3)).scale, 1)
 
@@ -402,9 +402,9 @@ def test_features_are_standardized_over_the_given_rows_and_constant_ones_become_
     x = np.tile(x, (6, 1))
     data = Dataset.from_arrays(x, np.arange(len(x)) % 2, x, np.zeros(len(x), int))
     rows = np.array(sorted(drawn.draw(st.sets(st.integers(0, len(x) - 1), min_size=2))))
-    scaling = data.scaling(rows)
-    assert scaling.shift.dtype == scaling.scale.dtype == np.float32
-    scaled = (data.x[rows].astype(np.float64) - scaling.shift) * scaling.scale
+    found = data.scaling(rows)
+    assert found.shift.dtype == found.scale.dtype == np.float32
+    scaled = (data.x[rows].astype(np.float64) - found.shift) * found.scale
     inside = data.x[rows].astype(np.float64)
     for column, scaled_column in zip(inside.T, scaled.T, strict=True):
         if column.min() == column.max():
@@ -438,5 +438,43 @@ def test_the_smallest_differences_do_not_blow_up():
     x, y = np.zeros((12, 2), np.float32), np.arange(12) % 2
     x[0] = 1e-45
     data = Dataset.from_arrays(x, y, x, y)
-    scaling = data.scaling(np.arange(12))
-    assert np.isfinite(scaling.scale).all()
+    assert np.isfinite(data.scaling(np.arange(12)).scale).all()
+
+
+# Scaling of tables
+
+
+def test_numbers_of_tables_have_median_zero_and_quartiles_one_apart():
+    x = np.array([[0, 5, 5, 1e20], [1, 5, 5, 0], [2, 5, 5, 0], [3, np.nan, 5, 0], [4, 9, 5, 0]])
+    numeric = np.ones(4, bool)
+    found = scaling.robust(x.astype(np.float32), np.arange(5), numeric)
+    assert found.shift.tolist() == [2, 5, 5, 0]
+    assert found.scale.tolist() == [0.5, 1, 0, np.float32(2e-20)]  # the last two by extremes
+    assert np.allclose(found.limit, 1 / 3)
+
+
+def test_signs_of_tables_stay_and_those_of_no_row_count_for_nothing():
+    x = np.array([[0, 1, 0], [1, 1, 0], [0, 1, 1]], np.float32)
+    found = scaling.robust(x, np.array([0, 1]), np.zeros(3, bool))
+    assert found.shift.tolist() == found.limit.tolist() == [0] * 3
+    assert found.scale.tolist() == [1, 1, 0]
+
+
+@given(finite_rows(), st.data())
+def test_the_scaling_of_tables_is_finite_and_sees_no_other_rows(x, drawn):
+    x = np.tile(x, (3, 1)).astype(np.float32)
+    rows = np.array(sorted(drawn.draw(st.sets(st.integers(0, len(x) - 1), min_size=1))))
+    numeric = np.array(
+        drawn.draw(st.lists(st.booleans(), min_size=x.shape[1], max_size=x.shape[1]))
+    )
+    found = scaling.robust(x, rows, numeric)
+    spoiled = np.full_like(x, np.nan)
+    spoiled[rows] = x[rows]
+    again = scaling.robust(spoiled, rows, numeric)
+    for part, other in zip(
+        (found.shift, found.scale, found.limit),
+        (again.shift, again.scale, again.limit),
+        strict=True,
+    ):
+        assert np.isfinite(part).all()
+        assert np.array_equal(part, other)

@@ -11,7 +11,8 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from fleetgrad.clock import Progress
-from fleetgrad.display import ahead, consoles, downloads, live, measures, outcome, words
+from fleetgrad.data import Dataset, load
+from fleetgrad.display import ahead, consoles, contents, downloads, live, measures, outcome, words
 from fleetgrad.display.columns import Column, fitting, table
 from fleetgrad.distilled import Distilled, Score
 from fleetgrad.finals import Interval
@@ -464,6 +465,35 @@ def test_the_notebook_shows_ours_beside_what_was_published():
     text = screen.file.getvalue()
     for words_ in ("9 of 16", "20.40 (22.39)", "0.9401 (0.9424)", "0.9536", "0.655 to 0.943"):
         assert words_ in text
+
+
+SUMMARY = {"kinds": {"numeric": 2, "date": 1}, "missing": 1, "left_out": ["id"]}
+
+
+def test_a_plan_tells_what_columns_are_learned_from():
+    found = ahead_of((cohort(0),), dataset={**FINISHED.dataset, "columns": SUMMARY})
+    held = console()
+    ahead.show(held, found)
+    told = " ".join(held.file.getvalue().split())
+    assert "2 numeric, 1 date; 1 with missing cells; left out, always the same: id" in told
+
+
+def test_what_data_hold_is_told_column_by_column():
+    pl = pytest.importorskip("polars")
+    frame = {"a": [1, None] * 6, "w": list("xyz") * 4, "same": [0] * 12, "kind": list("pq") * 6}
+    found = contents.described(Dataset.from_frame(pl.DataFrame(frame), "kind"))
+    held = console()
+    contents.show(held, found)
+    told = " ".join(held.file.getvalue().split())
+    assert "frame 10 rows of 5 features · 2 classes · 2 test rows, sealed" in told
+    for part in ("a numeric 2 a number, missing", "w category 3 3 words", "same numeric 0 nothing"):
+        assert part in told
+
+
+def test_data_without_columns_are_told_in_a_line():
+    held = console()
+    contents.show(held, contents.described(load("digits")))
+    assert held.file.getvalue().count("\n") == 1
 
 
 def test_sets_say_whether_they_are_here():

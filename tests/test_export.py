@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -129,6 +130,17 @@ def test_another_program_normalizes_the_same(run, tmp_path, kind, scale):
         shares, label = run(tmp_path / "model.onnx", rows.astype(np.float32))
         np.testing.assert_allclose(shares, model.predict_proba(rows), atol=1e-5)
         assert model.classes[label].tolist() == model.predict(rows).tolist()
+
+
+def test_another_program_bends_back_and_fills_in_the_same(run, tmp_path):
+    limit = np.where(np.arange(12) % 3, 1 / 3, 0).astype(np.float32)
+    model = replace(made(Settings(hidden=(9, 6))), limit=limit)
+    rows = ROWS.astype(np.float32)
+    rows[::3, 1::3], rows[1, 2], rows[5, 5] = np.nan, 1e37, -1e30
+    model.export_onnx(tmp_path / "model.onnx")
+    shares, _ = run(tmp_path / "model.onnx", rows)
+    expected = inference.probabilities("cross_entropy", inference.logits(model._network, rows))
+    np.testing.assert_allclose(shares, expected, atol=1e-5)
 
 
 def test_an_export_can_take_images_as_they_are(run, tmp_path):

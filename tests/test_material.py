@@ -61,6 +61,14 @@ def test_features_are_the_columns_and_views_the_replicates(train):
     assert len(views(train=train)[0].train) == train
 
 
+def test_what_is_missing_does_not_fill_the_inputs():
+    x, rows = np.array([[np.nan, 1], [np.nan, 0]], np.float32), np.arange(2, dtype=np.int32)
+    view = View(
+        rows, rows, np.zeros(2, np.float32), np.ones(2, np.float32), np.zeros(2, np.float32)
+    )
+    assert Material(x, rows, 2, {0: view}).filled == 0.25
+
+
 def test_how_full_the_inputs_are_is_counted_after_scaling():
     x = np.zeros((10, 4), np.uint8)
     x[:, 0] = 5

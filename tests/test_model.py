@@ -9,6 +9,7 @@ import tempfile
 import time
 import tracemalloc
 from contextlib import suppress
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,8 +19,10 @@ from hypothesis import strategies as st
 from PIL import Image
 from safetensors import safe_open
 
-from fleetgrad import keys, network, normalization
-from fleetgrad.data import idx
+from fleetgrad import inference, keys, network, normalization
+from fleetgrad.data import columns, idx, scaling
+from fleetgrad.data.columns import Table
+from fleetgrad.data.encoding import Encoding
 from fleetgrad.errors import DataError, FleetgradError, ModelError
 from fleetgrad.model import Model
 from fleetgrad.predictor import BLOCK
@@ -378,14 +381,95 @@ def test_a_disk_full_at_the_description_leaves_nothing_behind(tmp_path, monkeypa
     assert same(Model.load(tmp_path), made(seed=1))
 
 
+# Tables
+
+
+RAW = Table(
+    (
+        columns.of_numbers("size", np.array([1, np.nan, 3, 9] * 3)),
+        columns.of_words("color", np.array([0, 1, 0, -1] * 3, np.int32), ["red", "blue"]),
+        columns.of_numbers("same", np.ones(12)),
+        columns.of_numbers("when", np.arange(12.0), columns.DATE),
+    ),
+    12,
+    "the table",
+)
+ENCODED = Encoding.fit(RAW)  # size, size missing, color=blue, color=red, color missing, when
+
+
+def tabular(settings=HALF, seed=0, **other):
+    """A model of a table of four columns and three classes."""
+    params = network.init(keys.generator(seed, "init", 0), settings, 6, 3)
+    scaled = scaling.robust(ENCODED.apply(RAW), np.arange(12), ENCODED.numeric)
+    given = {"classes": np.array(list("xyz")), "feature_names": ENCODED.feature_names}
+    return Model(settings, params, **{**asdict(scaled), "encoding": ENCODED, **given, **other})
+
+
+def test_a_model_of_a_table_takes_the_raw_table_again(tmp_path):
+    pd = pytest.importorskip("pandas")
+    tabular().save(tmp_path)
+    model = Model.load(tmp_path)
+    assert model.encoding == ENCODED
+    assert same(model, tabular())
+    frame = pd.DataFrame(
+        {
+            "when": pd.to_datetime(["1970-01-03", None]),
+            "size": [2.0, np.nan],
+            "color": ["red", "never seen"],
+        }
+    )
+    expected = model.predict_proba(frame)
+    assert np.isfinite(expected).all()
+    frame.to_csv(tmp_path / "t.csv")
+    assert model.predict_file(tmp_path / "t.csv").tolist() == model.predict(frame).tolist()
+    given = np.array([[2.0, "red", None, "1970-01-03"], [None, "never seen", None, None]], object)
+    assert np.array_equal(model.predict_proba(given), expected)
+    assert np.array_equal(model.predict_proba(model.read(tmp_path / "t.csv")), expected)
+
+
+def test_far_out_numbers_are_bent_back_and_missing_ones_are_the_median():
+    model = tabular()
+    where = model.encoding.feature_names.index("size")
+    x = np.zeros((3, 6), np.float32)
+    x[:, where] = [np.nan, model.shift[where], 1e37]
+    x[2, 1:] = [0, 0, 0, 0, 0]
+    outputs = inference.logits(model._network, x)
+    assert np.isfinite(outputs).all()
+    assert np.array_equal(outputs[0], outputs[1])
+    assert not np.array_equal(outputs[0], outputs[2])
+
+
+def test_what_a_table_lacks_is_refused():
+    pd = pytest.importorskip("pandas")
+    frame = pd.DataFrame({"size": [1.0], "color": ["red"], "when": ["2026-01-01"]})
+    model = tabular()
+    call = model.predict
+    refused(lambda: call(frame.drop(columns="size")), "none of the name `size`", error=DataError)
+    refused(lambda: call(frame.assign(size="big")), "`size`", "numeric", error=DataError)
+    refused(lambda: call(frame.assign(color=1.0)), "`color`", "category", error=DataError)
+    refused(lambda: call(frame.assign(size=np.inf)), "`size`", "inf in row 0", error=DataError)
+    refused(lambda: call(frame[:0]), "must hold rows", error=DataError)
+    refused(lambda: call(np.ones((2, 3))), "(rows, 4)", "(2, 3)", error=DataError)
+    refused(lambda: model.read("x.npy"), "must be a table", error=DataError)
+    refused(lambda: tabular(encoding=replace(ENCODED, codings=ENCODED.codings[1:])), "`encoding`")
+
+
+def test_a_model_of_the_version_before_encodings_is_loaded(tmp_path):
+    made().save(tmp_path)
+    head = json.loads((tmp_path / MODEL).read_bytes())
+    assert head.pop("encoding") is None
+    (tmp_path / MODEL).write_text(json.dumps(head))
+    assert same(Model.load(tmp_path), made())
+
+
 # What strangers send
 
 
-@pytest.fixture(scope="module")
-def parts():
+@pytest.fixture(scope="module", params=[made, tabular])
+def parts(request):
     """The bytes of a whole model's two files."""
     with tempfile.TemporaryDirectory() as folder:
-        made(Settings(hidden=(3,))).save(folder)
+        request.param(Settings(hidden=(3,))).save(folder)
         return json.loads(Path(folder, MODEL).read_bytes()), Path(folder, WEIGHTS).read_bytes()
 
 

@@ -30,6 +30,7 @@ from digits_fleet import (
 from fleetgrad import lanes as module
 from fleetgrad import network
 from fleetgrad.augmentation import PRESETS, Augmentation
+from fleetgrad.data import scaling
 from fleetgrad.errors import BudgetError, RunError, SettingsError
 from fleetgrad.kernels import adam, sparse
 from fleetgrad.material import SeededDraws, mixed
@@ -203,6 +204,30 @@ def test_labels_told_as_distributions_are_labels():
 @given(trainable(), st.integers(0, 1))
 def test_whatever_the_settings_training_is_the_references(one, replicate):
     population = Population(digits(), {Member(7, replicate): one}, DRAWS, machine())
+    assert population.advance(2)
+    check_against_reference(population, 2)
+
+
+def holed():
+    """Digits as a table: far-out numbers, holes, and signs that are 0 or 1."""
+    whole = digits()
+    x = whole.x.astype(np.float32)
+    x[::3, ::5], x[1::7, 1] = np.nan, 1e30
+    x[:, 2::4] = x[:, 2::4] > 8
+    numeric = np.arange(64) % 4 != 2
+    views = {
+        replicate: dataclasses.replace(
+            view, **dataclasses.asdict(scaling.robust(x, view.train, numeric))
+        )
+        for replicate, view in whole.views.items()
+    }
+    return dataclasses.replace(whole, x=x, views=views, image_shape=None)
+
+
+@pytest.mark.parametrize("width", [1, 3])
+def test_a_fleet_over_a_table_is_trained_as_by_hand(width):
+    fleet = [one for one in MIXED if not one.augment.shift]
+    population = Population(holed(), members(fleet, 2), DRAWS, machine(width=width))
     assert population.advance(2)
     check_against_reference(population, 2)
 

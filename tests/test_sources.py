@@ -194,7 +194,7 @@ def test_a_name_goes_before_a_folder_of_that_name(tmp_path, monkeypatch, offline
         ("mnits", ("did you mean `mnist`", "no such file")),
         ("none.csv", ("No such file",)),
         ("none.npz", ("no such file",)),
-        ("there.parquet", ("another kind", ".csv")),
+        ("there.orc", ("another kind", ".csv")),
         ("there.npy", ("another kind", ".npz")),
         ("empty.npz", ("empty.npz",)),
         ("empty.pkl", ("empty",)),
@@ -203,7 +203,7 @@ def test_a_name_goes_before_a_folder_of_that_name(tmp_path, monkeypatch, offline
 )
 def test_what_is_no_source_is_refused(tmp_path, monkeypatch, source, words):
     monkeypatch.chdir(tmp_path)
-    for name in ("there.parquet", "there.npy"):
+    for name in ("there.orc", "there.npy"):
         (tmp_path / name).write_bytes(b"something")
     for name in ("empty.npz", "empty.pkl", "empty.csv"):
         (tmp_path / name).write_bytes(b"")

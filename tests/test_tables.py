@@ -1,7 +1,8 @@
-"""Tables: numbers come out, columns keep their names, and what is no number is named."""
+"""Tables: columns come out as they are, keep their names, and what cannot be learned is named."""
 
 import csv
 import gzip
+import sys
 import time
 
 import numpy as np
@@ -9,37 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleetgrad.data import load, packing, tables, text
-from fleetgrad.errors import DataError
-
-
-def lines(*rows):
-    return "\n".join(rows) + "\n"
-
+from fleetgrad.data import columns, load, packing, tables, text
+from fleetgrad.errors import UsageError
+from written import lines, refused
 
 SMALL = lines("a,b,kind", *(f"{n},{n / 2},{'xy'[n % 2]}" for n in range(12)))
-
-
-@pytest.fixture
-def table(tmp_path):
-    def write(content, name="t.csv"):
-        path = tmp_path / name
-        path.write_bytes(content if isinstance(content, bytes) else content.encode())
-        return path
-
-    return write
-
-
-def refused(read, *args, words=(), **options):
-    """The message of the refusal, which comes within a second and holds these words."""
-    began = time.process_time()
-    with pytest.raises(DataError) as caught:
-        read(*args, **options)
-    assert time.process_time() - began < 1
-    message = str(caught.value)
-    for word in ("must", "got", *words):
-        assert word in message
-    return message
 
 
 def opened(dataset):
@@ -136,16 +111,20 @@ def test_a_byte_order_mark_carriage_returns_and_blank_lines_do_not_matter(table)
         (lines(",a,c", "4,5,6"), ("without a name", "index=False")),
         (lines("a,b,c", "1,2"), ("3 cells", "got 2 in row 0")),
         (lines("a,b,c", "1,2,3", "1,2,3,4"), ("got 4 in row 1",)),
-        (lines("a,b,c", "1,x,3", ",2,3"), ("text in `b` ('x')", "empty cells in `a`", "drop")),
-        (lines("a,b,c", "1,2,3", "nan,2,3", "1,2,4"), ("not finite", "row 1", "feature 0")),
-        (lines("a,b,c", "1,1e300,3", "1,2,3", "1,2,4"), ("inf", "feature 1")),
+        (lines("a,b,c", "1,2,3", "-inf,2,3", "1,2,4"), ("finite", "column `a`", "-inf in row 1")),
+        (lines("a,b,c", "1,1e300,3", "1,2,3", "1,2,4"), ("column `b`", "1e+300 in row 0")),
+        (lines("a,b,c", *["1,2,3", "1,2,4"] * 6), ("differs from row to row", "2 without")),
+        (
+            lines("a,b,c", *[f"{n},word {n},{n % 2}" for n in range(40)]),
+            ("text that differs from row to row in `b`", "'word 0'", "drop such columns"),
+        ),
         (lines("a,b,c", "1,2,3", "1,2,"), ("label in every row", "`c`", "row 1")),
         (b"a,b\n\xff\xfe,1\n", ("UTF-8",)),
         ("a,b\n1,2\n".encode("utf-16"), ("UTF-8",)),
         (b"a,b\n" + b"9" * 200_000 + b",1\n", ("cannot be read",)),
     ],
 )
-def test_what_is_no_table_of_numbers_is_refused(table, content, words):
+def test_what_is_no_table_to_learn_from_is_refused(table, content, words):
     refused(load, table(content), words=words)
 
 
@@ -171,48 +150,91 @@ def test_a_wide_header_is_checked_in_a_moment(table):
     assert time.process_time() - began < 0.5
 
 
+# Columns of several kinds
+
+
+MIXED = lines(
+    "size,color,sold,when,empty,kind",
+    *(
+        f"{'' if n % 5 == 0 else n},{('red', 'blue', '?')[n % 3]},{n % 2 == 0},"
+        f"2026-01-{n + 1:02},,{'xy'[n % 2]}"
+        for n in range(30)
+    ),
+)
+
+
+def test_the_kind_of_each_column_is_found_out(table):
+    data = load(table(MIXED))
+    held = {one["name"]: (one["kind"], one["missing"]) for one in data.encoding.described()}
+    assert held == {
+        "size": ("numeric", True),
+        "color": ("category", True),
+        "sold": ("boolean", False),
+        "when": ("date", False),
+        "empty": ("numeric", False),
+    }
+    assert "empty" not in data.encoding.kinds
+    names = "size,size missing,color=blue,color=red,color missing,sold,when"
+    assert data.feature_names == tuple(names.split(","))
+
+
+@pytest.mark.parametrize("batch", [1, 4, 100])
+def test_text_that_comes_late_is_text_from_the_first_row_on(table, monkeypatch, batch):
+    monkeypatch.setattr(text, "BATCH", batch)
+    cells = ["", "1", "2.50", "1", "2.50", "x"] * 6
+    data = load(table(lines("a,b,kind", *(f"{c},{n},{n % 2}" for n, c in enumerate(cells)))))
+    coded = data.encoding.codings[0]
+    assert (coded.kind, coded.words, coded.missing) == ("category", ("1", "2.50", "x"), True)
+
+
+def test_a_parquet_file_is_the_table_that_its_frame_is(table, tmp_path):
+    pl = pytest.importorskip("polars")
+    frame = pl.read_csv(table(MIXED), null_values=["?"], try_parse_dates=True)
+    frame.write_parquet(tmp_path / "t.parquet")
+    data, same = load(tmp_path / "t.parquet"), load(tmp_path / "t.parquet", target="kind")
+    assert data.name == "t"
+    assert data.fingerprint == same.fingerprint
+    assert data.feature_names == load(table(MIXED)).feature_names
+    assert np.array_equal(data.x, load(table(MIXED)).x, equal_nan=True)
+    refused(load, tmp_path / "t.parquet", target="king", words=("did you mean `kind`",))
+    refused(load, table(b"PAR1", "u.parquet"), words=("Parquet", "write it again"))
+    refused(load, tmp_path / "none.parquet", words=("No such file",))
+
+
+def test_without_polars_a_parquet_file_says_what_to_install(table, monkeypatch):
+    monkeypatch.setitem(sys.modules, "polars", None)
+    with pytest.raises(UsageError, match=r"pip install 'fleetgrad\[parquet\]'"):
+        load(table(b"PAR1", "t.parquet"))
+
+
 # For prediction
 
 
-NAMES = ("a", "b")
+def test_columns_are_found_by_name_and_read_as_the_kind_they_had(table):
+    path = table(lines(",when,a,color,id,id", "1,2026-02-01,3,7,5,6", "x,,,,,"))
+    kinds = {"color": "category", "a": "numeric", "when": "date"}
+    found = {one.name: one for one in tables.read_columns(path, kinds).columns}
+    assert {name: one.kind for name, one in found.items()} == kinds
+    assert found["color"].words == ("7",)
+    assert found["a"].values.tolist()[0] == 3
+    assert all(one.missing.tolist() == [False, True] for one in found.values())
 
 
 @pytest.mark.parametrize(
-    ("content", "names"),
+    ("content", "words"),
     [
-        (lines("1,2", "3,4"), None),
-        (lines("1,2", "3,4"), NAMES),
-        (lines("a,b", "1,2", "3,4"), None),
-        (lines("a,b", "1,2", "3,4"), NAMES),
-        (lines("b,kind,a,id", "2,x,1,", "4,y,3,77"), NAMES),
-        (lines("0,1", "1,2", "3,4"), ("0", "1")),
+        (lines("b,color", "1,red"), ("none of the name `a`", "use one of: b, color")),
+        (lines("a,colour", "1,red"), ("`color`", "did you mean `colour`")),
+        (lines("a,color"), ("header alone",)),
+        (lines("a,color", "1,red", "x,blue"), ("column `a`", "numbers", "'x' in row 1")),
+        (lines("a,color", "inf,red"), ("finite", "inf in row 0")),
+        (lines("1,2", "3,4"), ("header row",)),
+        (lines("a,a,color", "1,2,x"), ("`a` twice",)),
     ],
 )
-def test_features_are_found_by_name_or_by_place(table, content, names):
-    x = tables.read_features(table(content), 2, names)
-    assert x.tolist() == [[1, 2], [3, 4]]
-    assert x.dtype == np.float32
-
-
-def test_one_column_is_a_table_for_prediction(table):
-    assert tables.read_features(table(lines("a", "1", "2")), 1, ("a",)).tolist() == [[1], [2]]
-    assert tables.read_features(table(lines("1", "2")), 1, None).tolist() == [[1], [2]]
-
-
-@pytest.mark.parametrize(
-    ("content", "names", "words"),
-    [
-        (lines("a,c", "1,2"), NAMES, ("none of the name `b`", "use one of: a, c")),
-        (lines("1,2,3"), NAMES, ("2 features", "got 3 columns", "label")),
-        (lines("1,2,3"), None, ("2 features", "got 3 columns")),
-        (lines("a,b,kind", "1,2,3"), None, ("got 3 columns", "same column names")),
-        (lines("a,b"), NAMES, ("header alone",)),
-        (lines("a,b", "1,"), NAMES, ("empty cells in `b`",)),
-        (lines("1,2", "1,x"), None, ("text in `column 1`",)),
-    ],
-)
-def test_a_table_with_other_features_is_refused(table, content, names, words):
-    refused(tables.read_features, table(content), 2, names, words=words)
+def test_other_columns_are_refused(table, content, words):
+    kinds = {"a": columns.NUMERIC, "color": columns.CATEGORY}
+    refused(tables.read_columns, table(content), kinds, words=words)
 
 
 # Real tables
@@ -233,12 +255,11 @@ def test_pen_digits_have_whole_number_classes(shared_data):
     assert data.rows + data.test.rows == 10_992
 
 
-def test_text_and_empty_cells_of_real_tables_are_named(shared_data):
-    folder = shared_data / "tabular"
-    refused(load, folder / "adult.csv.gz", words=("`workclass`", "empty cells", "get_dummies"))
-    refused(
-        load,
-        folder / "california_housing.csv",
-        target="median_house_value",
-        words=("`ocean_proximity`",),
-    )
+def test_real_categories_and_missing_cells_are_learned_from(shared_data):
+    data = load(shared_data / "tabular" / "adult.csv.gz")
+    held = {one["name"]: one for one in data.encoding.described()}
+    assert held["workclass"]["kind"] == "category"
+    assert held["workclass"]["missing"]
+    assert not held["age"]["missing"]
+    assert data.classes.tolist() == ["<=50K", ">50K"]
+    assert np.isfinite(data.x).all()

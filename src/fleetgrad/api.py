@@ -397,6 +397,8 @@ def _model(data: Dataset, winner: Winner, seed: int, distilled: Distilled | None
         classes=data.classes,
         image_shape=data.image_shape,
         feature_names=data.feature_names,
+        limit=winner.view.limit,
+        encoding=data.encoding,
         dataset=data.name,
         information=said,
         target=(winner.view.center, winner.view.spread) if data.task == REGRESSION else (0.0, 1.0),

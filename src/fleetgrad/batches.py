@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Num
 
+from fleetgrad.data.scaling import FARTHEST
+
 
 class Rows(NamedTuple):
     """The data on the device; uint8 stays uint8 and is scaled batch by batch.
@@ -32,6 +34,7 @@ class Feed(NamedTuple):
     shift, scale: Scaled input = (x - shift) * scale; (features,) or (batch, features).
     steps: Steps an epoch, <= rows // batch_size.
     center, spread: Standardized target = (y - center) / spread, where numbers are predicted.
+    limit: How far out each feature is bent back, as in `data.scaling`; None where none is.
     """
 
     order: Int[Array, "epochs rows"]
@@ -42,6 +45,7 @@ class Feed(NamedTuple):
     steps: Int[Array, ""]
     center: Float[Array, ""] | None = None
     spread: Float[Array, ""] | None = None
+    limit: Float[Array, " features"] | None = None
 
 
 _AXES: dict[str, Any] = dict.fromkeys(Feed._fields, 0) | {"steps": None}
@@ -57,7 +61,18 @@ def take(rows: Rows, chosen: Array, feed: Feed) -> tuple[Array, Array]:
 
 def scaled(x: Array, rows: Rows, chosen: Array, feed: Feed) -> tuple[Array, Array]:
     """The same for raw inputs that have been taken already."""
-    return (x - feed.shift) * feed.scale, truth(rows, chosen, feed)
+    x = (x - feed.shift) * feed.scale
+    if feed.limit is not None:
+        x = bent(x, feed.limit)
+    return x, truth(rows, chosen, feed)
+
+
+def bent(
+    x: Float[Array, "batch features"], limit: Float[Array, " features"]
+) -> Float[Array, "batch features"]:
+    """Scaled inputs of a table, what is missing 0 and what lies far out bent back."""
+    x = jnp.clip(jnp.where(jnp.isnan(x), 0, x), -FARTHEST, FARTHEST)
+    return x / jnp.sqrt(1 + jnp.square(limit * x))
 
 
 def truth(rows: Rows, chosen: Array, feed: Feed) -> Array:

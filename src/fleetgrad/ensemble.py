@@ -16,10 +16,11 @@ import numpy as np
 from jaxtyping import Float, Float64, Num, Shaped
 
 from fleetgrad import inference, saved
+from fleetgrad.data.encoding import Encoding
 from fleetgrad.errors import ModelError
 from fleetgrad.inference import Network, Part
 from fleetgrad.metrics import REGRESSION
-from fleetgrad.predictor import PLAIN, Predictor, frozen, logits
+from fleetgrad.predictor import PLAIN, Predictor, frozen, logits, plain
 from fleetgrad.settings import Settings
 from fleetgrad.views import PLAIN as PLAIN_VIEWS
 from fleetgrad.views import REACH, View, Views, seen
@@ -29,7 +30,7 @@ SEEING = 2  # the version of those that say where they see images from
 MOST_VIEWS = 100
 MOST_MEMBERS = 100
 _SUM = 1e-6  # how far weights may be from a sum of 1
-_SHARED = ("image_shape", "feature_names")
+_SHARED = ("image_shape", "feature_names", "encoding")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -53,6 +54,7 @@ class Ensemble(Predictor):
     feature_names: tuple[str, ...] | None = None
     information: Mapping[str, Any] = field(default_factory=dict)
     views: Views = PLAIN_VIEWS
+    encoding: Encoding | None = None
 
     def __post_init__(self) -> None:
         _check_weights([part.weight for part in self.members])
@@ -110,6 +112,7 @@ class Ensemble(Predictor):
             feature_names=first.feature_names,
             information={**kept, **(information or {})},
             views=_common_views([one for one, _ in chosen]) if views is None else views,
+            encoding=first.encoding,
         )
 
     @classmethod
@@ -196,8 +199,7 @@ def _read(directory: Path) -> dict[str, Any]:
         raise ValueError("weights of more networks than are described")
     if any(np.shape(part.network.shift) != (features,) for part in known):
         raise ValueError(f"weights of other than the {features} features described")
-    plain = {name: head[name] for name in PLAIN}
-    return {"members": known, "classes": classes, "views": views, **plain}
+    return {"members": known, "classes": classes, "views": views, **plain(head)}
 
 
 def _listed(members: Any) -> list[Any]:
@@ -225,7 +227,9 @@ def _prefix(number: int) -> str:
 def _held(part: Part) -> Part:
     own = part.network
     layers = tuple({name: frozen(a) for name, a in layer.items()} for layer in own.params)
-    held = own._replace(params=layers, shift=frozen(own.shift), scale=frozen(own.scale))
+    limit = None if own.limit is None else frozen(own.limit)
+    scaling = {"shift": frozen(own.shift), "scale": frozen(own.scale), "limit": limit}
+    held = own._replace(params=layers, **scaling)
     return Part(held, float(part.weight))
 
 
@@ -270,5 +274,5 @@ def _check_kin(first: Predictor, other: Predictor) -> None:
     if not alike or any(getattr(first, name) != getattr(other, name) for name in _SHARED):
         raise ModelError(
             f"an ensemble must be of models of the same data, got {first!r} and {other!r}, whose "
-            "classes, image shapes or names of features differ; train them on one dataset."
+            "classes, image shapes, columns or names of features differ; train them on one dataset."
         )

@@ -53,6 +53,7 @@ class Feeds:
             "shift": view.shift,
             "scale": view.scale,
             "steps": np.int32(steps),
+            "limit": view.limit,
         }
         if self._material.numbers:
             arrays |= {"center": np.float32(view.center), "spread": np.float32(view.spread)}

@@ -195,7 +195,7 @@ class Fleet:
         scaling, target = self._data.scaling(train), (0.0, 1.0)
         if self._data.task == metrics.REGRESSION:
             target = self._data.standard(train)
-        return View(train, validation, scaling.shift, scaling.scale, *target)
+        return View(train, validation, scaling.shift, scaling.scale, *target, scaling.limit)
 
     def _said(
         self,
@@ -206,7 +206,9 @@ class Fleet:
         seen_from: views.View = CENTER,
     ) -> np.ndarray:
         """Probabilities of some rows, block by block."""
-        network = Network(settings, params, view.shift, view.scale, view.center, view.spread)
+        network = Network(
+            settings, params, view.shift, view.scale, view.center, view.spread, view.limit
+        )
         blocks, image = np.array_split(rows, -(-len(rows) // BLOCK)), self._data.image_shape or ()
         inputs = (views.seen(self._data.x[block], image, seen_from) for block in blocks)
         together = np.concatenate([inference.logits(network, block) for block in inputs])

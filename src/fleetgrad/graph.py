@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from fleetgrad.data.scaling import FARTHEST
 from fleetgrad.errors import ModelError, UsageError
 from fleetgrad.inference import EPSILON, GELU, LEAK, Layer, Network, Part
 from fleetgrad.views import CENTER, PLAIN, REACH, View
@@ -136,10 +137,19 @@ class _Graph:
     def _outputs(self, network: Network, raw: str) -> str:
         hidden = self.add("Sub", raw, self.constant(network.shift))
         hidden = self.add("Mul", hidden, self.constant(network.scale))
+        if network.limit is not None:
+            hidden = self._bent(hidden, network.limit)
         for layer in network.params[:-1]:
             activation = ACTIVATIONS[network.settings.activation]
             hidden = activation(self, self._normalized(layer, self._affine(layer, hidden)))
         return self._affine(network.params[-1], hidden)
+
+    def _bent(self, x: str, limit: np.ndarray) -> str:
+        known = self.add("Where", self.add("IsNaN", x), self.constant(0), x)
+        near = self.add("Clip", known, self.constant(-FARTHEST), self.constant(FARTHEST))
+        turned = self.add("Mul", near, self.constant(limit))
+        squared = self.add("Add", self.add("Mul", turned, turned), self.constant(1))
+        return self.add("Div", near, self.add("Sqrt", squared))
 
     def _shares(self, network: Network, outputs: str, name: str | None = None) -> str:
         if network.settings.loss != "cross_entropy":  # log s(z) = -softplus(-z)

@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Float32, Float64, Num
 
 from fleetgrad import layers
+from fleetgrad.data.scaling import FARTHEST
 from fleetgrad.errors import ModelError
 from fleetgrad.settings import Settings, check_loss
 
@@ -28,8 +29,9 @@ Hidden = Float32[np.ndarray, "batch units"]
 class Network(NamedTuple):
     """A trained network: its settings, and its arrays in float32.
 
-    `params` are layers as in `network.predicting`; an input is scaled as (x - shift) * scale. What
-    predicts numbers has one output, and says center + spread * output.
+    `params` are layers as in `network.predicting`; an input is scaled as (x - shift) * scale, and
+    where there is a `limit`, bent back by it (`data.scaling`). What predicts numbers has one
+    output, and says center + spread * output.
     """
 
     settings: Settings
@@ -38,6 +40,7 @@ class Network(NamedTuple):
     scale: Float32[np.ndarray, " features"]
     center: float = 0.0
     spread: float = 1.0
+    limit: Float32[np.ndarray, " features"] | None = None
 
     @classmethod
     def of(
@@ -55,14 +58,16 @@ class Network(NamedTuple):
         """
         held = enumerate(layers.predicting(settings, np.size(arrays["shift"]), 1))  # names matter
         params = tuple({kind: arrays[f"layer{n}.{kind}"] for kind in kinds} for n, kinds in held)
-        return cls(settings, params, arrays["shift"], arrays["scale"], *target)
+        limit = arrays.get("limit")
+        return cls(settings, params, arrays["shift"], arrays["scale"], *target, limit)
 
     @property
     def arrays(self) -> dict[str, np.ndarray]:
         """All arrays, each under a name of its own."""
         held = enumerate(self.params)
         named = {f"layer{n}.{kind}": array for n, layer in held for kind, array in layer.items()}
-        return {"shift": self.shift, "scale": self.scale, **named}
+        limit = {} if self.limit is None else {"limit": self.limit}
+        return {"shift": self.shift, "scale": self.scale, **limit, **named}
 
     def check(self, classes: int) -> None:
         """Raise `ModelError` unless the arrays are finite and fit the settings and classes.
@@ -78,6 +83,8 @@ class Network(NamedTuple):
             )
         features = np.size(self.shift)
         expected, arrays = array_shapes(self.settings, features, classes or 1), self.arrays
+        if self.limit is not None:
+            expected["limit"] = expected["shift"]
         odd = sorted(expected.keys() ^ arrays.keys())
         if odd:
             fault = "missing" if odd[0] in expected else "too many"
@@ -115,9 +122,17 @@ def logits(network: Network, x: Num[np.ndarray, "batch features"]) -> Logits:
     activation = ACTIVATIONS[network.settings.activation]
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
         hidden: Hidden = (x.astype(np.float32) - network.shift) * network.scale
+        if network.limit is not None:
+            hidden = _bent(hidden, network.limit)
         for layer in network.params[:-1]:
             hidden = activation(_normalized(layer, _affine(layer, hidden)))
         return _affine(network.params[-1], hidden)
+
+
+def _bent(x: Hidden, limit: Float32[np.ndarray, " features"]) -> Hidden:
+    x = np.clip(np.where(np.isnan(x), np.float32(0), x), -FARTHEST, FARTHEST)
+    scaled: Hidden = x / np.sqrt(1 + np.square(limit * x))
+    return scaled
 
 
 def probabilities(loss: str, outputs: Logits) -> Float64[np.ndarray, "batch classes"]:

@@ -31,6 +31,7 @@ class View:
         validation: Row numbers, the same count in every view, or none at all.
         shift, scale: Scaled input = (x - shift) * scale, per feature; fitted on `train` alone.
         center, spread: Mean and deviation of the target on `train`, where numbers are predicted.
+        limit: How far out each feature is bent back, as in `data.scaling`; None where none is.
     """
 
     train: Int[np.ndarray, " train"]
@@ -39,6 +40,7 @@ class View:
     scale: Float[np.ndarray, "*batch features"]
     center: float = 0.0
     spread: float = 1.0
+    limit: Float[np.ndarray, " features"] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,7 +133,8 @@ def steps_per_epoch(batch_size: int, rows: int) -> int:
 
 def _filled(sample: Float[np.ndarray, "rows features"], view: View) -> float:
     shift, scale = (np.resize(part, sample.shape) for part in (view.shift, view.scale))
-    return float(np.count_nonzero((sample - shift) * scale) / sample.size)
+    scaled = (sample - shift) * scale
+    return float(np.count_nonzero((scaled != 0) & ~np.isnan(scaled)) / sample.size)
 
 
 class Draws(Protocol):

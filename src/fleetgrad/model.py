@@ -12,10 +12,11 @@ import numpy as np
 from jaxtyping import Float, Float32, Float64, Num, Shaped
 
 from fleetgrad import ensemble, inference, saved
+from fleetgrad.data.encoding import Encoding
 from fleetgrad.ensemble import Ensemble
 from fleetgrad.inference import Part
 from fleetgrad.metrics import REGRESSION
-from fleetgrad.predictor import PLAIN, Predictor, frozen, logits
+from fleetgrad.predictor import PLAIN, Predictor, frozen, logits, plain
 from fleetgrad.settings import Settings
 
 FORMAT = {"format": "fleetgrad model", "version": 1}
@@ -34,6 +35,9 @@ class Model(Predictor):
         dataset: The name of the data it was trained on.
         image_shape: (height, width[, channels]) of the training images, if they were images.
         feature_names: Of the training table, if it was one.
+        limit: How far out each feature is bent back, as in `data.scaling`, float32; None where
+            none is.
+        encoding: What makes features of a raw table, where it was trained on one.
         information: What else is worth keeping (figures, seed, versions); plain values. `white`
             is the largest value in training images that were not uint8; 255 unless it says so.
         target: Where numbers are predicted, mean and deviation: center + spread * output.
@@ -52,11 +56,13 @@ class Model(Predictor):
     feature_names: tuple[str, ...] | None = None
     information: Mapping[str, Any] = field(default_factory=dict)
     target: tuple[float, float] = (0.0, 1.0)
+    limit: Float32[np.ndarray, " features"] | None = None
+    encoding: Encoding | None = None
 
     def __post_init__(self) -> None:
         layers = tuple({name: frozen(a) for name, a in layer.items()} for layer in self.params)
         object.__setattr__(self, "params", layers)
-        for name in ("shift", "scale"):
+        for name in ("shift", "scale", *(() if self.limit is None else ("limit",))):
             object.__setattr__(self, name, frozen(getattr(self, name)))
         object.__setattr__(self, "target", saved.target(self.target))
         self._hold()
@@ -95,7 +101,9 @@ class Model(Predictor):
 
     @property
     def _network(self) -> inference.Network:
-        return inference.Network(self.settings, self.params, self.shift, self.scale, *self.target)
+        return inference.Network(
+            self.settings, self.params, self.shift, self.scale, *self.target, self.limit
+        )
 
     def _outputs(self, rows: Num[np.ndarray, "batch features"]) -> Float[np.ndarray, "batch cls"]:
         outputs = logits(self._network, rows)
@@ -122,6 +130,6 @@ def _read(directory: Path, head: Mapping[str, Any]) -> dict[str, Any]:
     network, target = inference.Network.of(settings, arrays), saved.target(head.get("target"))
     if np.shape(network.shift) != (features,):
         raise ValueError(f"weights of other than the {features} features described")
-    plain = {name: head[name] for name in PLAIN}
-    parts = {name: getattr(network, name) for name in ("settings", "params", "shift", "scale")}
-    return {**parts, "classes": classes, "target": target, **plain}
+    names = ("settings", "params", "shift", "scale", "limit")
+    parts = {name: getattr(network, name) for name in names}
+    return {**parts, "classes": classes, "target": target, **plain(head)}

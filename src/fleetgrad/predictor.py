@@ -16,10 +16,13 @@ import numpy as np
 from jaxtyping import Float, Float64, Num, Shaped
 
 from fleetgrad import graph, inference, saved
+from fleetgrad.data import frames, tables
+from fleetgrad.data.columns import Table
+from fleetgrad.data.encoding import Encoded, Encoding
 from fleetgrad.data.features import Features, as_features, numeric
 from fleetgrad.data.inputs import WHITE, read_inputs
 from fleetgrad.durable import replacing
-from fleetgrad.errors import ModelError
+from fleetgrad.errors import DataError, ModelError
 from fleetgrad.inference import Part
 from fleetgrad.metrics import CLASSIFICATION, REGRESSION
 from fleetgrad.payload import encode
@@ -38,6 +41,7 @@ class Predictor(ABC):
     image_shape: tuple[int, ...] | None
     feature_names: tuple[str, ...] | None
     information: Mapping[str, Any]
+    encoding: Encoding | None
     views: Views = PLAIN_VIEWS
 
     @property
@@ -66,7 +70,7 @@ class Predictor(ABC):
 
     @property
     def features(self) -> int:
-        """How many features a row must have."""
+        """How many features the network reads; of an encoded table, more than it has columns."""
         return int(np.size(self.parts[0].network.shift))
 
     def save(self, directory: str | os.PathLike[str]) -> None:
@@ -77,7 +81,8 @@ class Predictor(ABC):
         """
         own, arrays = self._files()
         shape = {"features": self.features, "classes": self.classes}
-        saved.write(Path(directory), {**own, **self._plain, **shape}, arrays)
+        encoded = {"encoding": self.encoding.to_dict() if self.encoding else None}
+        saved.write(Path(directory), {**own, **self._plain, **shape, **encoded}, arrays)
 
     def export_onnx(self, path: str | os.PathLike[str], *, input_type: str = "float32") -> None:
         """Write it as ONNX, whole or not at all.
@@ -110,14 +115,17 @@ class Predictor(ABC):
 
         Args:
             X: (rows, features), or images (rows, height, width[, channels]), of any real type,
-                unscaled, as in training.
+                unscaled, as in training. After training on a table: a frame with its columns,
+                in any order, an array of them in theirs, or what `read` gives. `Encoded` rows of
+                a dataset are taken as they are.
 
         Returns:
             Labels as they were given for training; numbers as float64, in the units of the target.
 
         Raises:
             ModelError: The rows are not of the kind that the model was trained on.
-            DataError: They are no numbers, or some are missing or infinite.
+            DataError: They are no numbers, or some are missing or infinite; a column is missing
+                or of another kind.
         """
         if self.task == REGRESSION:
             return np.concatenate([self._outputs(block)[:, 0] for block in self._blocks(X)])
@@ -141,15 +149,23 @@ class Predictor(ABC):
         """What is predicted for each row in a file; arguments and errors as for `read`."""
         return self.predict(self.read(path))
 
-    def read(self, path: str | os.PathLike[str]) -> Features:
+    def read(self, path: str | os.PathLike[str]) -> Features | Table:
         """The rows in a file, ready to be predicted from.
 
         Args:
-            path: `.npy`, `.csv`, `.csv.gz`, IDX images or a PNG picture.
+            path: `.npy`, `.csv`, `.csv.gz`, IDX images or a PNG picture; `.csv`, `.csv.gz` or
+                `.parquet` where training was on a table.
 
         Raises:
             DataError: It is none of these, is broken, or has other features than training.
         """
+        if self.encoding is not None and tables.is_table(Path(path)):
+            return tables.read_columns(Path(path), self.encoding.kinds)
+        if self.encoding is not None:
+            raise DataError(
+                f"`{path}` must be a table (.csv, .csv.gz or .parquet) with the columns of "
+                "training, got a file of another name; save it as one of these."
+            )
         return read_inputs(
             path,
             features=self.features,
@@ -199,6 +215,11 @@ class Predictor(ABC):
             if not holds:
                 got = reprlib.repr(getattr(self, name))
                 raise ModelError(f"`{name}` must be {rule}, got {got}; give what training had.")
+        if self.encoding is not None and self.encoding.features != self.features:
+            raise ModelError(
+                f"`encoding` must give the {self.features} features of the network, got "
+                f"{self.encoding.features}; give that of training."
+            )
         for part in self.parts:
             part.network.check(len(self.classes))
 
@@ -207,6 +228,10 @@ class Predictor(ABC):
         return (rows[start : start + BLOCK] for start in range(0, len(rows), BLOCK))
 
     def _rows(self, X: Any) -> Features:  # noqa: N803
+        if isinstance(X, Encoded):
+            return X.x
+        if self.encoding is not None:
+            return self.encoding.apply(_table(X, self.encoding))
         array, columns = numeric(X, "X"), getattr(X, "columns", None)
         shape, names = self.image_shape, self.feature_names
         if array.ndim == 1 or (array.shape == shape and shape[0] > 1):
@@ -242,6 +267,21 @@ def logits(network: inference.Network, rows: Num[np.ndarray, "batch features"]) 
             "network's outputs are not finite; check the units of its features."
         )
     return outputs
+
+
+def plain(head: Mapping[str, Any]) -> dict[str, Any]:
+    """The shared fields of a description; those of models before there were tables lack one."""
+    encoded = head.get("encoding")
+    encoding = None if encoded is None else Encoding.from_dict(encoded)
+    return {**{name: head[name] for name in PLAIN}, "encoding": encoding}
+
+
+def _table(X: Any, encoding: Encoding) -> Table:  # noqa: N803
+    if isinstance(X, Table):
+        return X
+    if frames.is_frame(X):
+        return frames.table(X, "`X`", encoding.kinds)
+    return frames.of_array(X, encoding.columns, encoding.kinds)
 
 
 def frozen(array: Any) -> np.ndarray:

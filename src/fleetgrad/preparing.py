@@ -291,6 +291,7 @@ def _summary(data: Dataset, metric: Metric) -> dict[str, Any]:
         "test_rows": data.test.rows,
         **known,
         "guess": metrics.guess(metric, data.y, classes, data.weights),
+        **({"columns": data.encoding.summary()} if data.encoding else {}),
     }
 
 

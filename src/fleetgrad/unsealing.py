@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fleetgrad import keys
-from fleetgrad.data import Opened
+from fleetgrad.data import Encoded, Opened
 from fleetgrad.finals import Interval, wilson
 from fleetgrad.metrics import REGRESSION, Metric, bootstrap
 from fleetgrad.result import Test
@@ -28,12 +28,12 @@ def judged(model: "Predictor", opened: Opened, metric: Metric, seed: int) -> dic
         metric: By which.
         seed: Of the rows drawn anew for the interval.
     """
-    known = {"n": len(opened.y), "opening": opened.opening}
+    known, rows = {"n": len(opened.y), "opening": opened.opening}, Encoded(opened.x)
     if metric.name == "accuracy" and opened.weights is None:
-        right = int((model.predict(opened.x) == model.classes[opened.y]).sum())
+        right = int((model.predict(rows) == model.classes[opened.y]).sum())
         return {"correct": right, **known}
     says = model.predict if metric.task == REGRESSION else model.predict_proba
-    said, weights = np.asarray(says(opened.x)), opened.weights
+    said, weights = np.asarray(says(rows)), opened.weights
     draw = keys.generator(seed, "bootstrap")
     interval = bootstrap(metric, said, opened.y, draw, weights=weights)
     return {"value": metric.of(said, opened.y, weights), "interval": list(interval), **known}

@@ -1,4 +1,4 @@
-"""`data list` and `data fetch`: the sets that have names, and where they are."""
+"""`data list`, `data fetch` and `data show`: the named sets, where they are, what is in data."""
 
 import os
 from pathlib import Path
@@ -9,10 +9,12 @@ import typer
 from fleetgrad import cache
 from fleetgrad.cli import ending
 from fleetgrad.cli.commands import Commands
-from fleetgrad.cli.options import Json, Quiet
+from fleetgrad.cli.options import DataDirectory, Json, Quiet, Target
 
 data = typer.Typer(
-    cls=Commands, help="List the named data sets, or fetch one.", rich_markup_mode=None
+    cls=Commands,
+    help="List the named data sets, fetch one, or show what data hold.",
+    rich_markup_mode=None,
 )
 
 
@@ -49,6 +51,30 @@ def fetch_set(
         ending.answer({"name": name, "folder": str(folder)})
     else:
         typer.echo(folder)
+
+
+@data.command("show")
+def show_data(
+    data: Annotated[str, typer.Argument(metavar="DATA", help="As for tune.", show_default=False)],
+    *,
+    target: Target = None,
+    data_dir: DataDirectory = None,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Show what data hold: rows, classes, and the kind of each column of a table.
+
+    The test part stays sealed.
+    """
+    from fleetgrad.data import load  # noqa: PLC0415 - not for `--help`
+    from fleetgrad.display import consoles, contents  # noqa: PLC0415 - not for `--help`
+
+    bring(data, data_dir, quiet=quiet)
+    found = contents.described(load(data, target=target, data_dir=data_dir))
+    if as_json:
+        ending.answer(found)
+    else:
+        contents.show(consoles.out(), found)
 
 
 def bring(source: str, data_dir: Path | None, *, quiet: bool) -> None:

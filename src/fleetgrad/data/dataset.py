@@ -7,16 +7,18 @@ is a pure function of the data and a seed.
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
-from jaxtyping import Float32, Int, Int32
+from jaxtyping import Float32, Int, Int32, Int64, UInt8
 
 from fleetgrad import keys
-from fleetgrad.data import labels, scaling, targets
-from fleetgrad.data.features import Features, as_features
+from fleetgrad.data import frames, labels, scaling, targets
+from fleetgrad.data.columns import Table
+from fleetgrad.data.encoding import Encoding
+from fleetgrad.data.features import Features, as_features, frozen
 from fleetgrad.data.scaling import Scaling
 from fleetgrad.data.sealed import SealedTest
 from fleetgrad.data.splits import Split, stratified
@@ -43,6 +45,7 @@ class Dataset:
         test: The test part, sealed.
         task: "classification" or "regression".
         weights: How much each row of the training part counts, 1 on average; None for all alike.
+        encoding: What made the features of a raw table, where there was one.
     """
 
     name: str
@@ -54,6 +57,7 @@ class Dataset:
     test: SealedTest
     task: str = CLASSIFICATION
     weights: Float32[np.ndarray, " rows"] | None = None
+    encoding: Encoding | None = None
 
     @classmethod
     def from_arrays(  # noqa: PLR0913 - all that can be said of arrays
@@ -75,7 +79,8 @@ class Dataset:
         A fifth of each class, or of all rows of a regression.
 
         Args:
-            X: (rows, features), or images (rows, height, width[, channels]), of any real type.
+            X: (rows, features), or images (rows, height, width[, channels]), of any real type. NaN
+                where a number is missing makes it a table, as of `from_frame`.
             y: A label for each row: whole numbers, truth values, or text; or a number to predict.
             X_test: Test features, of the same kind as `X`.
             y_test: Their labels, each of which must occur in `y`, or numbers.
@@ -92,6 +97,14 @@ class Dataset:
         Raises:
             DataError: The data cannot be learned from; the message says where and what to do.
         """
+        if image_shape is None and frames.has_holes(X):
+            table = frames.of_numbers(X, feature_names, "`X`")
+            tested = None
+            if X_test is not None:
+                held = [one.name for one in table.columns]
+                tested = frames.of_numbers(X_test, held, "`X_test`")
+            options = {"name": name, "seed": seed, "task": task, "weights": weights}
+            return cls.from_table(table, y, tested, y_test, **options)
         x, own_shape = as_features(X, "X")
         shape = _agreed_shape(own_shape, image_shape, x.shape[1])
         names = _feature_names(X, feature_names, x.shape[1])
@@ -116,6 +129,63 @@ class Dataset:
             name, x, numbers, classes, shape, names, sealed, task=task, weights=_even(weights)
         )
 
+    @classmethod
+    def from_frame(
+        cls, frame: Any, target: str, test: Any = None, *, name: str = "frame", **options: Any
+    ) -> Self:
+        """A dataset from a frame of pandas, Polars, or another library that narwhals knows.
+
+        Columns may be numbers, categories (text), truth values or dates, with cells missing; what
+        is made of them is fitted on training rows, and is `encoding`.
+
+        Args:
+            frame: A row for each label.
+            target: The column of labels.
+            test: A frame of test rows with the same columns; without, a fifth is sealed off.
+            name: What reports call it.
+            options: As for `from_arrays`.
+
+        Raises:
+            DataError: The data cannot be learned from; the message says where and what to do.
+        """
+        known = frames.learned(frame, target)
+        tested: tuple[Table | None, Any] = (None, None)
+        if test is not None:
+            tested = frames.learned(test, target, "the test frame", known[0])
+        return cls.from_table(*known, *tested, name=name, **options)
+
+    @classmethod
+    def from_table(
+        cls,
+        table: Table,
+        y: Any,
+        test: Table | None = None,
+        y_test: Any = None,
+        **options: Any,
+    ) -> Self:
+        """A dataset from columns of several kinds.
+
+        Args:
+            table: The columns.
+            y: A label for each row.
+            test: The same columns of test rows; without, a fifth of the rows is sealed off.
+            y_test: Their labels.
+            options: As for `from_arrays`.
+
+        Raises:
+            DataError: The data cannot be learned from.
+        """
+        # All that has to do with labels is done over the rows' numbers, which then give way.
+        tested = None if test is None else _row_numbers(test.rows)
+        rows = cls.from_arrays(_row_numbers(table.rows), y, tested, y_test, **options)
+        train = table.take(_numbered(rows.x))
+        encoding = Encoding.fit(train)
+        x = frozen(encoding.apply(train))
+        source = table if test is None else test
+        sealed = rows.test.exchanged(lambda x: frozen(encoding.apply(source.take(_numbered(x)))))
+        names = encoding.feature_names
+        return replace(rows, x=x, feature_names=names, test=sealed, encoding=encoding)
+
     @property
     def rows(self) -> int:
         """How many rows there are to learn from."""
@@ -136,6 +206,7 @@ class Dataset:
             self.image_shape,
             self.feature_names,
             self.test.fingerprint,
+            *([] if self.encoding is None else [self.encoding.to_dict()]),
         ]
         if self.task == REGRESSION:  # others are as they were before there was any
             head.append(self.task)
@@ -170,6 +241,8 @@ class Dataset:
 
     def scaling(self, rows: Int[np.ndarray, " rows"]) -> Scaling:
         """How to scale features, fitted on these rows alone."""
+        if self.encoding is not None:
+            return scaling.robust(self.x, rows, self.encoding.numeric)
         return scaling.fit(self.x, rows)
 
     def standard(self, rows: Int[np.ndarray, " rows"]) -> Standard:
@@ -182,6 +255,15 @@ class Dataset:
             f"Dataset({self.name!r}: {self.rows:,} rows of {self.features} features, "
             f"{kind}; {self.test.rows:,} test rows, sealed)"
         )
+
+
+def _row_numbers(rows: int) -> UInt8[np.ndarray, "rows 8"]:
+    """The number of each row as eight bytes, which every step leaves as they are."""
+    return np.arange(rows, dtype=np.int64).view(np.uint8).reshape(rows, -1)
+
+
+def _numbered(x: Features) -> Int64[np.ndarray, " rows"]:
+    return np.ascontiguousarray(x).view(np.int64)[:, 0]
 
 
 def _sealed(X_test: Any, y_test: Any, x: Features, classes: labels.Classes) -> SealedTest:  # noqa: N803

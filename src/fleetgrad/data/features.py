@@ -46,7 +46,7 @@ def as_features(X: Any, name: str = "X") -> tuple[Features, tuple[int, ...] | No
         )
     image_shape = values.shape[1:] if values.ndim > 2 else None  # noqa: PLR2004
     rows = values.reshape(len(values), -1)
-    return _frozen(_finite(rows, name)), image_shape
+    return frozen(_finite(rows, name)), image_shape
 
 
 def numeric(values: Any, name: str) -> Num[np.ndarray, "..."]:
@@ -64,7 +64,8 @@ def numeric(values: Any, name: str) -> Num[np.ndarray, "..."]:
     if array.dtype.kind not in "biuf":
         raise DataError(
             f"`{name}` must hold real numbers, got the type {array.dtype}; encode text as numbers "
-            f"first, then convert with `{name}.astype('float32')`."
+            f"first, then convert with `{name}.astype('float32')`, or give a frame to "
+            "`Dataset.from_frame`."
         )
     return array
 
@@ -106,7 +107,8 @@ def _where_not_finite(rows: np.ndarray, small: np.ndarray, name: str) -> str:
     )
 
 
-def _frozen(rows: Features) -> Features:
+def frozen(rows: Features) -> Features:
+    """A view that cannot be written through."""
     rows = rows.view()  # the caller's own array stays writable
     rows.flags.writeable = False
     return rows

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fleetgrad.data import archives, idx, packing, pictures, tables
+from fleetgrad.data import archives, idx, numbers, packing, pictures
 from fleetgrad.data.features import Features, as_features
 from fleetgrad.errors import DataError
 
@@ -50,8 +50,7 @@ def read_inputs(
     elif head[:2] == b"\0\0" and head[2:3] and head[2] in idx.TYPES:
         rows, shape = as_features(idx.read(path), path.name)
     elif path.name.lower().endswith((".csv", ".csv.gz")):
-        table = tables.read_features(path, features, feature_names)
-        rows, shape = as_features(table, path.name)
+        rows, shape = as_features(numbers.read(path, features, feature_names), path.name)
     else:
         raise DataError(
             f"inputs must be a .npy, .csv or .csv.gz file, IDX images or a PNG picture, got "

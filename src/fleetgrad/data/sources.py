@@ -17,7 +17,7 @@ READERS: dict[str, Callable[[Path, str], Dataset]] = {
     ".pickle": lambda path, _: pickles.read(path),
     ".pkl": lambda path, _: pickles.read(path),
 }
-KINDS = f"{', '.join(NAMES)}, a folder of the four IDX files, .npz, .pkl, .csv or .csv.gz"
+KINDS = f"{', '.join(NAMES)}, a folder of the four IDX files, .npz, .pkl, .csv, .csv.gz or .parquet"
 
 
 def load(
@@ -33,7 +33,8 @@ def load(
     Args:
         source: One of `NAMES` (use `./mnist` for a folder that has such a name), a folder of the
             four IDX files, or a file: `.npz` with X, y[, X_test, y_test] or x_train, y_train,
-            x_test, y_test; `.pkl`, as the notebook wrote; `.csv` or `.csv.gz` with a header row.
+            x_test, y_test; `.pkl`, as the notebook wrote; `.csv` or `.csv.gz` with a header row;
+            `.parquet`.
         target: The label column of a table; the last one by default.
         data_dir: Where named sets are looked for first, itself or its subfolder of the set's name;
             FLEETGRAD_DATA where not given. Then the cache is asked, then the mirrors.
@@ -47,9 +48,8 @@ def load(
         UsageError: `target` was given for what is no table.
     """
     path = Path(source)
-    is_table = str(source) not in NAMES and path.name.lower().endswith((".csv", ".csv.gz"))
-    if is_table:
-        return tables.read(path, target, task)
+    if str(source) not in NAMES and tables.is_table(path):
+        return tables.read(path, target, task=task)
     if target is not None:
         raise UsageError(
             f"`target` must name a column of a table, got {target!r} for `{source}`, which is "

@@ -1,188 +1,150 @@
-"""Tables: CSV files of numbers with a header row, packed or not.
+"""Tables: CSV files with a header row, packed or not, and Parquet files.
 
-Features are numbers throughout; text and empty cells are refused by name, since what to do about
-them is the user's to say. Numbers are turned into float32 a few thousand rows at a time, so a
-large table never stands in memory as text.
+Columns may be numbers, categories, truth values and dates, with cells missing; `Dataset.from_table`
+makes features of them. What is read for learning finds out the kinds; what is read for prediction
+is told them.
 """
 
-from collections import Counter
-from collections.abc import Sequence
-from itertools import chain
+from collections.abc import Collection, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from jaxtyping import Float32, Shaped
+from jaxtyping import Shaped
 
-from fleetgrad.data import packing, text
+from fleetgrad.data import frames, packing, text
+from fleetgrad.data.columns import Table
 from fleetgrad.data.dataset import Dataset
-from fleetgrad.data.targets import AUTO
+from fleetgrad.data.gathering import Gathered
 from fleetgrad.data.text import Row
-from fleetgrad.errors import DataError, suggestion
+from fleetgrad.errors import DataError, UsageError, suggestion
 
-SHOWN = 4  # columns that a message names
+CSV, PARQUET = (".csv", ".csv.gz"), (".parquet", ".pq")
+SUFFIXES = CSV + PARQUET
 
-Numbers = Float32[np.ndarray, "rows features"]
+
+def is_table(path: Path) -> bool:
+    """Whether a path has the name of a table."""
+    return path.name.lower().endswith(SUFFIXES)
 
 
-def read(path: Path, target: str | None = None, task: str = AUTO) -> Dataset:
+def read(path: Path, target: str | None = None, **options: Any) -> Dataset:
     """The dataset in a table.
 
     Args:
-        path: Comma-separated, UTF-8, with a header row.
+        path: Comma-separated, UTF-8, with a header row; or Parquet.
         target: The name of the label column; the last one by default.
-        task: As for `Dataset.from_arrays`.
+        options: As for `Dataset.from_arrays`.
 
     Raises:
-        DataError: The table is no table, a feature is no number, or there is no such target.
+        DataError: The table is no table, cannot be learned from, or there is no such target.
     """
-    with packing.opened(path) as stream:
-        rows = text.rows(path, stream)
-        first = next(rows, [])
-        _check_no_numbers(path, first)
-        header = _header(path, first, 2)
-        label = _position(path, header, target)
-        names = tuple(header[:label] + header[label + 1 :])
-        labels: list[str] = []
-        batches = []
-        for batch in text.batches(path, rows, len(header)):
-            labels += [row.pop(label).strip() for row in batch]
-            batches.append(_numbers(path, batch, names))
-    if "" in labels:
-        raise DataError(
-            f"`{path}` must have a label in every row, got an empty cell in column "
-            f"`{header[label]}`, row {labels.index('')}; drop such rows."
-        )
-    if not batches:
-        raise DataError(f"`{path}` must hold rows, got a header alone; write it again.")
-    x = np.concatenate(batches)
-    return Dataset.from_arrays(x, _labels(labels), name=_stem(path), feature_names=names, task=task)
+    name = _stem(path)
+    if not path.name.lower().endswith(CSV):
+        frame = _parquet(path)
+        target = str(frame.columns[-1]) if target is None else target
+        return Dataset.from_frame(frame, target, name=name, **options)
+    table, labels = _learned(path, target)
+    return Dataset.from_table(table, _labels(labels), name=name, **options)
 
 
-def read_features(path: Path, features: int, names: Sequence[str] | None = None) -> Numbers:
-    """The features in a table, for prediction.
+def read_columns(path: Path, kinds: Mapping[str, str]) -> Table:
+    """Columns of a table, for prediction.
 
     Args:
-        path: Comma-separated; with or without a header row.
-        features: How many there must be.
-        names: Of the features; columns are then found by name where the table has a header, and
-            other columns, such as the label, are left out.
+        path: As for `read`.
+        kinds: Of the columns that are needed, by name; others, such as the label, are left out.
 
     Raises:
-        DataError: The table is no table, a feature is missing or is no number.
+        DataError: The table is no table, a column is missing or is of another kind.
     """
-    with packing.opened(path) as stream:
-        rows = text.rows(path, stream)
-        first = next(rows, [])
-        header = _header(path, first, 1) if _is_header(first, names) else None
-        columns = _columns(path, header, names) if header and names else [*range(len(first))]
-        if len(columns) != features:
-            raise DataError(
-                f"`{path}` must have the {features} features of training in each row, got "
-                f"{len(columns)} columns; leave out the label, or give a header row and the same "
-                "column names as in training."
-            )
-        shown = names or header or [f"column {number}" for number in columns]
-        all_rows = rows if header else chain([first], rows)
-        batches = [
-            _numbers(path, [[row[column] for column in columns] for row in batch], shown)
-            for batch in text.batches(path, all_rows, len(first))
-        ]
-    if not batches:
-        raise DataError(f"`{path}` must hold rows, got a header alone; write it again.")
-    return np.concatenate(batches)
-
-
-def _header(path: Path, first: Row, least: int) -> Row:
-    names = [name.strip() for name in first]
-    if len(names) < least:
+    if not path.name.lower().endswith(CSV):
+        return frames.table(_parquet(path), f"`{path}`", kinds)
+    header = _header(path)
+    twice = sorted(name for name in kinds if header.count(name) > 1)
+    if twice:
         raise DataError(
-            f"`{path}` must have columns separated by commas, a feature and a label at least, got "
-            f"{str(names)[:100]} as its first line; save it with commas."
+            f"`{path}` must have each column of training once, got `{twice[0]}` twice; rename or "
+            "drop one of them."
         )
-    odd = [name for name, times in Counter(names).items() if not name or times > 1]
-    if odd:
-        raise DataError(
-            f"`{path}` must name each column, each differently, got "
-            f"{f'`{odd[0]}` twice' if odd[0] else 'a column without a name'}; rename it, or drop "
-            "it if it only counts rows (pandas: `to_csv(..., index=False)`)."
-        )
-    return names
-
-
-def _check_no_numbers(path: Path, first: Row) -> None:
-    if first and all(map(_is_number, first)):
-        raise DataError(
-            f"`{path}` must start with a header row of column names, got numbers "
-            f"({', '.join(first[:3])}, ...); put a line of names on top."
-        )
-
-
-def _is_header(first: Row, names: Sequence[str] | None) -> bool:
-    named = names is not None and set(names) <= {cell.strip() for cell in first}
-    return named or not all(map(_is_number, first))
-
-
-def _position(path: Path, header: Row, target: str | None) -> int:
-    if target is None:
-        return len(header) - 1
-    if target not in header:
-        raise DataError(
-            f"`target` must be a column of `{path}`, got {target!r}; {suggestion(target, header)}"
-        )
-    return header.index(target)
-
-
-def _columns(path: Path, header: Row, names: Sequence[str]) -> list[int]:
-    missing = [name for name in names if name not in header]
+    missing = sorted(kinds.keys() - set(header))
     if missing:
         raise DataError(
             f"`{path}` must have the columns of training, got none of the name `{missing[0]}` "
             f"({len(missing)} missing); {suggestion(missing[0], header)}"
         )
-    return [header.index(name) for name in names]
+    found = {name: Gathered(name, kind) for name, kind in kinds.items()}
+    return _table(path, found, _fill(path, header, found))
 
 
-def _is_number(cell: str) -> bool:
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return True
+def _learned(path: Path, target: str | None) -> tuple[Table, list[str]]:
+    """The columns and labels of a table; read twice where a column turns out to be text."""
+    header = text.header(path, _header(path), 2)
+    label = _target(path, header, target)
+    names = [name for name in header if name != label]
+    labels = _Labels(path, label)
+    found = {name: Gathered(name) for name in names}
+    rows = _fill(path, header, {**found, label: labels})
+    late = {name: Gathered(name, text=True) for name, one in found.items() if one.late}
+    if late:
+        _fill(path, header, late)
+    return _table(path, found | late, rows), labels.cells
 
 
-def _numbers(path: Path, rows: list[Row], names: Sequence[str]) -> Numbers:
-    try:
-        values = np.array([[float(cell) for cell in row] for row in rows])
-    except ValueError:
-        raise DataError(_what_is_no_number(path, rows, names)) from None
-    with np.errstate(over="ignore"):  # what is too large is found, and named, with what is infinite
-        return values.astype(np.float32)
+class _Labels:
+    """The cells of the label column, as they are."""
+
+    def __init__(self, path: Path, name: str) -> None:
+        self._path, self._name = path, name
+        self.cells: list[str] = []
+
+    def add(self, cells: Collection[str]) -> None:
+        self.cells += map(str.strip, cells)
+        if "" in self.cells[-len(cells) :]:
+            raise DataError(
+                f"`{self._path}` must have a label in every row, got an empty cell in column "
+                f"`{self._name}`, row {self.cells.index('')}; drop such rows."
+            )
 
 
-def _what_is_no_number(path: Path, rows: list[Row], names: Sequence[str]) -> str:
-    columns = list(zip(*rows, strict=True))
-    empty = [n for n, cells in zip(names, columns, strict=True) if not all(map(str.strip, cells))]
-    words = {
-        name: cell
-        for name, cells in zip(names, columns, strict=True)
-        for cell in cells
-        if cell.strip() and not _is_number(cell)
-    }
-    found = []
-    if words:
-        found.append(f"text in {_some([f'`{name}` ({cell!r})' for name, cell in words.items()])}")
-    if empty:
-        found.append(f"empty cells in {_some([f'`{name}`' for name in empty])}")
-    return (
-        f"`{path}` must hold numbers in all feature columns, got {' and '.join(found)}; encode "
-        "text as numbers (pandas: `get_dummies`) or drop those columns, fill or drop empty cells, "
-        "and name the label column as `target` if it is not the last."
-    )
+def _fill(path: Path, header: Row, wanted: Mapping[str, Gathered | _Labels]) -> int:
+    """Give each of these columns its cells; how many rows there are."""
+    place = {name: number for number, name in enumerate(header)}
+    count = 0
+    with packing.opened(path) as stream:
+        rows = text.rows(path, stream)
+        next(rows)
+        for batch in text.batches(path, rows, len(header)):
+            cells = list(zip(*batch, strict=True))
+            for name, one in wanted.items():
+                one.add(cells[place[name]])
+            count += len(batch)
+    if not count:
+        raise DataError(f"`{path}` must hold rows, got a header alone; write it again.")
+    return count
 
 
-def _some(names: list[str]) -> str:
-    more = len(names) - SHOWN
-    return ", ".join(names[:SHOWN]) + (f" and {more} more columns" if more > 0 else "")
+def _table(path: Path, found: Mapping[str, Gathered], rows: int) -> Table:
+    return Table(tuple(one.column() for one in found.values()), rows, f"`{path}`")
+
+
+def _header(path: Path) -> Row:
+    with packing.opened(path) as stream:
+        first = next(text.rows(path, stream), [])
+    if first and all(map(text.is_number, first)):
+        raise DataError(
+            f"`{path}` must start with a header row of column names, got numbers "
+            f"({', '.join(first[:3])}, ...); put a line of names on top."
+        )
+    return [name.strip() for name in first]
+
+
+def _target(path: Path, header: Row, target: str | None) -> str:
+    if target is not None and target not in header:
+        raise DataError(
+            f"`target` must be a column of `{path}`, got {target!r}; {suggestion(target, header)}"
+        )
+    return header[-1] if target is None else target
 
 
 def _labels(cells: list[str]) -> Shaped[np.ndarray, " rows"]:
@@ -194,5 +156,28 @@ def _labels(cells: list[str]) -> Shaped[np.ndarray, " rows"]:
     return np.array(cells)
 
 
+def _parquet(path: Path) -> Any:
+    """The frame in a Parquet file."""
+    with packing.opened(path):
+        pass  # says what is wrong with a path as for all other files
+    try:
+        import polars  # type: ignore[import-not-found,unused-ignore]  # noqa: PLC0415, ICN001 - an extra
+    except ImportError:
+        raise UsageError(
+            "Parquet files need the package `polars`, got none; run "
+            "`pip install 'fleetgrad[parquet]'`, or save the table as CSV."
+        ) from None
+    try:
+        return polars.read_parquet(path)
+    except (OSError, polars.exceptions.PolarsError) as error:
+        raise DataError(
+            f"`{path}` must be a Parquet file, got one that cannot be read "
+            f"({str(error).splitlines()[0][:100]}); write it again."
+        ) from None
+
+
 def _stem(path: Path) -> str:
-    return path.name.removesuffix(".gz").removesuffix(".csv")
+    name = path.name
+    for suffix in sorted(SUFFIXES, key=len, reverse=True):
+        name = name.removesuffix(suffix)
+    return name

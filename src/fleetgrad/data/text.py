@@ -2,7 +2,8 @@
 
 import csv
 import math
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
@@ -66,3 +67,40 @@ def batches(path: Path, rows: Iterator[Row], width: int) -> Iterator[list[Row]]:
                 )
         before += len(batch)
         yield batch
+
+
+def header(path: Path, first: Row, least: int) -> Row:
+    """The names of a table's columns, from its first line.
+
+    Raises:
+        DataError: They are fewer than `least`, or two are alike, or one is empty.
+    """
+    names = [name.strip() for name in first]
+    if len(names) < least:
+        raise DataError(
+            f"`{path}` must have columns separated by commas, a feature and a label at least, got "
+            f"{str(names)[:100]} as its first line; save it with commas."
+        )
+    odd = [name for name, times in Counter(names).items() if not name or times > 1]
+    if odd:
+        raise DataError(
+            f"`{path}` must name each column, each differently, got "
+            f"{f'`{odd[0]}` twice' if odd[0] else 'a column without a name'}; rename it, or drop "
+            "it if it only counts rows (pandas: `to_csv(..., index=False)`)."
+        )
+    return names
+
+
+def is_header(first: Row, names: Sequence[str] | None) -> bool:
+    """Whether a table's first line names its columns."""
+    named = names is not None and set(names) <= {cell.strip() for cell in first}
+    return named or not all(map(is_number, first))
+
+
+def is_number(cell: str) -> bool:
+    """Whether a cell can be read as a number."""
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True

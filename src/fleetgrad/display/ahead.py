@@ -7,7 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from fleetgrad.display.columns import Column, fitting, indented, table
-from fleetgrad.display.words import count, duration, size, taken_over, value
+from fleetgrad.display.words import columns_of, count, duration, size, taken_over, value
 from fleetgrad.forecast import Cohort, Forecast
 from fleetgrad.plan import Plan
 
@@ -52,7 +52,8 @@ def _facts(forecast: Forecast) -> Table:
         "finals": part.finals,
         "refit": part.refit,
     }
-    facts = {
+    held = forecast.dataset.get("columns")
+    facts = ({"columns": columns_of(held)} if held else {}) | {
         "search": "\n".join(_generations(forecast)),
         "finals": f"{count(finalists, 'finalist')}, {count(plan.replicates, 'repeat')} each, for "
         f"{count(plan.epochs, 'epoch')}; then {_at_last(plan)}",

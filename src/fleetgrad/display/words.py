@@ -133,6 +133,20 @@ def edge(number: float) -> str:
     return f"{number:.0f}" if 100 <= abs(number) < 1e5 else f"{number:.2g}"  # noqa: PLR2004
 
 
+def columns_of(summary: Mapping[str, Any]) -> str:
+    """What an encoded table holds.
+
+    >>> columns_of({"kinds": {"numeric": 1, "category": 8}, "missing": 2, "left_out": ["id"]})
+    '1 numeric, 8 category; 2 with missing cells; left out, always the same: id'
+    """
+    parts = [", ".join(f"{number} {kind}" for kind, number in summary["kinds"].items())]
+    if summary["missing"]:
+        parts.append(f"{summary['missing']} with missing cells")
+    if summary["left_out"]:
+        parts.append(f"left out, always the same: {', '.join(summary['left_out'])}")
+    return "; ".join(parts)
+
+
 def taken_over(earlier: Mapping[str, Any]) -> str:
     """What an earlier run gave to a new one."""
     first = "none tried first"

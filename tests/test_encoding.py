@@ -1,0 +1,176 @@
+"""Encodings: raw columns become features by what training rows held, and by nothing else."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fleetgrad.data import columns, encoding
+from fleetgrad.data.columns import CATEGORY, DATE, Table
+from fleetgrad.data.encoding import Encoding
+from fleetgrad.errors import DataError
+from fleetgrad.payload import decode, encode
+
+MADE = "abc" * 4
+
+
+def numbers(name, *values, kind=columns.NUMERIC):
+    return columns.of_numbers(name, np.array(values, np.float64), kind)
+
+
+def words(name, cells):
+    places = {}
+    codes = [-1 if cell is None else places.setdefault(cell, len(places)) for cell in cells]
+    return columns.of_words(name, np.array(codes, np.int32), list(places), CATEGORY)
+
+
+def table(*held):
+    return Table(held, len(held[0].values), "the table")
+
+
+def fitted(*held):
+    return Encoding.fit(table(*held))
+
+
+def test_numbers_stay_and_say_where_they_are_missing():
+    found = fitted(numbers("a", 1, math.nan, 3), numbers("b", 1, 2, 3))
+    assert found.feature_names == ("a", "a missing", "b")
+    assert found.numeric.tolist() == [True, False, True]
+    out = found.apply(table(numbers("b", 7, math.nan), numbers("a", math.nan, 5)))
+    np.testing.assert_equal(out, np.array([[math.nan, 1, 7], [5, 0, math.nan]], np.float32))
+
+
+def test_a_word_has_a_feature_and_one_unseen_in_training_none():
+    found = fitted(words("w", MADE))
+    assert found.feature_names == ("w=a", "w=b", "w=c")
+    assert not found.numeric.any()
+    out = found.apply(table(words("w", ["b", "z", None])))
+    assert out.tolist() == [[0, 1, 0], [0, 0, 0], [0, 0, 0]]
+
+
+def test_rare_words_share_a_feature_with_those_unseen():
+    found = fitted(words("w", [*MADE, "x", "y"]))
+    assert found.feature_names == ("w=a", "w=b", "w=c", "w other")
+    out = found.apply(table(words("w", ["x", "z", "c"])))
+    assert out.tolist() == [[0, 0, 0, 1], [0, 0, 0, 1], [0, 0, 1, 0]]
+
+
+def test_no_more_words_have_a_feature_than_may(monkeypatch):
+    monkeypatch.setattr(encoding, "MOST_WORDS", 2)
+    found = fitted(words("w", [*MADE, "b", "c"]))
+    assert found.feature_names == ("w=b", "w=c", "w other")
+
+
+def test_columns_that_never_differ_are_left_out_and_not_needed():
+    found = fitted(
+        numbers("same", 3, 3, 3),
+        numbers("gone", math.nan, math.nan, math.nan),
+        words("word", ["w", "w", "w"]),
+        numbers("a", 1, 2, 3),
+    )
+    assert found.columns == ("same", "gone", "word", "a")
+    assert found.kinds == {"a": "numeric"}
+    assert found.summary() == {
+        "kinds": {"numeric": 1},
+        "missing": 0,
+        "left_out": ["same", "gone", "word"],
+    }
+    assert found.apply(table(numbers("a", 5))).tolist() == [[5]]
+
+
+def test_what_is_missing_now_and_then_is_no_constant():
+    found = fitted(numbers("a", 3, math.nan, 3), words("w", ["w", None, "w"]))
+    assert found.feature_names == ("a", "a missing", "w=w", "w missing")
+
+
+def test_dates_keep_their_seconds():
+    day = 20_000 + np.arange(3) / columns.DAY
+    found = fitted(numbers("d", *day, kind=DATE))
+    out = found.apply(table(numbers("d", *day, kind=DATE)))
+    np.testing.assert_allclose(np.diff(out[:, 0]) * columns.DAY, 1, rtol=1e-4)
+
+
+def test_features_of_one_name_are_told_apart():
+    found = fitted(words("a", MADE), words("a=a", MADE), numbers("a=b", *range(12)))
+    assert found.feature_names[-1] == "a=b (2)"
+    assert len(set(found.feature_names)) == found.features
+
+
+@pytest.mark.parametrize(
+    ("held", "message"),
+    [
+        ((numbers("a", 1, 1), words("b", "xx")), "the table must .* differs .* got 2 without"),
+        ((words("w", [f"w{n}" for n in range(30)]),), r"`w` \(30 different, such as 'w0'\); drop"),
+        ((words("w", [f"{n % 30} long words" * 9 for n in range(50)]),), "text .*`w`"),
+    ],
+)
+def test_what_cannot_be_learned_from_is_refused(held, message):
+    with pytest.raises(DataError, match=message):
+        fitted(*held)
+
+
+def test_long_names_that_recur_are_categories_and_short_ones_that_do_not_are_few():
+    names = [f"a category with a long name, number {n % 9}" for n in range(90)]
+    assert fitted(words("w", names)).features == 9
+    assert fitted(words("w", "abcdefgh"), numbers("a", *range(8))).features == 1
+
+
+def test_other_columns_are_refused():
+    found = fitted(numbers("age", 1, 2), words("w", "xy"))
+    with pytest.raises(DataError, match="none of the name `age` .1 missing.; did you mean `aged`"):
+        found.apply(table(numbers("aged", 1)))
+    with pytest.raises(DataError, match="column `age` must be of the kind numeric"):
+        found.apply(table(words("age", "x"), words("w", "x")))
+
+
+@given(st.data())
+def test_an_encoding_goes_through_json_and_does_the_same(data):
+    rows = data.draw(st.integers(4, 30))
+    number = st.none() | st.floats(-1e6, 1e6)
+    held = [
+        numbers("n", *[math.nan if v is None else v for v in data.draw(lists(number, rows))]),
+        words("w", data.draw(lists(st.none() | st.sampled_from("abc"), rows))),
+        numbers("d", *data.draw(lists(st.floats(0, 3e4), rows)), kind=DATE),
+        numbers("i", *range(rows)),
+    ]
+    found = fitted(*held)
+    again = Encoding.from_dict(json.loads(encode(found.to_dict())))
+    assert again == found
+    once, twice = (one.apply(table(*held)) for one in (found, again))
+    np.testing.assert_equal(once, twice)
+    assert once.shape == (rows, found.features) == (rows, len(found.feature_names))
+    assert not np.isnan(once[:, ~found.numeric]).any()
+    some = table(*held).take(np.array([2]))
+    np.testing.assert_equal(found.apply(some), once[2:3])
+
+
+def lists(cells, rows):
+    return st.lists(cells, min_size=rows, max_size=rows)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"kind": "blob"},
+        {"name": 3},
+        {"features": 7},
+        {"features": True},
+        {"words": "ab"},
+        {"words": ["b", "a"]},
+        {"words": [1, 2]},
+        {"other": 1},
+        {"missing": None},
+        {"origin": math.nan},
+        {"origin": "1"},
+        {"kind": "numeric"},
+        {"extra": 1},
+    ],
+)
+def test_what_is_no_encoding_is_refused(change):
+    whole = decode(encode(fitted(words("w", MADE)).to_dict()))
+    assert Encoding.from_dict(whole).features == 3
+    with pytest.raises((ValueError, TypeError, KeyError)):
+        Encoding.from_dict({"columns": [whole["columns"][0] | change]})
