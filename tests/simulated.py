@@ -126,7 +126,7 @@ class World:
 class Seen:
     """What a network sees: here nothing but the scaling."""
 
-    shift, scale = np.zeros(64, np.float32), np.ones(64, np.float32)
+    shift, scale, limit = np.zeros(64, np.float32), np.ones(64, np.float32), None
 
 
 class Simulated:

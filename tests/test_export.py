@@ -3,7 +3,7 @@
 import json
 import os
 import sys
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -11,6 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fleetgrad import graph, inference, keys, losses, network, normalization
+from fleetgrad.data import columns, scaling
+from fleetgrad.data.columns import Table
+from fleetgrad.data.encoding import Encoding
+from fleetgrad.ensemble import Ensemble
 from fleetgrad.errors import ModelError, UsageError
 from fleetgrad.model import Model
 from fleetgrad.settings import ACTIVATIONS, NORMALIZATIONS, Settings
@@ -157,6 +161,68 @@ def test_an_export_is_certain_where_the_network_is(run, tmp_path, loss):
     model.export_onnx(tmp_path / "model.onnx")
     shares, _ = run(tmp_path / "model.onnx", ROWS.astype(np.float32))
     np.testing.assert_allclose(shares, model.predict_proba(ROWS), atol=1e-5)
+
+
+MIXED = Table(
+    (
+        columns.of_numbers("size", np.array([1, np.nan, 3, 9] * 3)),
+        columns.of_words("color", np.array([0, 1, 0, -1] * 3, np.int32), ["red", "blue"]),
+        columns.of_words("town", np.arange(12, dtype=np.int32) % 5, ["a", "b", "c", "d", "NA"]),
+        columns.of_words("many", np.array([0, 1, 0, 1, 2, 3] * 2), ["p", "q", "rare", "rarer"]),
+        columns.of_numbers("same", np.ones(12)),
+        columns.of_numbers("label", np.arange(12) % 2.0, columns.BOOLEAN),
+        columns.of_numbers("net/concat_0", np.arange(12.0)),
+    ),
+    12,
+    "the table",
+)
+
+
+def tabular(table, seed=0):
+    """A model of a table of columns and of four classes."""
+    encoding = Encoding.fit(table)
+    scaled = asdict(scaling.robust(encoding.apply(table), np.arange(12), encoding.numeric))
+    settings = Settings(hidden=(9, 6))
+    params = network.init(keys.generator(seed, "init", 0), settings, encoding.features, 4)
+    return Model(settings, params, classes=np.array(list("abcd")), encoding=encoding, **scaled)
+
+
+def fed(table):
+    """What an export is given for the columns of a table."""
+    found = {}
+    for one in table.columns:
+        words = np.array([*one.words, ""], object)[one.values] if one.words else None
+        cells = one.values.astype(np.float32) if words is None else words
+        found["label (column)" if one.name == "label" else one.name] = cells[:, None]
+    return found
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_another_program_takes_the_raw_columns_of_a_table(onnx, tmp_path, several):
+    runtime = pytest.importorskip("onnxruntime", reason=f"running the export {NEEDS}")
+    one = tabular(MIXED)
+    model = Ensemble.of([one, tabular(MIXED, 1)], [0.7, 0.3]) if several else one
+    model.export_onnx(tmp_path / "model.onnx")
+    session = runtime.InferenceSession(tmp_path / "model.onnx", providers=["CPUExecutionProvider"])
+    given = fed(MIXED)
+    given["color"][3:5, 0], given["town"][0, 0], given["many"][1, 0] = ["None", "new"], "z", "new"
+    wanted = {value.name for value in session.get_inputs()}
+    assert wanted == given.keys() - {"same"}
+    shares, label = session.run(None, {name: given[name] for name in wanted})
+    frame = {name.removesuffix(" (column)"): cells[:, 0] for name, cells in given.items()}
+    pd = pytest.importorskip("pandas")
+    expected = model.predict_proba(pd.DataFrame(frame))
+    np.testing.assert_allclose(shares, expected, atol=1e-5)
+    assert model.classes[label].tolist() == model.classes[expected.argmax(axis=1)].tolist()
+    told = {item.key: item.value for item in onnx.load(tmp_path / "model.onnx").metadata_props}
+    assert json.loads(told["columns"])["label (column)"] == ["label", "boolean"]
+
+
+def test_dates_cannot_be_exported(onnx, tmp_path):
+    days = columns.of_numbers("day", np.arange(12.0), columns.DATE)
+    with pytest.raises(ModelError, match="must take numbers and text, got dates in column `day`"):
+        tabular(Table((days,), 12, "the table")).export_onnx(tmp_path / "model.onnx")
+    assert not list(tmp_path.iterdir())
 
 
 def test_an_export_says_what_it_takes_and_what_its_labels_mean(onnx, tmp_path):

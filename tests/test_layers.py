@@ -20,8 +20,8 @@ FLOORS = (
         " products scoring space"
     ),
     (
-        "candidates divergence earlier effects ends extrapolation graph inference shapes states"
-        " steps strategies trainees training trials validation"
+        "candidates divergence earlier effects ends extrapolation graph inference intake shapes"
+        " states steps strategies trainees training trials validation"
     ),
     "programs",
     (

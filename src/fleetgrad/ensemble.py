@@ -228,8 +228,8 @@ def _held(part: Part) -> Part:
     own = part.network
     layers = tuple({name: frozen(a) for name, a in layer.items()} for layer in own.params)
     limit = None if own.limit is None else frozen(own.limit)
-    scaling = {"shift": frozen(own.shift), "scale": frozen(own.scale), "limit": limit}
-    held = own._replace(params=layers, **scaling)
+    shift, scale = frozen(own.shift), frozen(own.scale)
+    held = own._replace(params=layers, shift=shift, scale=scale, limit=limit)
     return Part(held, float(part.weight))
 
 

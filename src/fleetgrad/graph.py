@@ -5,6 +5,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from fleetgrad import intake
+from fleetgrad.data.encoding import Encoding
 from fleetgrad.data.scaling import FARTHEST
 from fleetgrad.errors import ModelError, UsageError
 from fleetgrad.inference import EPSILON, GELU, LEAK, Layer, Network, Part
@@ -15,10 +17,11 @@ MOST_ONNX_BYTES = 2**31 - 2**20  # a protocol buffer ends at two gibibytes
 
 
 class Seeing(NamedTuple):
-    """Where images of this shape are seen from."""
+    """What networks see: images of a shape, from where; or the columns of an encoded table."""
 
     image_shape: Sequence[int] = ()
     views: Sequence[View] = PLAIN
+    encoding: Encoding | None = None
 
 
 def onnx_bytes(
@@ -35,7 +38,7 @@ def onnx_bytes(
         parts: What to export.
         input_type: "float32" or "uint8", of the raw, unscaled input `x` (rows, features).
         metadata: Written beside the graph.
-        seeing: Where several networks see images from; one sees them as they are.
+        seeing: What they see; one network sees images as they are.
         numbers: Whether they predict numbers, and not classes.
 
     Returns:
@@ -44,7 +47,7 @@ def onnx_bytes(
 
     Raises:
         UsageError: The package `onnx` is missing, or the input type is neither.
-        ModelError: The weights are more than ONNX can hold.
+        ModelError: The weights are more than ONNX can hold, or columns are none of its kinds.
     """
     if input_type not in {"float32", "uint8"}:
         raise UsageError(
@@ -62,7 +65,10 @@ def onnx_bytes(
         _Graph(onnx).write(parts, input_type, seeing, numbers=numbers),
         producer_name="fleetgrad",
         ir_version=IR_VERSION,
-        opset_imports=[onnx.helper.make_opsetid("", OPSET)],
+        opset_imports=[
+            onnx.helper.make_opsetid(*one)
+            for one in (("", OPSET), *([intake.DOMAIN] if seeing.encoding else []))
+        ],
     )
     onnx.helper.set_model_props(model, dict(metadata))
     onnx.checker.check_model(model, full_check=True)
@@ -79,12 +85,13 @@ class _Graph:
         self._constants: list[Any] = []
 
     def add(self, operator: str, *inputs: str, name: str | None = None, **attributes: Any) -> str:
-        result = name or f"{operator.lower()}_{len(self._nodes)}"
+        result = name or f"net/{operator.lower()}_{len(self._nodes)}"
         node = self._onnx.helper.make_node(operator, inputs, [result], **attributes)
         self._nodes.append(node)
         return result
 
-    def constant(self, value: np.ndarray | float) -> str:
+    def constant(self, value: Any) -> str:
+        """Numbers in float32."""
         return self._held(np.asarray(value, np.float32))
 
     def integers(self, values: Sequence[int]) -> str:
@@ -92,21 +99,28 @@ class _Graph:
         return self._held(np.asarray(values, np.int64))
 
     def _held(self, array: np.ndarray) -> str:
-        name = f"constant_{len(self._constants)}"
+        name = f"net/constant_{len(self._constants)}"
         self._constants.append(self._onnx.numpy_helper.from_array(array, name))
         return name
 
     def write(
         self, parts: Sequence[Part], input_type: str, seeing: Seeing, *, numbers: bool
     ) -> Any:
-        kinds, describe = self._onnx.TensorProto, self._onnx.helper.make_tensor_value_info
-        raw = self.add("Cast", "x", to=kinds.FLOAT)
+        if seeing.encoding is None:
+            raw = self.add("Cast", "x", to=self._onnx.TensorProto.FLOAT)
+            kind, features = input_type.removesuffix("32").upper(), len(parts[0].network.shift)
+            inputs = [self.described("x", kind, ["rows", features])]
+        else:
+            raw, inputs = intake.take(self, seeing.encoding)
         images = [self._seen(raw, seeing.image_shape, view) for view in seeing.views]
-        features = len(parts[0].network.shift)
-        x = describe("x", getattr(kinds, input_type.removesuffix("32").upper()), ["rows", features])
         find = self._numbers if numbers else self._classes
         found = find(parts, images)
-        return self._onnx.helper.make_graph(self._nodes, "net", [x], found, self._constants)
+        return self._onnx.helper.make_graph(self._nodes, "net", inputs, found, self._constants)
+
+    def described(self, name: str, kind: str, shape: Sequence[str | int]) -> Any:
+        """An input or output of a kind, as ONNX names it."""
+        number = getattr(self._onnx.TensorProto, kind)
+        return self._onnx.helper.make_tensor_value_info(name, number, shape)
 
     def _numbers(self, parts: Sequence[Part], images: Sequence[str]) -> list[Any]:
         """Append the average of what networks say, in the units of the target."""
@@ -118,12 +132,10 @@ class _Graph:
                 said.append(self.add("Add", spread, self.constant(share * network.center)))
         together = self.add("Sum", *said)
         self.add("Squeeze", together, self.integers([1]), name="prediction")
-        describe = self._onnx.helper.make_tensor_value_info
-        return [describe("prediction", self._onnx.TensorProto.FLOAT, ["rows"])]
+        return [self.described("prediction", "FLOAT", ["rows"])]
 
     def _classes(self, parts: Sequence[Part], images: Sequence[str]) -> list[Any]:
         """Append what the probabilities are, and the likeliest class."""
-        kinds, describe = self._onnx.TensorProto, self._onnx.helper.make_tensor_value_info
         if len(parts) == 1 and len(images) == 1:  # its outputs tell more apart than shares do
             label = self._outputs(parts[0].network, images[0])
             self._shares(parts[0].network, label, name="probabilities")
@@ -131,8 +143,8 @@ class _Graph:
             label = self._average(parts, images, name="probabilities")
         self.add("ArgMax", label, name="label", axis=1, keepdims=0)
         classes = parts[0].network.params[-1]["weight"].shape[1]
-        shares = describe("probabilities", kinds.FLOAT, ["rows", classes])
-        return [shares, describe("label", kinds.INT64, ["rows"])]
+        shares = self.described("probabilities", "FLOAT", ["rows", classes])
+        return [shares, self.described("label", "INT64", ["rows"])]
 
     def _outputs(self, network: Network, raw: str) -> str:
         hidden = self.add("Sub", raw, self.constant(network.shift))

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Float64, Num, Shaped
 
-from fleetgrad import graph, inference, saved
+from fleetgrad import graph, inference, intake, saved
 from fleetgrad.data import frames, tables
 from fleetgrad.data.columns import Table
 from fleetgrad.data.encoding import Encoded, Encoding
@@ -89,7 +89,9 @@ class Predictor(ABC):
 
         Its input is `x` (rows, features), raw and unscaled; its outputs are `probabilities`
         (rows, classes) and `label` (rows,), a position in `classes`, which its metadata holds; or
-        of a regression `prediction` (rows,), in the units of the target.
+        of a regression `prediction` (rows,), in the units of the target. After training on a table
+        it has an input (rows, 1) for each raw column, of its name: float32, NaN where a number is
+        missing, or text, empty where a word is.
 
         Args:
             path: Replaced if it exists.
@@ -97,11 +99,14 @@ class Predictor(ABC):
 
         Raises:
             UsageError: The package `onnx` is missing, or there is no such input type.
-            ModelError: The file cannot be written.
+            ModelError: The file cannot be written, or there are dates, which ONNX does not know.
         """
         path, metadata = Path(path), {"classes": self.classes, **self._plain}
+        if self.encoding is not None:
+            names = intake.input_names(self.encoding)
+            metadata["columns"] = dict(zip(names, self.encoding.kinds.items(), strict=True))
         texts = {name: encode(value) for name, value in metadata.items()}
-        seeing = graph.Seeing(self.image_shape or (), self.views)
+        seeing = graph.Seeing(self.image_shape or (), self.views, self.encoding)
         numbers = self.task == REGRESSION
         content = graph.onnx_bytes(self.parts, input_type, texts, seeing, numbers=numbers)
         try:
