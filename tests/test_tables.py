@@ -60,7 +60,7 @@ def test_labels_may_be_whole_numbers_or_text(table, cells, classes):
 
 
 def test_a_column_of_fractions_is_the_target_of_a_regression(table):
-    data = load(table(lines("a,b,c", *["1,2,0.5", "1,2,0.75"] * 6)))
+    data = load(table(lines("a,b,c", *(f"{n},2,{0.5 + n % 2 / 4}" for n in range(12)))))
     assert (data.task, len(data.classes)) == ("regression", 0)
     assert {*data.y.tolist()} == {0.5, 0.75}
     whole = table(lines("a,b", *(f"{n},{n % 2}" for n in range(12))))
