@@ -67,7 +67,7 @@ def open_path():
 def world(monkeypatch):
     """A world for `fleetgrad.tune` in which nothing is trained, and time is the simulation's."""
     world = World()
-    monkeypatch.setattr("fleetgrad.api.Fleet", lambda data, seed: world)
+    monkeypatch.setattr("fleetgrad.api.Fleet", lambda *_, **__: world)
     monkeypatch.setattr(
         "fleetgrad.api.Clock", lambda seconds, elapsed=0.0: world.clock(seconds, elapsed)
     )

@@ -302,7 +302,7 @@ SCHOOLED = fg.Space(learning_rate=fg.Float(1e-4, 0.9, log=True))
 @pytest.fixture(params=[0.97, 0.3])
 def schooled(request, world, monkeypatch):
     """The same, where a student is better than the winner, or is not."""
-    monkeypatch.setattr(api, "Fleet", lambda data, seed: School(request.param))
+    monkeypatch.setattr(api, "Fleet", lambda *_, **__: School(request.param))
     return request.param
 
 

@@ -513,3 +513,45 @@ def test_errors_and_notes_go_to_standard_error(capsys):
     consoles.complain("this is wrong; do that.")
     consoles.note("by the way.")
     assert capsys.readouterr() == ("", "Error: this is wrong; do that.\nby the way.\n")
+
+
+def errors(**known):
+    """A run by RMSE."""
+    rows = [finalist(4, -52_613.4), row(1, score=-61_000.0)]
+    rows[0] = replace(rows[0], interval=Interval(-54_000, -51_000))
+    values = {
+        "leaderboard": Leaderboard(rows, "rmse"),
+        "settings": rows[0].settings,
+        "candidates": 2,
+        "metric": "rmse",
+        "validation": Validation("rmse", 52_613.4, Interval(51_000, 54_000), 5, 52_700.0),
+        "test": Opened("rmse", 51_900.0, Interval(50_000, 53_000), 4087, 1),
+    }
+    return result(**values | known)
+
+
+def test_errors_are_shown_in_their_units_with_their_direction():
+    lines = [" ".join(line.split()) for line in shown(errors(), width=140).splitlines()]
+    assert "metric RMSE; less is better" in lines
+    assert "test 51,900 50,000 to 53,000 4,087 rows, opened once" in lines
+    figures = "52,613 51,000 to 54,000 mean of 5 repeats on fresh splits; "
+    figures += "52,700 without the luck of being chosen"
+    assert f"validation {figures}" in lines
+    assert any(line.startswith("1 #4 52,613 51,000 to 54,000 9") for line in lines)
+    assert any(line.startswith("2 #1 61,000 3 stopped") for line in lines)
+    assert not any("%" in line for line in lines if "interval" not in line)
+
+
+def test_errors_no_better_than_one_answer_for_all_rows_are_no_success():
+    data = {"name": "cal", "rows": 100, "features": 8}
+    poor, good = (errors(dataset=data | {"guess": guess}) for guess in (52_000.0, 60_000.0))
+    assert (poor.above_chance, good.above_chance) == (False, True)
+    assert errors().above_chance is None
+    words_ = " ".join(shown(poor).split())
+    assert "the same answer for every row, whose RMSE is 52,000" in words_
+    assert "beware" not in shown(good)
+
+
+def test_progress_tells_the_best_error_so_far():
+    progress = Progress("search", 2, 3, 9, 52_613.4, 40.0, 3.0, None, "rmse")
+    assert "best 52,613" in live.sentence(progress, None)

@@ -81,7 +81,7 @@ def test_a_student_that_is_better_is_refitted_and_takes_the_winners_place(place)
     assert found.teachers == {one.candidate: one.weight for one in outcome.partners}
     assert outcome.winner.params[0]["weight"][0, 0] < 0
     assert [refitted for refitted, _ in world.pupils] == [False, True]
-    assert found.validation[STUDENT].accuracy == 0.97
+    assert found.validation[STUDENT].score == 0.97
     assert recorded(place)[1] == found
 
 
@@ -93,7 +93,7 @@ def test_what_is_compared_is_what_each_says_of_the_held_out_rows(place):
         one.candidate: Various().probabilities(one.settings, one.params) for one in outcome.partners
     }
     together = sum(one.weight * said[one.candidate] for one in outcome.partners)
-    assert found["ensemble"].accuracy == (together.argmax(1) == labels).mean()
+    assert found["ensemble"].score == (together.argmax(1) == labels).mean()
     assert found["ensemble"].log_loss == pytest.approx(-np.log(together[:, 1]).mean())
     alone = Various().probabilities(outcome.winner.settings, None)
     assert found[WINNER] == pytest.approx(
@@ -123,7 +123,7 @@ def test_a_student_that_is_no_better_leaves_the_place_to_the_winner(place):
     world = School(share=0.3)
     outcome = search(place, world, DISTILL, thaw())
     assert (outcome.distilled.kept, outcome.distilled.reason) == (WINNER, "no better")
-    assert outcome.distilled.validation[STUDENT].accuracy == 0.3
+    assert outcome.distilled.validation[STUDENT].score == 0.3
     assert outcome.winner.params[0]["weight"][0, 0] == memory_after(EPOCHS)
     assert recorded(place)[0][REFIT] is None, "one training less"
 

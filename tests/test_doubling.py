@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fleetgrad.doubling import _expected_best, doubling, noise
+from fleetgrad.metrics import METRICS
 
 STUDIES = 60
 
@@ -171,3 +172,17 @@ def test_noise_is_what_a_split_does_not_explain():
     table = 0.9 + 0.01 * draw.normal(size=(3, 1)) + 0.02 * draw.normal(size=(1, 4000))
     assert noise(table + 0.003 * draw.normal(size=(3, 4000))) == pytest.approx(0.003, rel=0.1)
     assert noise(None) == noise([[0.9]]) == noise([[math.nan] * 3]) == noise(np.empty((0, 0))) == 0
+
+
+@pytest.mark.parametrize("unit", [1e-4, 2e4])
+def test_errors_of_any_unit_shrink_as_shares_grow(unit):
+    draw, errors = draws(6), METRICS["rmse"]
+    curves = np.concatenate([power(draw, 8)(np.arange(1.0, 9)) for _ in range(6)])
+    table = curves[:3, -1:] + 0.001 * draw.normal(size=(3, 5))
+    shares = doubling(curves, 8, table)
+    found = doubling(unit * (curves - 1), 8, unit * (table - 1), metric=errors)
+    assert found.by == shares.by
+    assert found.more.expected == pytest.approx(unit * shares.more.expected)
+    assert found.longer.expected == pytest.approx(unit * shares.longer.expected, rel=0.1)
+    assert "less RMSE" in found.sentence
+    assert "points of accuracy" in shares.sentence

@@ -58,3 +58,10 @@ def test_a_halving_of_curves_that_learn_at_one_speed_is_undone():
     found = expected([curve[:stop] for curve, stop in zip(whole, stops, strict=True)])
     assert np.corrcoef(found, whole[:, -1])[0, 1] > 0.95
     assert np.abs(found - whole[:, -1]).mean() < 0.01
+
+
+@given(CURVES, st.sampled_from([1e-6, 3.0, 1e5]))
+def test_errors_of_any_unit_end_where_shares_do(curves, unit):
+    errors = [[unit * (score - 1) for score in curve] for curve in curves]
+    found = expected(errors, best=0.0)
+    np.testing.assert_allclose(found, unit * (expected(curves) - 1), atol=1e-9 * unit)

@@ -308,3 +308,13 @@ def test_a_level_is_a_share(level):
 def test_an_interval_is_a_pair():
     low, high = Interval(0.1, 0.2)
     assert (low, high) == (0.1, 0.2)
+
+
+@given(st.integers(0, 1000), st.sampled_from([1e-12, 3.0, 1e9]))
+def test_scores_of_any_unit_are_ranked_tied_and_corrected_alike(seed, unit):
+    scores = np.random.default_rng(seed).normal(0.9, 0.01, (3, 5))
+    scores += np.array([0.02, 0.01, 0.0])[:, None]
+    other = unit * (scores - 1)
+    assert rank(other) == rank(scores)
+    assert ties(other, seed=0) == ties(scores, seed=0)
+    assert corrected(other) == pytest.approx(unit * (corrected(scores) - 1))

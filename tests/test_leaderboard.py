@@ -154,3 +154,19 @@ def test_without_any_library_of_frames_the_error_says_what_to_install(monkeypatc
     monkeypatch.setitem(sys.modules, "polars", None)
     with pytest.raises(UsageError, match="pip install pandas"):
         BOARD.to_frame()
+
+
+def test_people_see_errors_without_a_sign_and_the_least_first():
+    rows = [
+        Row(1, Settings(), "finalist", 9, -3.5, mean=-3.0, interval=Interval(-4.0, -2.0)),
+        Row(2, Settings(), "finalist", 9, -2.0, mean=-2.5, interval=Interval(-3.0, -2.0)),
+        Row(3, Settings(), "stopped", 3, math.nan),
+    ]
+    board = Leaderboard(rows, "rmse")
+    shown = board.to_json()
+    assert [one["id"] for one in shown] == [2, 1, 3]
+    assert (shown[1]["score"], shown[1]["mean"], shown[1]["interval"]) == (3.5, 3.0, [2.0, 4.0])
+    assert shown[2]["score"] is None
+    assert board.to_frame()["low"].tolist()[:2] == [2.0, 2.0]
+    assert Leaderboard.from_json(shown, "rmse") != Leaderboard.from_json(shown)
+    assert Leaderboard.from_json(shown[:2], "rmse") == Leaderboard(rows[:2], "rmse")

@@ -13,6 +13,7 @@ from fleetgrad.display import lessons
 from fleetgrad.divergence import Map, divergence_map
 from fleetgrad.effects import Point
 from fleetgrad.insight import Insight
+from fleetgrad.metrics import METRICS
 from fleetgrad.settings import Settings
 
 RATES = np.geomspace(5, 500, 40).tolist()
@@ -145,3 +146,19 @@ def test_one_line_names_the_three_that_mattered_most():
     named = lessons.line({"a": 0.5, "b": 0.3, "c": 0.15, "d": 0.05})
     assert named.startswith("a 50 %, b 30 %, c 15 % of")
     assert "d" not in named.split(" of ")[0]
+
+
+def test_errors_are_told_in_their_units_and_the_least_is_best():
+    points = (Point(0.001, -51_000.4, -53_000, -49_000), Point(0.01, -47_912.3, -49_000, -46_000))
+    found = learned(effects={"learning_rate": points}, metric=METRICS["rmse"])
+    text = shown(lessons.show, found)
+    rate = next(line.split() for line in text.splitlines() if "learning_rate" in line)
+    assert rate[4:] == ["0.01", "47,912", "46,000", "to", "49,000", "▁█"]
+    assert "RMSE" in text
+    assert "accuracy" not in text
+    assert "less is higher" in " ".join(text.split())
+    told = found.to_dict()
+    assert told["metric"] == "rmse"
+    assert told["effects"]["learning_rate"][1] == {
+        "value": 0.01, "mean": 47_912.3, "low": 46_000, "high": 49_000,
+    }  # fmt: skip

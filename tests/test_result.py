@@ -101,7 +101,8 @@ def test_what_was_learned_is_reckoned_once_and_told():
     assert found.insight is found.insight
     assert found.importances == found.insight.importances == {"learning_rate": 1.0}
     told = strict(found.to_dict())["insight"]
-    assert set(told) == {"candidates", "importances", "effects", "divergence", "reason"}
+    names = {"candidates", "metric", "importances", "effects", "divergence", "reason"}
+    assert set(told) == names
     assert told["candidates"] == sum(map(sum, told["divergence"]["tried"])) == 18
 
 

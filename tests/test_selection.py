@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from fleetgrad.errors import UsageError
-from fleetgrad.selection import log_loss, select, temperature, tempered
+from fleetgrad.selection import log_loss, select, select_numbers, temperature, tempered
 
 
 def noisy(members, rows, classes, seed=0, noise=2.0):
@@ -150,3 +150,27 @@ def test_networks_smoothed_unlike_each_other_join_once_they_are_as_sure_as_they_
     degrees = [temperature(one, labels) for one in said]
     sure = np.stack([tempered(*pair) for pair in zip(said, degrees, strict=True)])
     assert (select(np.stack(said), labels) > 0).sum() < (select(sure, labels) > 0).sum()
+
+
+@given(st.integers(0, 500), st.sampled_from([1, 2]))
+def test_averages_of_numbers_are_never_worse_than_the_best_alone(seed, power):
+    draw = np.random.default_rng(seed)
+    truth = 1e6 * draw.normal(size=40)
+    said = truth + 1e5 * draw.normal(size=(5, 40)) * np.arange(1, 6)[:, None]
+    said[3, 7] = np.nan
+    weights = select_numbers(said, truth, power=power)
+    assert weights.sum() == pytest.approx(1)
+    assert weights[3] == 0
+    assert (weights >= 0).all()
+
+    def error(numbers):
+        return (np.abs(numbers - truth) ** power).mean()
+
+    sound = np.delete(said, 3, axis=0)
+    best = min(map(error, sound))
+    assert error(np.delete(weights, 3) @ sound) <= best * (1 + 1e-6)
+
+
+def test_numbers_that_nobody_says_soundly_are_not_averaged():
+    with pytest.raises(UsageError, match="diverged"):
+        select_numbers(np.full((2, 3), np.nan), np.zeros(3))

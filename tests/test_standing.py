@@ -109,3 +109,8 @@ def test_what_was_trained_is_the_sum_over_the_record(tmp_path):
         run.commit("search/0_0", payload={"network_epochs": 2.5})
         run.commit("refit", payload={"network_epochs": 1.0})
         assert standing.trained(run) == 3.5
+
+
+def test_errors_in_units_of_their_own_are_never_mixed_with_losses():
+    tiny = Given((0, 0, 5.0, -2e-7))
+    assert standing.score(tiny, ONE, METRICS["rmse"]) == pytest.approx(-2e-7)

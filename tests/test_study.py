@@ -17,6 +17,8 @@ from fleetgrad.pace import GRACE, MOST_HELD, REFIT
 from fleetgrad.plan import MOST_REPLICATES, Plan
 from fleetgrad.space import Choice, Float, Int, Space
 from fleetgrad.store import Run
+from fleetgrad.strategies.options import Options
+from fleetgrad.strategies.thaw import Thaw
 from simulated import (
     BEST_RATE,
     SOUND,
@@ -559,3 +561,32 @@ def test_progress_says_how_much_time_is_left(place):
     seen = []
     search(place, World(), Plan((9,), 3, seconds=500.0), report=seen.append)
     assert all(progress.left == pytest.approx(500 - progress.elapsed) for progress in seen)
+
+
+class Erring(World):
+    """The same curves, as errors in a unit of one's own."""
+
+    UNIT = 4e5
+
+    def row(self, settings, replicate, epoch):
+        losses = super().row(settings, replicate, epoch)
+        return tuple(part if place % 2 == 0 else self.UNIT * (part - 1)
+                     for place, part in enumerate(losses))  # fmt: skip
+
+
+@pytest.mark.parametrize("thawing", [False, True])
+def test_a_search_by_errors_is_the_search_by_shares(place, thawing):
+    plan = Plan((9,), 6, strategy="thaw", passes=60) if thawing else counted(12, 9)
+
+    def found(world, where, metric):
+        proposer = Thaw(SOUND, Options(plan.epochs, plan.passes)) if thawing else "sobol"
+        Run.create(place / where, {"seed": 0, "metric": metric}).close()
+        return search(place / where, world, plan, proposer, space=SOUND)
+
+    shares, errors = found(World(), "a", "accuracy"), found(Erring(), "b", "rmse")
+    assert [row.id for row in errors.leaderboard] == [row.id for row in shares.leaderboard]
+    assert errors.leaderboard.metric == "rmse"
+    assert errors.leaderboard.ties == shares.leaderboard.ties
+    for one, other in zip(errors.leaderboard, shares.leaderboard, strict=True):
+        assert (one.settings, one.epochs) == (other.settings, other.epochs)
+        assert one.score == pytest.approx(Erring.UNIT * (other.score - 1), rel=1e-5)

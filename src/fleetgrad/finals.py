@@ -221,7 +221,7 @@ def _step(table: NDArray[np.float64]) -> float:
 
 def _rounding(table: NDArray[np.float64]) -> float:
     """What two scores that are the same may differ by; scores are of any size."""
-    return _NOISE * (float(np.abs(table).max()) or 1.0)
+    return _NOISE * (float(np.abs(table).max(initial=0.0)) or 1.0)
 
 
 def _student(probability: float, freedom: int) -> float:
