@@ -137,6 +137,24 @@ def test_an_array_with_holes_is_a_table_of_numbers():
     assert Dataset.from_arrays(whole, y).encoding is None
 
 
+@LIBRARIES
+def test_a_frame_of_more_than_numbers_is_a_table(library):
+    held = {name: cells for name, cells in HELD.items() if name != "kind"}
+    y = HELD["kind"]
+    data = Dataset.from_arrays(library(held), y, library(held), y)
+    same = Dataset.from_frame(library(HELD), "kind", library(HELD))
+    assert data.fingerprint == same.fingerprint
+    for one in ({"a": range(12), "b": [n / 2 for n in range(12)]}, {"b": [True, False] * 6}):
+        assert Dataset.from_arrays(library(one), y).encoding is None
+    several = Dataset.from_arrays(library({"a": range(12), "b": [True, False] * 6}), y)
+    assert several.encoding.kinds == {"a": "numeric", "b": "boolean"}
+
+
+def test_numbers_of_pandas_that_may_be_missing_are_numbers():
+    x = pd.DataFrame({"a": pd.array([*range(11), None], "Int64")})
+    assert Dataset.from_arrays(x, HELD["kind"]).feature_names[0] == "a"
+
+
 def test_columns_of_an_array_are_found_by_their_places():
     kinds = {"b": "category", "c": "numeric"}
     array = np.array([[1, "x", 2.5], [1, None, None]], object)

@@ -7,8 +7,9 @@ is missing. Dates have no form in ONNX and are refused.
 from collections.abc import Sequence
 from typing import Any, Protocol
 
+from fleetgrad.data.coding import Coding
 from fleetgrad.data.columns import CATEGORY, DATE, MISSING
-from fleetgrad.data.encoding import Coding, Encoding
+from fleetgrad.data.encoding import Encoding
 from fleetgrad.errors import ModelError
 
 DOMAIN = ("ai.onnx.ml", 2)  # its operator on text, of 2019

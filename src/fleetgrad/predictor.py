@@ -30,6 +30,7 @@ from fleetgrad.views import PLAIN as PLAIN_VIEWS
 from fleetgrad.views import Views
 
 BLOCK = 1024  # rows evaluated at once: images are never all floats, and a block stays in the cache
+ENCODED = 1 << 16  # rows of a table encoded at once
 PLAIN = ("dataset", "image_shape", "feature_names", "information")
 
 
@@ -229,14 +230,16 @@ class Predictor(ABC):
             part.network.check(len(self.classes))
 
     def _blocks(self, X: Any) -> Iterator[Features]:  # noqa: N803
-        rows = self._rows(X)
-        return (rows[start : start + BLOCK] for start in range(0, len(rows), BLOCK))
+        if self.encoding is not None and not isinstance(X, Encoded):
+            return self._encoded(_table(X, self.encoding), self.encoding)
+        return _cut(X.x if isinstance(X, Encoded) else self._rows(X))
+
+    def _encoded(self, table: Table, encoding: Encoding) -> Iterator[Features]:
+        for start in range(0, table.rows, ENCODED):
+            some = np.arange(start, min(start + ENCODED, table.rows))
+            yield from _cut(encoding.apply(table.take(some)))
 
     def _rows(self, X: Any) -> Features:  # noqa: N803
-        if isinstance(X, Encoded):
-            return X.x
-        if self.encoding is not None:
-            return self.encoding.apply(_table(X, self.encoding))
         array, columns = numeric(X, "X"), getattr(X, "columns", None)
         shape, names = self.image_shape, self.feature_names
         if array.ndim == 1 or (array.shape == shape and shape[0] > 1):
@@ -279,6 +282,10 @@ def plain(head: Mapping[str, Any]) -> dict[str, Any]:
     encoded = head.get("encoding")
     encoding = None if encoded is None else Encoding.from_dict(encoded)
     return {**{name: head[name] for name in PLAIN}, "encoding": encoding}
+
+
+def _cut(rows: Features) -> Iterator[Features]:
+    return (rows[start : start + BLOCK] for start in range(0, len(rows), BLOCK))
 
 
 def _table(X: Any, encoding: Encoding) -> Table:  # noqa: N803

@@ -10,7 +10,9 @@ from fleetgrad.cli import ending, sets, spaces
 from fleetgrad.cli.options import DataDirectory, Json, Quiet, RunDirectory, Target, Task, Verbose
 from fleetgrad.errors import BudgetError
 
-DATA_HELP = "digits, mnist, fashion-mnist, kmnist, a folder of IDX files, .npz, .pkl or .csv."
+DATA_HELP = (
+    "digits, mnist, fashion-mnist, kmnist, a folder of IDX files, .npz, .pkl, .csv, .parquet."
+)
 
 
 def register(app: typer.Typer) -> None:

@@ -36,7 +36,7 @@ def predict(
         list[Path],
         typer.Argument(
             metavar="FILE...",
-            help=".npy, .csv, IDX images or PNG pictures.",
+            help=".npy, .csv, .parquet, IDX images or PNG pictures.",
             show_default=False,
         ),
     ],

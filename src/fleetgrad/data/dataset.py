@@ -80,7 +80,8 @@ class Dataset:
 
         Args:
             X: (rows, features), or images (rows, height, width[, channels]), of any real type. NaN
-                where a number is missing makes it a table, as of `from_frame`.
+                where a number is missing makes it a table, as of `from_frame`, and so does a frame
+                with more than numbers.
             y: A label for each row: whole numbers, truth values, or text; or a number to predict.
             X_test: Test features, of the same kind as `X`.
             y_test: Their labels, each of which must occur in `y`, or numbers.
@@ -97,12 +98,9 @@ class Dataset:
         Raises:
             DataError: The data cannot be learned from; the message says where and what to do.
         """
-        if image_shape is None and frames.has_holes(X):
-            table = frames.of_numbers(X, feature_names, "`X`")
-            tested = None
-            if X_test is not None:
-                held = [one.name for one in table.columns]
-                tested = frames.of_numbers(X_test, held, "`X_test`")
+        if image_shape is None and frames.is_raw(X):
+            table = frames.raw(X, "`X`", feature_names)
+            tested = None if X_test is None else frames.raw(X_test, "`X_test`", like=table)
             options = {"name": name, "seed": seed, "task": task, "weights": weights}
             return cls.from_table(table, y, tested, y_test, **options)
         x, own_shape = as_features(X, "X")

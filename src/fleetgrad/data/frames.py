@@ -46,7 +46,7 @@ def learned(
         )
     kinds: dict[str, str | None] = dict.fromkeys(name for name in names if name != target)
     if like is not None:
-        kinds = {one.name: None if one.missing.all() else one.kind for one in like.columns}
+        kinds = _kinds(like)
     labels = wrapped.get_column(wrapped.columns[names.index(target)])
     return table(frame, source, kinds), _labels(labels, source)
 
@@ -95,32 +95,69 @@ def of_array(array: Any, names: Sequence[str], kinds: Mapping[str, str]) -> Tabl
     return Table(tuple(made), len(values), "`X`")
 
 
-def has_holes(X: Any) -> bool:  # noqa: N803
-    """Whether this is a table of numbers of which some are missing (NaN)."""
+def is_raw(X: Any) -> bool:  # noqa: N803
+    """Whether this is a table with missing numbers (NaN), or a frame with more than numbers."""
+    if is_frame(X) and not _is_plain(X):
+        return True
     try:
         values = np.asarray(X)
     except (TypeError, ValueError):
         return False
+    if values.dtype == object:
+        return is_frame(X)  # numbers of pandas that may be missing
     flat = values.ndim == 2 and values.dtype.kind == "f" and values.size > 0  # noqa: PLR2004
     return flat and bool(np.isnan(values.min()))  # NaN comes through
 
 
-def of_numbers(X: Any, names: Sequence[str] | None, source: str) -> Table:  # noqa: N803
-    """The columns of a table of numbers, by the names given, its own, or their places.
+def raw(
+    X: Any,  # noqa: N803
+    source: str,
+    names: Sequence[str] | None = None,
+    like: Table | None = None,
+) -> Table:
+    """The columns of a frame or of an array, by the names given, its own, or their places.
+
+    Args:
+        X: The frame or array.
+        source: What messages call it.
+        names: Of all columns.
+        like: Columns that these must be like; a frame's are found by name, an array's by place.
 
     Raises:
-        DataError: It is no such table, or one is infinite.
+        DataError: It is no such table, or has a column of another kind.
     """
+    kinds: dict[str, str | None] = {}
+    if like is not None:
+        kinds = _kinds(like)
+        names = list(kinds)
+    elif is_frame(X):
+        kinds = dict.fromkeys(map(str, X.columns if names is None else names))
+    if is_frame(X):
+        return table(X, source, kinds)
     values = np.asarray(X)
-    own = getattr(X, "columns", range(values.shape[-1])) if names is None else names
-    names = list(map(str, own))
+    names = list(map(str, range(values.shape[-1]) if names is None else names))
     if values.ndim != 2 or values.shape[1] != len(names) or len(set(names)) != len(names):  # noqa: PLR2004
         raise DataError(
             f"{source} must have a column for each of {len(names)} different names, got the shape "
             f"{values.shape}; give each feature a name of its own."
         )
-    made = [_of_values(name, values[:, place], None) for place, name in enumerate(names)]
+    made = [_of_values(name, values[:, n], kinds.get(name)) for n, name in enumerate(names)]
     return Table(tuple(made), len(values), source)
+
+
+def _kinds(like: Table) -> dict[str, str | None]:
+    """The kind of each column, where it has one."""
+    return {one.name: None if one.missing.all() else one.kind for one in like.columns}
+
+
+def _is_plain(frame: Any) -> bool:
+    """Whether a frame holds nothing but numbers, or nothing but truth values."""
+    try:
+        wrapped: Frame = nw.from_native(frame, eager_only=True)
+    except (nw.exceptions.DuplicateError, TypeError):
+        return True  # refused as any array
+    types = wrapped.schema.values()
+    return all(one.is_numeric() for one in types) or all(one == nw.Boolean for one in types)
 
 
 def _wrapped(frame: Any, source: str) -> Frame:

@@ -50,9 +50,11 @@ def robust(
 ) -> Scaling:
     """The scaling of these rows of an encoded table.
 
-    Numbers are brought to median 0 and quartiles 1 apart; where the quartiles agree, to extremes 2
-    apart; and bent back beyond 3 (arXiv 2407.04491, section 3). What only says that something is
-    so, a category say, stays 0 or 1, and is 0 throughout where no row of these has it.
+    Numbers are brought to median 0 and quartiles 1 apart, and bent back beyond 3 (arXiv 2407.04491,
+    section 3). Where the quartiles agree, which is where most rows say the same, the others are
+    brought to 1 from it in the median; RealMLP would bring the extremes to 2 apart, and all but
+    these to 0. What only says that something is so, a category say, stays 0 or 1, and is 0
+    throughout where no row of these has it.
 
     Args:
         x: Features, NaN where a number is missing.
@@ -72,8 +74,9 @@ def _spread(values: Float32[np.ndarray, " rows"]) -> tuple[float, float]:
     known = values[~np.isnan(values)].astype(np.float64)
     if not known.size:
         return 0.0, 0.0
-    low, lower, middle, upper, high = np.quantile(known, [0, 0.25, 0.5, 0.75, 1])
-    width = upper - lower if upper > lower else (high - low) / 2
+    lower, middle, upper = np.quantile(known, [0.25, 0.5, 0.75])
+    others = np.abs(known[known != middle] - middle)
+    width = upper - lower if upper > lower else np.median(others) if others.size else 0.0
     return middle, 0.0 if width < np.finfo(np.float32).tiny else 1 / width
 
 

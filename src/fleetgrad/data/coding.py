@@ -1,0 +1,114 @@
+"""How one column of a raw table becomes features, fitted on its training rows."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float32
+
+from fleetgrad.data import columns
+from fleetgrad.data.columns import CATEGORY, Column
+
+MOST_WORDS = 256  # features of a category; the rarest words beyond share one
+RARE = (2, 5)  # a word in fewer rows is rare: a fiftieth of the rows, within these bounds
+
+Matrix = Float32[np.ndarray, "rows features"]
+
+
+@dataclass(frozen=True, slots=True)
+class Coding:
+    """How one column is encoded.
+
+    Args:
+        name: The column's.
+        kind: The column's, one of `columns.KINDS`.
+        features: How many it has; 0 where it was constant.
+        words: Of a category, those with a feature of their own, sorted.
+        other: Whether all other words share a feature.
+        missing: Whether a feature says where a cell is missing.
+        origin: Taken from a date, in days, before it is rounded to float32.
+    """
+
+    name: str
+    kind: str
+    features: int
+    words: tuple[str, ...] = ()
+    other: bool = False
+    missing: bool = False
+    origin: float = 0.0
+
+    @property
+    def names(self) -> list[str]:
+        """What its features are called."""
+        own = [f"{self.name}={word}" for word in self.words] if self.kind == CATEGORY else []
+        own = own or ([] if self.kind == CATEGORY else [self.name])
+        more = {"other": self.other, "missing": self.missing}
+        return own + [f"{self.name} {name}" for name, holds in more.items() if holds]
+
+    def write(self, column: Column, out: Matrix) -> None:
+        """Put the features of a column of this kind into `out`, which is 0 throughout."""
+        if self.kind == CATEGORY:
+            self._write_words(column, out)
+        else:
+            out[:, 0] = column.values - self.origin
+        if self.missing:
+            out[:, -1] = column.missing
+
+    def _write_words(self, column: Column, out: Matrix) -> None:
+        own = {word: place for place, word in enumerate(self.words)}
+        rest = len(self.words) if self.other else -1
+        places = np.array([*(own.get(word, rest) for word in column.words), -1])[column.values]
+        known = np.flatnonzero(places >= 0)
+        out[known, places[known]] = 1
+
+
+def fitted(column: Column) -> Coding:
+    """The coding of a column of training rows, and of no others."""
+    gone = column.missing
+    lacks = bool(gone.any())
+    if column.kind == CATEGORY:
+        own, other = words(column)
+        features = len(own) + other + lacks
+        features = features if features > 1 else 0
+        return Coding(column.name, column.kind, features, own, other, missing=lacks)
+    known = column.values[~gone]
+    if not known.size or (not lacks and known.min() == known.max()):
+        return Coding(column.name, column.kind, 0)
+    origin = float(np.median(known)) if column.kind == columns.DATE else 0.0
+    return Coding(column.name, column.kind, 1 + lacks, missing=lacks, origin=origin)
+
+
+def words(column: Column) -> tuple[tuple[str, ...], bool]:
+    """The words that get a feature, sorted, and whether there are others."""
+    counts = column.counts
+    least = np.clip(len(column.values) // 50, *RARE)
+    commonest = np.argsort(-counts, kind="stable")[:MOST_WORDS]
+    kept = sorted(place for place in commonest.tolist() if counts[place] >= least)
+    return tuple(column.words[place] for place in kept), len(kept) < int(np.count_nonzero(counts))
+
+
+def restored(values: Mapping[str, Any]) -> Coding:
+    """The coding of these fields, as JSON holds them.
+
+    Raises:
+        ValueError, TypeError, KeyError: It is none.
+    """
+    own = values["words"]
+    made = Coding(**{**values, "words": tuple(own)})
+    texts, truths = (made.name, made.kind, *own), (made.other, made.missing)
+    sound = (
+        isinstance(own, list)
+        and all(type(text) is str for text in texts)
+        and all(type(truth) is bool for truth in truths)
+        and made.kind in columns.KINDS
+        and (made.kind == CATEGORY or not (own or made.other))
+        and type(made.origin) in {int, float}
+        and np.isfinite(made.origin)
+        and type(made.features) is int
+        and made.features in {0, len(made.names)}
+        and own == sorted(set(own))
+    )
+    if not sound:
+        raise ValueError(f"a column `{str(made.name)[:40]}` that no table has")
+    return made
