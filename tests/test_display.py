@@ -490,6 +490,13 @@ def test_what_data_hold_is_told_column_by_column():
         assert part in told
 
 
+def test_numbers_to_predict_are_no_classes():
+    data = Dataset.from_arrays([[float(n)] for n in range(12)], [n / 2 for n in range(12)])
+    held = console()
+    contents.show(held, contents.described(data))
+    assert "· regression ·" in held.file.getvalue()
+
+
 def test_data_without_columns_are_told_in_a_line():
     held = console()
     contents.show(held, contents.described(load("digits")))

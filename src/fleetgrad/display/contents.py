@@ -19,6 +19,7 @@ def described(data: Dataset) -> dict[str, Any]:
         "name": data.name,
         "rows": data.rows,
         "features": data.features,
+        "task": data.task,
         "classes": len(data.classes),
         "test_rows": data.test.rows,
         "image_shape": data.image_shape,
@@ -30,7 +31,7 @@ def show(console: Console, found: Mapping[str, Any]) -> None:
     """Print it."""
     parts = [
         f"{count(found['rows'], 'row')} of {count(found['features'], 'feature')}",
-        count(found["classes"], "class", "classes"),
+        count(found["classes"], "class", "classes") if found["classes"] else found["task"],
         f"{count(found['test_rows'], 'test row')}, sealed",
     ]
     console.print(Text.assemble((found["name"], "bold"), "  ", (" · ".join(parts), "dim")))
