@@ -427,6 +427,20 @@ def test_a_model_of_a_table_takes_the_raw_table_again(tmp_path):
     assert np.array_equal(model.predict_proba(model.read(tmp_path / "t.csv")), expected)
 
 
+def test_a_model_of_numbers_alone_takes_them_without_names(tmp_path):
+    table = Table((RAW.columns[0], columns.of_numbers("b", np.arange(12.0))), 12, "the table")
+    encoding = Encoding.fit(table)
+    params = network.init(keys.generator(0, "init", 0), HALF, 3, 3)
+    scaled = scaling.robust(encoding.apply(table), np.arange(12), encoding.numeric)
+    model = Model(HALF, params, **asdict(scaled), classes=np.arange(3), encoding=encoding)
+    rows = np.array([[1.0, 2.0], [3.0, 40.0]])
+    np.save(tmp_path / "x.npy", rows)
+    np.savetxt(tmp_path / "x.csv", rows, delimiter=",")
+    expected = model.predict_proba(rows)
+    for name in ("x.npy", "x.csv"):
+        assert np.array_equal(model.predict_proba(model.read(tmp_path / name)), expected)
+
+
 def test_far_out_numbers_are_bent_back_and_missing_ones_are_the_median():
     model = tabular()
     where = model.encoding.feature_names.index("size")
@@ -450,7 +464,7 @@ def test_what_a_table_lacks_is_refused():
     refused(lambda: call(frame.assign(size=np.inf)), "`size`", "inf in row 0", error=DataError)
     refused(lambda: call(frame[:0]), "must hold rows", error=DataError)
     refused(lambda: call(np.ones((2, 3))), "(rows, 4)", "(2, 3)", error=DataError)
-    refused(lambda: model.read("x.npy"), "must be a table", error=DataError)
+    refused(lambda: model.read("x.png"), "must be a table", error=DataError)
     refused(lambda: tabular(encoding=replace(ENCODED, codings=ENCODED.codings[1:])), "`encoding`")
 
 

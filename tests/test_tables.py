@@ -228,13 +228,21 @@ def test_columns_are_found_by_name_and_read_as_the_kind_they_had(table):
         (lines("a,color"), ("header alone",)),
         (lines("a,color", "1,red", "x,blue"), ("column `a`", "numbers", "'x' in row 1")),
         (lines("a,color", "inf,red"), ("finite", "inf in row 0")),
-        (lines("1,2", "3,4"), ("header row",)),
+        (lines("1,2,3", "3,4,5"), ("header row", "2 columns of training", "got 3 columns")),
         (lines("a,a,color", "1,2,x"), ("`a` twice",)),
     ],
 )
 def test_other_columns_are_refused(table, content, words):
     kinds = {"a": columns.NUMERIC, "color": columns.CATEGORY}
-    refused(tables.read_columns, table(content), kinds, words=words)
+    refused(tables.read_columns, table(content), kinds, ("a", "color"), words=words)
+
+
+def test_numbers_without_names_are_found_by_their_places(table):
+    kinds = {"b": columns.NUMERIC, "c": columns.NUMERIC}
+    found = tables.read_columns(table(lines("1,2,3", "4,5,6")), kinds, ("a", "b", "c"))
+    assert [one.values.tolist() for one in found.columns] == [[2, 5], [3, 6]]
+    named = tables.read_columns(table(lines("1,0", "4,5")), {"0": columns.NUMERIC}, ("0", "1"))
+    assert [one.values.tolist() for one in named.columns] == [[5]]
 
 
 # Real tables

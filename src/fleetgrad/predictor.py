@@ -16,13 +16,13 @@ import numpy as np
 from jaxtyping import Float, Float64, Num, Shaped
 
 from fleetgrad import graph, inference, intake, saved
-from fleetgrad.data import frames, tables
+from fleetgrad.data import frames
 from fleetgrad.data.columns import Table
 from fleetgrad.data.encoding import Encoded, Encoding
 from fleetgrad.data.features import Features, as_features, numeric
-from fleetgrad.data.inputs import WHITE, read_inputs
+from fleetgrad.data.inputs import WHITE, read_inputs, read_table
 from fleetgrad.durable import replacing
-from fleetgrad.errors import DataError, ModelError
+from fleetgrad.errors import ModelError
 from fleetgrad.inference import Part
 from fleetgrad.metrics import CLASSIFICATION, REGRESSION
 from fleetgrad.payload import encode
@@ -159,19 +159,14 @@ class Predictor(ABC):
         """The rows in a file, ready to be predicted from.
 
         Args:
-            path: `.npy`, `.csv`, `.csv.gz`, IDX images or a PNG picture; `.csv`, `.csv.gz` or
-                `.parquet` where training was on a table.
+            path: `.npy`, `.csv`, `.csv.gz`, IDX images or a PNG picture; `.csv`, `.csv.gz`,
+                `.parquet` or `.npy` where training was on a table.
 
         Raises:
             DataError: It is none of these, is broken, or has other features than training.
         """
-        if self.encoding is not None and tables.is_table(Path(path)):
-            return tables.read_columns(Path(path), self.encoding.kinds)
         if self.encoding is not None:
-            raise DataError(
-                f"`{path}` must be a table (.csv, .csv.gz or .parquet) with the columns of "
-                "training, got a file of another name; save it as one of these."
-            )
+            return read_table(path, self.encoding)
         return read_inputs(
             path,
             features=self.features,

@@ -1,7 +1,7 @@
 """How one column of a raw table becomes features, fitted on its training rows."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -45,6 +45,17 @@ class Coding:
         own = own or ([] if self.kind == CATEGORY else [self.name])
         more = {"other": self.other, "missing": self.missing}
         return own + [f"{self.name} {name}" for name, holds in more.items() if holds]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, without those that are as for most columns: tables may be wide."""
+        plain = Coding(self.name, self.kind, self.features)
+        named = {field.name: getattr(self, field.name) for field in fields(self)}
+        needed = ("name", "kind", "features")
+        return {
+            name: value
+            for name, value in named.items()
+            if name in needed or value != getattr(plain, name)
+        }
 
     def write(self, column: Column, out: Matrix) -> None:
         """Put the features of a column of this kind into `out`, which is 0 throughout."""
@@ -94,8 +105,9 @@ def restored(values: Mapping[str, Any]) -> Coding:
     Raises:
         ValueError, TypeError, KeyError: It is none.
     """
-    own = values["words"]
-    made = Coding(**{**values, "words": tuple(own)})
+    given = dict(values)
+    own = given.pop("words", [])
+    made = Coding(**given, words=tuple(own))
     texts, truths = (made.name, made.kind, *own), (made.other, made.missing)
     sound = (
         isinstance(own, list)

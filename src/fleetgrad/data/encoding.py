@@ -9,7 +9,7 @@ training rows, is a plain value, and goes wherever the network goes.
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
@@ -125,7 +125,7 @@ class Encoding:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON."""
-        return {"columns": [asdict(one) for one in self.codings]}
+        return {"columns": [one.to_dict() for one in self.codings]}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:

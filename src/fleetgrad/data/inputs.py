@@ -6,7 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from fleetgrad.data import archives, idx, numbers, packing, pictures
+from fleetgrad.data import archives, frames, idx, numbers, packing, pictures, tables
+from fleetgrad.data.columns import Table
+from fleetgrad.data.encoding import Encoding
 from fleetgrad.data.features import Features, as_features
 from fleetgrad.errors import DataError
 
@@ -58,6 +60,28 @@ def read_inputs(
         )
     _check_fits(path, rows, shape, features, image_shape)
     return rows
+
+
+def read_table(path: str | os.PathLike[str], encoding: Encoding) -> Table:
+    """The columns in a file that an encoding needs.
+
+    Args:
+        path: A table (`.csv`, `.csv.gz`, `.parquet`), whose columns are found by name, or `.npy`
+            with all columns of training in their order.
+        encoding: Of the training table.
+
+    Raises:
+        DataError: The file is of no such kind, broken, or has other columns.
+    """
+    path = Path(path)
+    if tables.is_table(path):
+        return tables.read_columns(path, encoding.kinds, encoding.columns)
+    if path.suffix.lower() == ".npy":
+        return frames.of_array(archives.read_npy(path), encoding.columns, encoding.kinds)
+    raise DataError(
+        f"`{path}` must be a table (.csv, .csv.gz, .parquet or .npy) with the columns of training, "
+        "got a file of another name; save it as one of these."
+    )
 
 
 def _picture(path: Path, image_shape: tuple[int, ...] | None, white: float) -> Features:

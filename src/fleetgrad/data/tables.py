@@ -5,7 +5,7 @@ makes features of them. What is read for learning finds out the kinds; what is r
 is told them.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -48,19 +48,22 @@ def read(path: Path, target: str | None = None, **options: Any) -> Dataset:
     return Dataset.from_table(table, _labels(labels), name=name, **options)
 
 
-def read_columns(path: Path, kinds: Mapping[str, str]) -> Table:
+def read_columns(path: Path, kinds: Mapping[str, str], names: Sequence[str] = ()) -> Table:
     """Columns of a table, for prediction.
 
     Args:
-        path: As for `read`.
+        path: As for `read`; one of numbers alone may do without a header row.
         kinds: Of the columns that are needed, by name; others, such as the label, are left out.
+        names: Of all columns of training, which those of a table without a header row then are.
 
     Raises:
         DataError: The table is no table, a column is missing or is of another kind.
     """
     if not path.name.lower().endswith(CSV):
         return frames.table(_parquet(path), f"`{path}`", kinds)
-    header = _header(path)
+    header, headed = _first(path), True
+    if header and all(map(text.is_number, header)) and not kinds.keys() <= set(header):
+        header, headed = _unnamed(path, header, names), False
     twice = sorted(name for name in kinds if header.count(name) > 1)
     if twice:
         raise DataError(
@@ -74,12 +77,22 @@ def read_columns(path: Path, kinds: Mapping[str, str]) -> Table:
             f"({len(missing)} missing); {suggestion(missing[0], header)}"
         )
     found = {name: Gathered(name, kind) for name, kind in kinds.items()}
-    return _table(path, found, _fill(path, header, found))
+    return _table(path, found, _fill(path, header, found, headed=headed))
+
+
+def _unnamed(path: Path, first: Row, names: Sequence[str]) -> Row:
+    """The names of columns that stand in a table without any."""
+    if len(first) != len(names):
+        raise DataError(
+            f"`{path}` must start with a header row, or have the {len(names)} columns of training "
+            f"in their order, got {len(first)} columns; put a line of names on top."
+        )
+    return list(names)
 
 
 def _learned(path: Path, target: str | None) -> tuple[Table, list[str]]:
     """The columns and labels of a table; read twice where a column turns out to be text."""
-    header = text.header(path, _header(path), 2)
+    header = _header(path)
     label = _target(path, header, target)
     names = [name for name in header if name != label]
     labels = _Labels(path, label)
@@ -107,13 +120,16 @@ class _Labels:
             )
 
 
-def _fill(path: Path, header: Row, wanted: Mapping[str, Gathered | _Labels]) -> int:
+def _fill(
+    path: Path, header: Row, wanted: Mapping[str, Gathered | _Labels], *, headed: bool = True
+) -> int:
     """Give each of these columns its cells; how many rows there are."""
     place = {name: number for number, name in enumerate(header)}
     count = 0
     with packing.opened(path) as stream:
         rows = text.rows(path, stream)
-        next(rows)
+        if headed:
+            next(rows)
         for batch in text.batches(path, rows, len(header)):
             cells = list(zip(*batch, strict=True))
             for name, one in wanted.items():
@@ -128,15 +144,20 @@ def _table(path: Path, found: Mapping[str, Gathered], rows: int) -> Table:
     return Table(tuple(one.column() for one in found.values()), rows, f"`{path}`")
 
 
-def _header(path: Path) -> Row:
+def _first(path: Path) -> Row:
+    """The cells of the first line."""
     with packing.opened(path) as stream:
-        first = next(text.rows(path, stream), [])
+        return [cell.strip() for cell in next(text.rows(path, stream), [])]
+
+
+def _header(path: Path) -> Row:
+    first = _first(path)
     if first and all(map(text.is_number, first)):
         raise DataError(
             f"`{path}` must start with a header row of column names, got numbers "
             f"({', '.join(first[:3])}, ...); put a line of names on top."
         )
-    return [name.strip() for name in first]
+    return text.header(path, first, 2)
 
 
 def _target(path: Path, header: Row, target: str | None) -> str:
