@@ -30,10 +30,10 @@ FLOORS = (
     ),
     (
         "audits database defaults directory distilled distilling ensemble ensembling fleet forecast"
-        " history insight lock model pace predictor preparing record repeats result rounds rows"
-        " saved search standing store study takeover unsealing verdict"
+        " history insight lock model models pace predictor preparing record repeats result rounds"
+        " rows saved search standing store study takeover unsealing verdict"
     ),
-    "__main__ api bench cli display limits notebook slices",
+    "__main__ api bench cli display estimators folds limits notebook refitting slices",
 )
 FLOOR = {name: floor for floor, names in enumerate(FLOORS) for name in names.split()}
 TOP = len(FLOORS) - 1  # where the package itself stands: it offers everything
@@ -54,7 +54,7 @@ BORDERS = {  # library -> the modules that may name it
     "rich": "cli display",
     "safetensors": "weights",
     "polars": "data frames",
-    "sklearn": "data effects",
+    "sklearn": "data effects estimators",
     "sqlite3": "database record store",
     "typer": "cli",
 }

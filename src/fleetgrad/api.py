@@ -13,18 +13,17 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from fleetgrad import evolving, history, preparing, unsealing
+from fleetgrad import evolving, history, models, preparing, unsealing
 from fleetgrad.budget import Budget
 from fleetgrad.clock import Clock, Progress
 from fleetgrad.data import AUTO, Dataset
 from fleetgrad.directory import check_vacant
-from fleetgrad.distilled import STUDENT, Distilled
 from fleetgrad.earlier import recorded, summary
 from fleetgrad.ensemble import Ensemble
 from fleetgrad.errors import DeviceError, FleetgradError, RunError, TrainingError, UsageError
 from fleetgrad.fleet import Fleet
 from fleetgrad.forecast import Forecast, forecast
-from fleetgrad.metrics import REGRESSION, Metric
+from fleetgrad.metrics import Metric
 from fleetgrad.metrics import recorded as recorded_metric
 from fleetgrad.model import Model
 from fleetgrad.plan import Plan
@@ -35,11 +34,10 @@ from fleetgrad.settings import Settings
 from fleetgrad.space import Space
 from fleetgrad.store import Run
 from fleetgrad.strategies.pbt import Pbt
-from fleetgrad.study import Outcome, Study, Winner
+from fleetgrad.study import Outcome, Study
 from fleetgrad.trainees import Member
 from fleetgrad.trials import Strategy
 from fleetgrad.verdict import Verdict, verdict
-from fleetgrad.views import KINDS
 
 Report = Callable[[Progress], None]
 
@@ -295,13 +293,13 @@ def _result(run: Run, data: Dataset, clock: Clock, report: Report) -> Result:
     model: Model | Ensemble | None = None
     path = test = None
     if outcome.winner is not None:
-        model = _predictor(data, outcome, seed)
-        if not outcome.interrupted:
+        model = models.predictor(data, outcome, seed)
+        if not outcome.interrupted and data.test.rows:
             test = _opened(run, data, model, metric)
         path = run.directory / "model"
         model.save(path)
         if outcome.partners and outcome.distilled is not None:
-            _together(data, outcome, seed).save(run.directory / "ensemble")
+            models.together(data, outcome, seed).save(run.directory / "ensemble")
     if not outcome.interrupted and run.segment("end") is None:
         done = {"elapsed": clock.elapsed, "compile_s": fleet.compile_seconds}
         paused = [name for name in run.weighted() if name.startswith("search/")]
@@ -354,55 +352,6 @@ def _planned(run: Run, fleet: Fleet, clock: Clock) -> Plan:
     plan = preparing.planned(run.config, fleet, clock)
     run.commit("plan", payload={"plan": plan.to_dict(), "elapsed": clock.elapsed})
     return plan
-
-
-def _predictor(data: Dataset, outcome: Outcome, seed: int) -> Model | Ensemble:
-    """The winner, or those that predict together with it, or one that has learned from them."""
-    assert outcome.winner is not None
-    if outcome.partners and outcome.distilled is None:
-        return _together(data, outcome, seed)
-    return _model(data, outcome.winner, seed, outcome.distilled)
-
-
-def _together(data: Dataset, outcome: Outcome, seed: int) -> Ensemble:
-    """Those that predict together."""
-    assert outcome.winner is not None
-    winner = outcome.winner
-    models = [
-        _model(data, replace(winner, candidate=one, settings=own, params=params), seed)
-        for one, own, params, *_ in outcome.partners
-    ]
-    return Ensemble.of(
-        models,
-        [partner.weight for partner in outcome.partners],
-        {"winner": winner.candidate, "members": [one.candidate for one in outcome.partners]},
-        KINDS[outcome.partners[0].views],
-    )
-
-
-def _model(data: Dataset, winner: Winner, seed: int, distilled: Distilled | None = None) -> Model:
-    """One network, which says whom it has learned from."""
-    said: dict[str, Any] = {
-        "candidate": winner.candidate,
-        "refitted": winner.refitted,
-        "seed": seed,
-    }
-    if distilled is not None and distilled.kept == STUDENT:
-        said["distilled"] = distilled.to_dict()
-    return Model(
-        settings=winner.settings,
-        params=winner.params,
-        shift=winner.view.shift,
-        scale=winner.view.scale,
-        classes=data.classes,
-        image_shape=data.image_shape,
-        feature_names=data.feature_names,
-        limit=winner.view.limit,
-        encoding=data.encoding,
-        dataset=data.name,
-        information=said,
-        target=(winner.view.center, winner.view.spread) if data.task == REGRESSION else (0.0, 1.0),
-    )
 
 
 def _opened(run: Run, data: Dataset, model: Model | Ensemble, metric: Metric) -> Test | None:

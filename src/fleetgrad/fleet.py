@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from fleetgrad import inference, metrics, programs, shapes, views
-from fleetgrad.data import Dataset
+from fleetgrad.data import Dataset, Split
 from fleetgrad.inference import Network
 from fleetgrad.machine import Machine
 from fleetgrad.material import Material, SeededDraws, View, mixed, steps_per_epoch
@@ -35,6 +35,8 @@ class Fleet:
         seed: Of splits, weights, shuffles and noise.
         machine: Where to train; all of this machine by default.
         metric: What networks are scored by; the default of the data's task by default.
+        splits: What each replicate learns from and is judged by, the same counts in each; drawn
+            from the seed where there are none.
 
     Networks train in the programs of `programs`, at first each in its own.
     """
@@ -45,11 +47,13 @@ class Fleet:
         seed: int,
         machine: Machine | None = None,
         metric: str | None = None,
+        splits: Sequence[Split] | None = None,
     ) -> None:
         self.machine = machine or Machine.here()
         self.metric = metrics.chosen(metric, data.task)
         self._data = data
         self._seed = seed
+        self._splits = splits
         self._classes = len(data.classes) or 1  # outputs
         self._views: dict[int, View] = {}
         self.programs = Programs()
@@ -161,7 +165,8 @@ class Fleet:
     def view(self, replicate: int) -> View:
         """The split of a replicate and the scaling fitted on its training rows."""
         if replicate not in self._views:
-            split = self._data.split(replicate, self._seed)
+            given = self._splits
+            split = given[replicate] if given else self._data.split(replicate, self._seed)
             self._views[replicate] = self._seen(split.train, split.validation)
         return self._views[replicate]
 

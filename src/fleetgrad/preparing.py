@@ -86,7 +86,7 @@ def asked(  # noqa: PLR0913 - all that makes a run
     judged = metrics.chosen(metric, data.task)
     _check_can_distill(data, distill=distill)
     evolves = strategy == evolving.NAME
-    space = _for_task(space or _default(data, evolves=evolves), data)
+    space = for_task(space or _default(data, evolves=evolves), data)
     _check_space(space, data, seed)
     strategy = strategies.resolved(
         strategy, space, by_candidates=limit.candidates is not None, sampler=sampler
@@ -295,7 +295,7 @@ def _summary(data: Dataset, metric: Metric) -> dict[str, Any]:
     }
 
 
-def _for_task(space: Space, data: Dataset) -> Space:
+def for_task(space: Space, data: Dataset) -> Space:
     """The space with a loss that suits the task, if it names none."""
     if data.task != metrics.REGRESSION or "loss" in {*space.ranges, *space.fixed}:
         return space

@@ -21,7 +21,7 @@ from fleetgrad.data.encoding import Encoding
 from fleetgrad.data.features import Features, as_features, frozen
 from fleetgrad.data.scaling import Scaling
 from fleetgrad.data.sealed import SealedTest
-from fleetgrad.data.splits import Split, stratified
+from fleetgrad.data.splits import RowNumbers, Split, stratified
 from fleetgrad.data.targets import Standard, Target
 from fleetgrad.errors import DataError, UsageError
 from fleetgrad.metrics import CLASSIFICATION, REGRESSION
@@ -73,6 +73,7 @@ class Dataset:
         seed: int = 0,
         task: str = targets.AUTO,
         weights: Any = None,
+        test_fraction: float = TEST_FRACTION,
     ) -> Self:
         """A dataset from arrays; without a test part, a fifth of the rows is sealed off.
 
@@ -94,6 +95,8 @@ class Dataset:
                 that look like classes are classified, other numbers predicted as such.
             weights: How much each row of `X` counts, at least 0; only ratios matter, and a row of
                 weight 0 is left out. Rows of `X_test` count alike.
+            test_fraction: Share of the rows to seal off where no test part is given, in [0, 1);
+                0 where the test is elsewhere: then nothing is opened in the end.
 
         Raises:
             DataError: The data cannot be learned from; the message says where and what to do.
@@ -102,6 +105,7 @@ class Dataset:
             table = frames.raw(X, "`X`", feature_names)
             tested = None if X_test is None else frames.raw(X_test, "`X_test`", like=table)
             options = {"name": name, "seed": seed, "task": task, "weights": weights}
+            options["test_fraction"] = test_fraction
             return cls.from_table(table, y, tested, y_test, **options)
         x, own_shape = as_features(X, "X")
         shape = _agreed_shape(own_shape, image_shape, x.shape[1])
@@ -115,8 +119,7 @@ class Dataset:
                 "neither to have a fifth of the rows sealed off."
             )
         if X_test is None:
-            draw = keys.generator(seed, "split", *_SEALING)
-            train, test = stratified(_strata(numbers, classes), TEST_FRACTION, draw)
+            train, test = _cut_off(_strata(numbers, classes), test_fraction, seed)
             sealed = SealedTest(_rows(x, test), numbers[test], _even(_only(weights, test)))
             x, numbers, weights = _rows(x, train), numbers[train], _only(weights, train)
         else:
@@ -249,9 +252,10 @@ class Dataset:
 
     def __repr__(self) -> str:
         kind = f"{len(self.classes)} classes" if len(self.classes) else self.task
+        test = f"{self.test.rows:,} test rows, sealed" if self.test.rows else "no test part"
         return (
             f"Dataset({self.name!r}: {self.rows:,} rows of {self.features} features, "
-            f"{kind}; {self.test.rows:,} test rows, sealed)"
+            f"{kind}; {test})"
         )
 
 
@@ -279,6 +283,20 @@ def _sealed(X_test: Any, y_test: Any, x: Features, classes: labels.Classes) -> S
     if len(classes) == 0:
         return SealedTest(x_test, targets.as_numbers(y_test, len(x_test), "y_test"))
     return SealedTest(x_test, labels.encode_as(y_test, len(x_test), classes, "y_test"))
+
+
+def _cut_off(
+    numbers: Int32[np.ndarray, " rows"], fraction: float, seed: int
+) -> tuple[RowNumbers, RowNumbers]:
+    """Which rows to learn from, and which to seal off."""
+    if not 0 <= fraction < 1:
+        raise UsageError(
+            f"`test_fraction` must be in [0, 1), got {fraction!r}; use 0.2 to seal off a fifth, or "
+            "0 for no test part."
+        )
+    if fraction == 0:
+        return np.arange(len(numbers), dtype=np.int32), np.arange(0, dtype=np.int32)
+    return stratified(numbers, fraction, keys.generator(seed, "split", *_SEALING))
 
 
 def _rows(x: Features, rows: Int32[np.ndarray, " rows"]) -> Features:
@@ -312,7 +330,7 @@ def _only(weights: Any, rows: Int[np.ndarray, " rows"]) -> Any:
 
 def _even(weights: Any) -> Any:
     """Weights with the mean 1."""
-    if weights is None:
+    if weights is None or len(weights) == 0:
         return None
     even = (weights / weights.mean(dtype=np.float64)).astype(np.float32)
     even.flags.writeable = False

@@ -24,6 +24,18 @@ def is_frame(found: Any) -> bool:
     return isinstance(found, nw.DataFrame) or nw.dependencies.is_into_dataframe(found)
 
 
+def is_mixed(found: Any) -> bool:
+    """Whether this is a frame with cells missing, or with columns that are no numbers."""
+    if not is_frame(found):
+        return False
+    wrapped: Frame = nw.from_native(found, eager_only=True)
+    return any(not one.dtype.is_numeric() or _misses(one) for one in wrapped.iter_columns())
+
+
+def _misses(column: Series) -> bool:
+    return bool(column.is_null().any()) or (column.dtype.is_float() and bool(column.is_nan().any()))
+
+
 def learned(
     frame: Any, target: str, source: str = "the frame", like: Table | None = None
 ) -> tuple[Table, np.ndarray]:

@@ -1,0 +1,28 @@
+"""One network of known settings, trained on every row that is not sealed."""
+
+from fleetgrad.data import Dataset
+from fleetgrad.errors import TrainingError
+from fleetgrad.fleet import Fleet
+from fleetgrad.model import Model
+from fleetgrad.models import model_of
+from fleetgrad.settings import Settings
+from fleetgrad.study import Winner
+from fleetgrad.trainees import Member
+
+
+def refitted(data: Dataset, settings: Settings, seed: int) -> Model:
+    """The model of these settings.
+
+    Raises:
+        TrainingError: It diverged.
+    """
+    population, view = Fleet(data, seed).refit(settings)
+    population.advance(settings.epochs)
+    member = Member(0, 0)
+    if population.diverged_at(member) is not None:
+        raise TrainingError(
+            "the settings must train soundly on all rows, got a network that diverged; lower "
+            "`learning_rate`."
+        )
+    winner = Winner(0, settings, population.params(member), view, refitted=True)
+    return model_of(data, winner, seed)
