@@ -29,9 +29,15 @@ FLOORS = (
         " memory plan population rungs samplers selection spill timing underway"
     ),
     (
+<<<<<<< HEAD
         "audits database defaults directory distilled distilling ensemble ensembling fleet forecast"
         " history insight lock model models pace predictor preparing record repeats result rounds"
         " rows saved search standing store study takeover unsealing verdict"
+=======
+        "audits calibration database defaults directory distilled distilling ensemble ensembling"
+        " fleet forecast history insight lock model pace predictor preparing record repeats result"
+        " rounds rows saved search standing store study takeover unsealing verdict"
+>>>>>>> 16905f1 (Make the winner as sure as rows held out allow, and tell how sure it was)
     ),
     "__main__ api bench cli display estimators folds limits notebook refitting slices",
 )
@@ -59,9 +65,9 @@ BORDERS = {  # library -> the modules that may name it
     "typer": "cli",
 }
 SEARCH = (
-    "audit audits budget distilled distilling divergence doubling earlier effects ends ensembling"
-    " evolving extrapolation finals insight leaderboard pace plan repeats rounds rungs samplers"
-    " search selection space standing strategies study timing trainees trials"
+    "audit audits budget calibration distilled distilling divergence doubling earlier effects ends"
+    " ensembling evolving extrapolation finals insight leaderboard pace plan repeats rounds rungs"
+    " samplers search selection space standing strategies study timing trainees trials"
 )
 TRAINING = {
     "augment",

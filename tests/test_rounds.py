@@ -41,7 +41,7 @@ class Evolving(World):
     """Curves go by the rate of each epoch."""
 
     def row(self, settings, replicate, epoch):
-        own = next(own for until, own in settings.timeline if epoch < until)
+        own = next((one for until, one in settings.timeline if epoch < until), settings)
         return super().row(own, replicate, epoch)
 
 

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import fleetgrad as fg
 from fleetgrad.data import Dataset, targets
 from fleetgrad.errors import DataError, UsageError
 
@@ -72,6 +73,15 @@ def test_a_target_that_cannot_be_learned_is_refused(y, task, words):
     with pytest.raises(DataError, match="`y` must") as caught:
         made(y, task=task)
     assert all(word in str(caught.value) for word in words)
+
+
+@pytest.mark.parametrize(
+    ("source", "task", "words"),
+    [("digits", "regression", "has classes"), ("digits", "clasification", "`classification`")],
+)
+def test_a_task_that_named_data_do_not_have_is_refused(source, task, words):
+    with pytest.raises(UsageError, match=words):
+        fg.load(source, task=task)
 
 
 def test_two_rows_are_too_few():

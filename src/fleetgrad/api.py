@@ -328,6 +328,7 @@ def _result(run: Run, data: Dataset, clock: Clock, report: Report) -> Result:
         distilled=outcome.distilled,
         evidence=history.evidence(run),
         metric=metric.name,
+        calibration=outcome.calibration,
     )
 
 

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from fleetgrad import directory, distilled, unsealing
+from fleetgrad import calibration, directory, distilled, unsealing
 from fleetgrad.earlier import summary
 from fleetgrad.errors import TrainingError
 from fleetgrad.insight import Evidence, where_broken
@@ -70,6 +70,7 @@ def result(run: Run) -> Result:
         distilled=distilled.on_record(run),
         evidence=evidence(run),
         metric=metric.name,
+        calibration=calibration.on_record(run),
     )
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from fleetgrad.audit import Audit
+from fleetgrad.calibration import Calibration
 from fleetgrad.distilled import Distilled
 from fleetgrad.doubling import Doubling
 from fleetgrad.finals import FEWEST_REPLICATES, Interval
@@ -108,6 +109,8 @@ class Result:
         warm_start: Earlier runs it began with: run, dataset, candidates, and how many came first.
         evidence: What `insight` learns from, beside the leaderboard.
         metric: What was searched by, one of `metrics.METRICS`.
+        calibration: How sure the model may be, where it is the winner alone and tells probabilities
+            by a softmax; its weights heed it already.
     """
 
     run: Path
@@ -132,6 +135,7 @@ class Result:
     warm_start: tuple[Mapping[str, Any], ...] = ()
     evidence: Evidence | None = field(default=None, repr=False, compare=False)
     metric: str = "accuracy"
+    calibration: Calibration | None = None
 
     @cached_property
     def insight(self) -> Insight:
@@ -212,6 +216,7 @@ class Result:
                 {"candidate": one, "weight": weight} for one, weight in self.ensemble.items()
             ],
             "distilled": self.distilled.to_dict() if self.distilled else None,
+            "calibration": self.calibration.to_dict() if self.calibration else None,
             "insight": self.insight.to_dict(),
             "warm_start": [dict(one) for one in self.warm_start],
             "leaderboard": self.leaderboard.to_json(),

@@ -3,6 +3,7 @@
     search/G_K   rung K of generation G (`search.py`)
     finals/B     a block of replicates of the finalists (`repeats.py`)
     refit        the winner, trained on every row that is not sealed
+    calibration  how sure it may be (`calibration.py`)
     ensemble     those that predict together with it (`ensembling.py`)
     distill/*    one network that learns from them (`distilling.py`)
 
@@ -21,11 +22,12 @@ from jaxtyping import Float
 
 from fleetgrad import finals, metrics
 from fleetgrad.audits import Audits
+from fleetgrad.calibration import Calibration, calibrated
 from fleetgrad.candidates import Candidates
 from fleetgrad.clock import Clock, Progress
-from fleetgrad.distilled import Distilled
+from fleetgrad.distilled import WINNER, Distilled
 from fleetgrad.distilling import Distilling
-from fleetgrad.ensembling import Ensembling, Partner
+from fleetgrad.ensembling import Ensembling, Partner, cooled
 from fleetgrad.errors import TrainingError
 from fleetgrad.leaderboard import Leaderboard, Row
 from fleetgrad.pace import Pace, Stage
@@ -59,7 +61,8 @@ class Outcome:
 
     `scores` are the finalists' validation scores in the order of `finalists`; both are empty
     when it was interrupted before the end of the finals. `partners` predict together, where an
-    ensemble was asked for; `distilled` tells of one network in place of theirs, where that was.
+    ensemble was asked for; `distilled` tells of one network in place of theirs, where that was;
+    `calibration` of the winner, where it stands alone.
     """
 
     leaderboard: Leaderboard
@@ -69,6 +72,7 @@ class Outcome:
     interrupted: bool
     partners: tuple[Partner, ...] = ()
     distilled: Distilled | None = None
+    calibration: Calibration | None = None
 
 
 class Study:
@@ -125,6 +129,8 @@ class Study:
             winner = self._refit(*self._ranked(chosen, table))
             partners = self._partners()
             winner, distilled = self._distilled(winner, partners)
+            alone = distilled.kept == WINNER if distilled else not partners
+            winner, calibration = self._calibrated(winner) if alone else (winner, None)
         except KeyboardInterrupt:
             leader = self._so_far()
             return Outcome(self._leaderboard(), leader, chosen.ids, table, interrupted=True)
@@ -137,6 +143,7 @@ class Study:
             interrupted=False,
             partners=partners,
             distilled=distilled,
+            calibration=calibration,
         )
 
     def _partners(self) -> tuple[Partner, ...]:
@@ -157,6 +164,14 @@ class Study:
             winner.candidate, partners, self._searched, self._search.stopped
         )
         return (winner if params is None else replace(winner, params=params)), found
+
+    def _calibrated(self, winner: Winner) -> tuple[Winner, Calibration | None]:
+        """The winner, as sure as it may be."""
+        row, epochs = self._searched[winner.candidate], self._plan.epochs
+        found = calibrated(self._run, self._trainer, row, self._search.stopped, epochs)
+        if found is None:
+            return winner, None
+        return replace(winner, params=cooled(winner.params, found.temperature)), found
 
     def _leaderboard(self) -> Leaderboard:
         rows = (self._rows() | self._finalists).values()

@@ -5,11 +5,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from fleetgrad import cache
-from fleetgrad.data import archives, catalog, download, folders, pickles, tables
+from fleetgrad.data import archives, catalog, download, folders, pickles, tables, targets
 from fleetgrad.data.dataset import Dataset
 from fleetgrad.data.download import Watcher
 from fleetgrad.data.targets import AUTO
 from fleetgrad.errors import DataError, UsageError, suggestion
+from fleetgrad.metrics import REGRESSION
 
 NAMES = ("digits", *catalog.SETS)
 READERS: dict[str, Callable[[Path, str], Dataset]] = {
@@ -47,6 +48,7 @@ def load(
         DownloadError: A named set is nowhere here and cannot be fetched.
         UsageError: `target` was given for what is no table.
     """
+    targets.check_task(task)
     path = Path(source)
     if str(source) not in NAMES and tables.is_table(path):
         return tables.read(path, target, task=task)
@@ -54,6 +56,11 @@ def load(
         raise UsageError(
             f"`target` must name a column of a table, got {target!r} for `{source}`, which is "
             "none; leave it out."
+        )
+    if task == REGRESSION and (str(source) in NAMES or path.suffix.lower() != ".npz"):
+        raise UsageError(
+            f"`task` must be that of the data, got {task!r} for `{source}`, which has classes; "
+            "leave it out, or give a table or an .npz file."
         )
     if str(source) == "digits":
         return _digits()

@@ -42,9 +42,7 @@ def encode(y: Any, rows: int, task: str, name: str = "y") -> tuple[Target, label
         UsageError: There is no such task.
         DataError: The target cannot be learned, or may be either.
     """
-    if task not in {*TASKS, AUTO}:
-        known = (AUTO, *TASKS)
-        raise UsageError(f"`task` must be a known name, got {task!r}; {suggestion(task, known)}")
+    check_task(task)
     given = labels.as_array(y, rows, name)
     if task == AUTO:
         task = _task(given, rows, name)
@@ -53,6 +51,17 @@ def encode(y: Any, rows: int, task: str, name: str = "y") -> tuple[Target, label
         _check_varies(found, name)
         return found, _NO_CLASSES
     return labels.encode(given, rows, name)
+
+
+def check_task(task: str) -> None:
+    """Refuse the name of no task.
+
+    Raises:
+        UsageError: There is none.
+    """
+    known = (AUTO, *TASKS)
+    if task not in known:
+        raise UsageError(f"`task` must be a known name, got {task!r}; {suggestion(task, known)}")
 
 
 def as_numbers(y: Any, rows: int, name: str) -> Numbers:

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from fleetgrad.audit import Audit
+from fleetgrad.calibration import Calibration
 from fleetgrad.display import lessons
 from fleetgrad.display.columns import INDENT, Column, fitting, indented, table
 from fleetgrad.display.words import (
@@ -19,6 +20,7 @@ from fleetgrad.display.words import (
     course,
     duration,
     figure,
+    percent,
     searched,
     sparkline,
     taken_over,
@@ -101,6 +103,8 @@ def _figures(result: Result) -> RenderableType:
     if guessed:
         facts.append(("beware", Text(_guessing(result), "yellow")))
     facts += [(name, Text(words)) for name, words in _together(result).items()]
+    if result.calibration is not None:
+        facts.append(("calibrated", Text(_calibrated(result.calibration))))
     if result.ties:
         ids = ", ".join(f"#{one}" for one in result.ties)
         them = "it" if len(result.ties) == 1 else "them"
@@ -178,6 +182,15 @@ def _distilled(distilled: Distilled) -> str:
     written = distilled.metric.written
     scores = [f"{name} {written(one.score)}" for name, one in distilled.validation.items()]
     return f"{model}: {why} ({', '.join(scores)} of {count(distilled.rows, 'held-out row')})"
+
+
+def _calibrated(found: Calibration) -> str:
+    before, after = percent(found.before), percent(found.after)
+    rows = count(found.rows, "held-out row")
+    return (
+        f"probabilities are off by {after} on average, {before} before logits were divided by "
+        f"{found.temperature:.2f} ({rows})"
+    )
 
 
 def _audit(audit: Audit) -> str:

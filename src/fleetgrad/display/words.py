@@ -15,6 +15,7 @@ _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 def figure(metric: Metric, value: float | None) -> str:
     """A metric's value.
 
+    >>> from fleetgrad.metrics import METRICS
     >>> figure(METRICS["accuracy"], 0.98123), figure(METRICS["rmse"], 47912.3)
     ('98.12 %', '47,912')
     """
@@ -26,6 +27,7 @@ def figure(metric: Metric, value: float | None) -> str:
 def between(metric: Metric, interval: Sequence[float] | None) -> str:
     """An interval of values; empty where there is none.
 
+    >>> from fleetgrad.metrics import METRICS
     >>> between(METRICS["accuracy"], (0.976, 0.9863)), between(METRICS["rmse"], (47000, 49000))
     ('97.60 to 98.63', '47,000 to 49,000')
     """
