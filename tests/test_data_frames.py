@@ -144,8 +144,8 @@ def test_a_frame_of_more_than_numbers_is_a_table(library):
     data = Dataset.from_arrays(library(held), y, library(held), y)
     same = Dataset.from_frame(library(HELD), "kind", library(HELD))
     assert data.fingerprint == same.fingerprint
-    for one in ({"a": range(12), "b": [n / 2 for n in range(12)]}, {"b": [True, False] * 6}):
-        assert Dataset.from_arrays(library(one), y).encoding is None
+    plain = library({"a": range(12), "b": [n / 2 for n in range(12)]})
+    assert Dataset.from_arrays(plain, y).encoding is None
     several = Dataset.from_arrays(library({"a": range(12), "b": [True, False] * 6}), y)
     assert several.encoding.kinds == {"a": "numeric", "b": "boolean"}
 

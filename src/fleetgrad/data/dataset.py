@@ -18,7 +18,13 @@ from fleetgrad import keys
 from fleetgrad.data import frames, labels, scaling, targets
 from fleetgrad.data.columns import Table
 from fleetgrad.data.encoding import Encoding
-from fleetgrad.data.features import Features, as_features, frozen
+from fleetgrad.data.features import (
+    Features,
+    agreed_shape,
+    as_features,
+    feature_names_of,
+    frozen,
+)
 from fleetgrad.data.scaling import Scaling
 from fleetgrad.data.sealed import SealedTest
 from fleetgrad.data.splits import RowNumbers, Split, stratified
@@ -108,8 +114,8 @@ class Dataset:
             options["test_fraction"] = test_fraction
             return cls.from_table(table, y, tested, y_test, **options)
         x, own_shape = as_features(X, "X")
-        shape = _agreed_shape(own_shape, image_shape, x.shape[1])
-        names = _feature_names(X, feature_names, x.shape[1])
+        shape = agreed_shape(own_shape, image_shape, x.shape[1])
+        names = feature_names_of(X, feature_names, x.shape[1])
         numbers, classes = targets.encode(y, len(x), task, "y")
         if weights is not None:
             x, numbers, weights = _weighted(x, numbers, targets.as_weights(weights, len(x)))
@@ -335,39 +341,6 @@ def _even(weights: Any) -> Any:
     even = (weights / weights.mean(dtype=np.float64)).astype(np.float32)
     even.flags.writeable = False
     return even
-
-
-def _agreed_shape(
-    own: tuple[int, ...] | None, given: tuple[int, ...] | None, features: int
-) -> tuple[int, ...] | None:
-    if given is None:
-        return own
-    given = tuple(int(side) for side in given)
-    fits = len(given) in {2, 3} and int(np.prod(given)) == features and own in {None, given}
-    if not fits:
-        raise DataError(
-            f"`image_shape` must be (height, width[, channels]) of the {features} features"
-            f"{f' and equal {own}, the shape of `X`' if own else ''}, got {given}; leave it out "
-            "where rows are no images."
-        )
-    return given
-
-
-def _feature_names(
-    X: Any,  # noqa: N803
-    given: tuple[str, ...] | None,
-    features: int,
-) -> tuple[str, ...] | None:
-    names = getattr(X, "columns", None) if given is None else given
-    if names is None:
-        return None
-    names = tuple(str(name) for name in names)
-    if len(names) != features or len(set(names)) != features:
-        raise DataError(
-            f"`feature_names` must be {features} different names, one for each feature, got "
-            f"{len(names)} ({len(set(names))} different); give each feature a name of its own."
-        )
-    return names
 
 
 def _check_enough(y: Target, classes: labels.Classes) -> None:

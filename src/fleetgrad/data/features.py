@@ -49,6 +49,49 @@ def as_features(X: Any, name: str = "X") -> tuple[Features, tuple[int, ...] | No
     return frozen(_finite(rows, name)), image_shape
 
 
+def agreed_shape(
+    own: tuple[int, ...] | None, given: tuple[int, ...] | None, features: int
+) -> tuple[int, ...] | None:
+    """The shape of one image, from the images' own and the one given; None where rows are none.
+
+    Raises:
+        DataError: They do not agree with each other, or with the number of features.
+    """
+    if given is None:
+        return own
+    given = tuple(int(side) for side in given)
+    fits = len(given) in {2, 3} and int(np.prod(given)) == features and own in {None, given}
+    if not fits:
+        raise DataError(
+            f"`image_shape` must be (height, width[, channels]) of the {features} features"
+            f"{f' and equal {own}, the shape of `X`' if own else ''}, got {given}; leave it out "
+            "where rows are no images."
+        )
+    return given
+
+
+def feature_names_of(
+    X: Any,  # noqa: N803
+    given: tuple[str, ...] | None,
+    features: int,
+) -> tuple[str, ...] | None:
+    """The names of features: those given, or a frame's own.
+
+    Raises:
+        DataError: They are not one for each feature, or not all different.
+    """
+    names = getattr(X, "columns", None) if given is None else given
+    if names is None:
+        return None
+    names = tuple(str(name) for name in names)
+    if len(names) != features or len(set(names)) != features:
+        raise DataError(
+            f"`feature_names` must be {features} different names, one for each feature, got "
+            f"{len(names)} ({len(set(names))} different); give each feature a name of its own."
+        )
+    return names
+
+
 def numeric(values: Any, name: str) -> Num[np.ndarray, "..."]:
     """An array of real numbers, not copied where it is one already.
 

@@ -109,14 +109,12 @@ def of_array(array: Any, names: Sequence[str], kinds: Mapping[str, str]) -> Tabl
 
 def is_raw(X: Any) -> bool:  # noqa: N803
     """Whether this is a table with missing numbers (NaN), or a frame with more than numbers."""
-    if is_frame(X) and not _is_plain(X):
-        return True
     try:
+        if is_frame(X):
+            return is_mixed(X) or np.asarray(X).dtype == object  # numbers that may be missing
         values = np.asarray(X)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, nw.exceptions.DuplicateError):  # refused as an array
         return False
-    if values.dtype == object:
-        return is_frame(X)  # numbers of pandas that may be missing
     flat = values.ndim == 2 and values.dtype.kind == "f" and values.size > 0  # noqa: PLR2004
     return flat and bool(np.isnan(values.min()))  # NaN comes through
 
@@ -160,16 +158,6 @@ def raw(
 def _kinds(like: Table) -> dict[str, str | None]:
     """The kind of each column, where it has one."""
     return {one.name: None if one.missing.all() else one.kind for one in like.columns}
-
-
-def _is_plain(frame: Any) -> bool:
-    """Whether a frame holds nothing but numbers, or nothing but truth values."""
-    try:
-        wrapped: Frame = nw.from_native(frame, eager_only=True)
-    except (nw.exceptions.DuplicateError, TypeError):
-        return True  # refused as any array
-    types = wrapped.schema.values()
-    return all(one.is_numeric() for one in types) or all(one == nw.Boolean for one in types)
 
 
 def _wrapped(frame: Any, source: str) -> Frame:
