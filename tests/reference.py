@@ -122,7 +122,7 @@ class Sgd:
     """One array's change at one step; the others remember something from step to step."""
 
     def __init__(self, settings):
-        self.momentum = settings.momentum
+        self.momentum, self.beta2 = settings.momentum, settings.beta2
         self.first = self.second = 0.0
         self.count = 0
 
@@ -159,9 +159,9 @@ class Adam(Sgd):
     def change(self, gradient, rate):
         self.count += 1
         self.first = 0.9 * self.first + 0.1 * gradient
-        self.second = 0.999 * self.second + 0.001 * gradient**2
+        self.second = self.beta2 * self.second + (1 - self.beta2) * gradient**2
         mean = self.first / (1 - 0.9**self.count)
-        square = self.second / (1 - 0.999**self.count)
+        square = self.second / (1 - self.beta2**self.count)
         return -rate * mean / (np.sqrt(square) + 1e-8)
 
 
@@ -216,13 +216,15 @@ def factor(schedule, warmup, step, steps):
     """The share of the peak learning rate used at this step."""
     if schedule == "one_cycle":
         warmup = warmup or 0.3
-    rising = warmup * steps
+    rising = warmup * steps if schedule != "coslog" else 0
     if step < rising:
         up = min(1, (step + 1) / max(1, rising))
         return 1 / 25 + 24 / 25 * (1 - np.cos(np.pi * up)) / 2 if schedule == "one_cycle" else up
     done = (step - rising) / max(1, steps - rising)
     if schedule == "constant":
         return 1.0
+    if schedule == "coslog":
+        return (1 - np.cos(2 * np.pi * np.log2(1 + 15 * done))) / 2
     if schedule == "step":
         return 1.0 if done < 1 / 2 else 0.1 if done < 3 / 4 else 0.01
     return 1 - done if schedule == "linear" else (1 + np.cos(np.pi * done)) / 2

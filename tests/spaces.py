@@ -15,7 +15,7 @@ from fleetgrad.settings import (
 )
 from fleetgrad.space import Choice, Float, Int, Space
 
-SHARES = ("dropout", "ema", "input_dropout", "label_smoothing", "momentum", "warmup")
+SHARES = ("beta2", "dropout", "ema", "input_dropout", "label_smoothing", "momentum", "warmup")
 NAMED = {
     "activation": ACTIVATIONS,
     "init": INITIALIZERS,

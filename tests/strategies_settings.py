@@ -27,6 +27,7 @@ def rates(draw, optimizer: str, loss: str) -> dict:
     return {
         "learning_rate": draw(st.floats(most / 100, most)),
         "momentum": draw(st.floats(0, 0.9)),
+        "beta2": draw(st.floats(0.5, 0.999)),
         "weight_decay": draw(shares(0.1)),
         "schedule": draw(st.sampled_from(SCHEDULES)),
         "warmup": draw(shares(0.9)),

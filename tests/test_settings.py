@@ -14,7 +14,7 @@ from fleetgrad.errors import SettingsError
 from fleetgrad.settings import NAMES, Settings, check_name
 from spaces import SETTINGS
 
-SHARES = ("momentum", "warmup", "dropout", "input_dropout", "label_smoothing", "ema")
+SHARES = ("momentum", "beta2", "warmup", "dropout", "input_dropout", "label_smoothing", "ema")
 NOT_NEGATIVE = ("weight_decay", "input_noise", "gradient_clipping")
 POSITIVE = ("init_scale", "learning_rate")
 COUNTS = ("batch_size", "epochs")

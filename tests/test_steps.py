@@ -10,7 +10,7 @@ from fleetgrad.kernels import adam
 from fleetgrad.optimizers import Rates
 from fleetgrad.steps import Standing
 
-RATES = Rates(jnp.float32(0.01), jnp.float32(0.9), jnp.float32(0.1))
+RATES = Rates(*map(jnp.float32, (0.01, 0.9, 0.1, 0.95)))
 compiled = pytest.mark.skipif(not adam.available(), reason="no C compiler on this machine")
 
 

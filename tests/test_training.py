@@ -89,7 +89,7 @@ def test_arithmetic_is_counted_as_done(hidden, multiplications):
 def test_a_beginning_is_what_the_optimizer_would_begin_with(optimizer):
     settings = dataclasses.replace(SMALL, optimizer=optimizer)
     _, state = started(settings)
-    rule = optimizers.OPTIMIZERS[optimizer](optimizers.Rates(0.1, 0.5, 0.0))
+    rule = optimizers.OPTIMIZERS[optimizer](optimizers.Rates(0.1, 0.5, 0.0, 0.9))
     expected = rule.init(state.params)
     assert jax.tree.structure(state.optimizer) == jax.tree.structure(expected)
     for found, leaf in zip(*map(jax.tree.leaves, (state.optimizer, expected)), strict=True):

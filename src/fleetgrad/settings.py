@@ -24,7 +24,7 @@ LOSSES = tuple(sorted({*CLASS_LOSSES, *NUMBER_LOSSES}))
 NORMALIZATIONS = ("batch", "layer", "none")
 OPTIMIZERS = ("adam", "adamw", "momentum", "nesterov", "rmsprop", "sgd", "two_tap")
 PRECISIONS = ("auto", "bfloat16", "float32")
-SCHEDULES = ("constant", "cosine", "linear", "one_cycle", "step")
+SCHEDULES = ("constant", "cosine", "coslog", "linear", "one_cycle", "step")
 
 LEAST_NORMALIZED = 2  # rows whose mean and variance say anything
 
@@ -48,11 +48,13 @@ class Settings:
         optimizer: One of `OPTIMIZERS`.
         learning_rate: Peak step size, > 0.
         momentum: In [0, 1); used by `momentum`, `nesterov` and `two_tap`.
+        beta2: Decay of the gradient's mean square under `adam` and `adamw`, in [0, 1).
         weight_decay: >= 0, on weights only; decoupled for `adamw`, an L2 gradient elsewhere.
         gradient_clipping: Longest gradient, all layers together (Pascanu et al. 2013), >= 0; a
             longer one is shortened before decay and optimizer see it. 0 never clips.
         schedule: Shape of the learning rate over training, one of `SCHEDULES`.
-        warmup: Share of all steps over which the rate rises linearly from 0, in [0, 1).
+        warmup: Share of all steps over which the rate rises linearly from 0, in [0, 1); not of
+            `coslog`, which rises four times by itself.
         batch_size: Rows a step, >= 1; >= 2 under batch normalization.
         epochs: Passes over the training rows; the horizon of `schedule`.
         dropout: Share of hidden units dropped a step, in [0, 1).
@@ -84,6 +86,7 @@ class Settings:
     optimizer: str = "adam"
     learning_rate: float = 1e-3
     momentum: float = 0.9
+    beta2: float = 0.999
     weight_decay: float = 0.0
     gradient_clipping: float = 0.0
     schedule: str = "constant"
@@ -209,6 +212,7 @@ _RANGES: dict[str, tuple[float, float, bool]] = {  # low, high (excluded), wheth
     "init_scale": (0.0, math.inf, True),
     "learning_rate": (0.0, math.inf, True),
     "momentum": (0.0, 1.0, False),
+    "beta2": (0.0, 1.0, False),
     "weight_decay": (0.0, math.inf, False),
     "gradient_clipping": (0.0, math.inf, False),
     "warmup": (0.0, 1.0, False),

@@ -166,6 +166,7 @@ class Rates(NamedTuple):
     learning_rate: Float[Array, ""]
     momentum: Float[Array, ""]
     weight_decay: Float[Array, ""]
+    beta2: Float[Array, ""]
     schedule: Int[Array, ""]
     warmup: Float[Array, ""]
     steps: Int[Array, ""]
@@ -187,6 +188,7 @@ def rates_of(settings: Settings, steps_per_epoch: int) -> Rates:
         learning_rate=_REAL(settings.learning_rate),
         momentum=_REAL(settings.momentum),
         weight_decay=_REAL(settings.weight_decay),
+        beta2=_REAL(settings.beta2),
         schedule=_WHOLE(optimizers.SCHEDULES[settings.schedule]),
         warmup=_REAL(settings.warmup),
         steps=_WHOLE(settings.epochs * steps_per_epoch),

@@ -45,7 +45,7 @@ class State(NamedTuple):
 
 def optimizer_state(optimizer: str, params: Any) -> Any:
     """Shapes and types of an optimizer's state for `params`; all of it starts at zero."""
-    rates = optimizers.Rates(_REAL(0), _REAL(0), _REAL(0))
+    rates = optimizers.Rates(*map(_REAL, (0,) * len(optimizers.Rates._fields)))
     return jax.eval_shape(optimizers.OPTIMIZERS[optimizer](rates).init, params)
 
 

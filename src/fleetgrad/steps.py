@@ -18,7 +18,7 @@ from fleetgrad.optimizers import Rates
 Tree = TypeVar("Tree")
 
 IN_PLACE = ("adam", "adamw")  # the optimizers that the kernel knows
-FIRST, SECOND, EPSILON = 0.9, 0.999, 1e-8  # decays of the moments; optax's own
+FIRST, EPSILON = 0.9, 1e-8  # decay of the mean, and what keeps from dividing by 0; optax's own
 
 
 class Standing(NamedTuple):
@@ -71,10 +71,10 @@ def _in_place(
         penalty=jnp.float32(0),
         first=jnp.float32(FIRST),
         first_missing=jnp.float32(1 - FIRST),
-        second=jnp.float32(SECOND),
-        second_missing=jnp.float32(1 - SECOND),
+        second=rates.beta2,
+        second_missing=1 - rates.beta2,
         unbiased_first=1 / (1 - FIRST**count),
-        unbiased_second=1 / (1 - SECOND**count),
+        unbiased_second=1 / (1 - rates.beta2**count),
         epsilon=jnp.float32(EPSILON),
         alive=alive,
     )

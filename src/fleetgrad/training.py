@@ -150,7 +150,7 @@ def _step(
         running, finite = normalization.follow(running, moments)
         alive &= finite
         running = steps.where(alive, running, state.running)
-    now = optimizers.Rates(rates.learning_rate, rates.momentum, rates.weight_decay)
+    now = optimizers.Rates(rates.learning_rate, rates.momentum, rates.weight_decay, rates.beta2)
     reached = steps.after(
         shape.optimizer,
         now,
