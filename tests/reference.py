@@ -310,6 +310,9 @@ class Disturbance:
         return np.asarray(mask, np.float64) / (1 - rate)
 
 
+PACES = {"front": 6.0}  # of the learning rate (arXiv 2407.04491)
+
+
 class Network:
     """Weights, what a forward pass leaves behind, and one step of training.
 
@@ -330,6 +333,7 @@ class Network:
             {"mean": np.zeros(width), "variance": np.ones(width)}
             for width in (settings.hidden if settings.normalization == "batch" else ())
         ]
+        self.paces = PACES | ({"bias": 0.1} if settings.parametrization == "ntk" else {})
         self.average = self._whole()
 
     @property
@@ -341,15 +345,27 @@ class Network:
         """What is predicted: no noise, nothing dropped, by statistics of the past."""
         value, _ = ACTIVATIONS[self.settings.activation]
         *hidden, last = self.kept
+        x = self._entered(self.kept[0], x)
         for layer in hidden:
-            z = x @ layer["weight"] + layer.get("bias", 0)
+            z = self._affine(layer, x)
             if self.settings.normalization == "batch":
                 deviation = np.sqrt(layer["variance"] + EPSILON)
                 z = layer["gain"] * (z - layer["mean"]) / deviation + layer["offset"]
             elif self.settings.normalization == "layer":
                 z = Normalization("layer", layer).forward(z)
             x = value(z)
-        return x @ last["weight"] + last.get("bias", 0)
+        return self._affine(last, x)
+
+    def _share(self, layer):
+        """What weights are multiplied by."""
+        return len(layer["weight"]) ** -0.5 if self.settings.parametrization == "ntk" else 1.0
+
+    def _affine(self, layer, x):
+        return self._share(layer) * (x @ layer["weight"]) + layer.get("bias", 0)
+
+    def _entered(self, first, x):
+        """What the first layer multiplies."""
+        return x * first.get("front", 1.0)
 
     def _whole(self):
         """The newest layers and running statistics."""
@@ -389,9 +405,10 @@ class Network:
     def _forward(self, x, kept):
         """The input of every layer, and the logits at the end."""
         value, _ = ACTIVATIONS[self.settings.activation]
-        self.sums, self.norms, passed = [], [], [x]
+        self.entering = x
+        self.sums, self.norms, passed = [], [], [self._entered(self.layers[0], x)]
         for number, layer in enumerate(self.layers, start=1):
-            z = passed[-1] @ layer["weight"] + layer.get("bias", 0)
+            z = self._affine(layer, passed[-1])
             last = number == len(self.layers)
             if self.settings.normalization != "none" and not last:
                 self.norms.append(Normalization(self.settings.normalization, layer))
@@ -408,11 +425,14 @@ class Network:
             slopes = {}
             if number < len(self.norms):
                 slopes, error = self.norms[number].backward(error)
-            slopes |= {"weight": inputs[number].T @ error, "bias": error.sum(0)}
-            gradients.insert(0, {name: slopes[name] for name in self.layers[number]})
+            share = self._share(self.layers[number])
+            slopes |= {"weight": share * (inputs[number].T @ error), "bias": error.sum(0)}
+            behind = share * (error @ self.layers[number]["weight"].T)
             if number > 0:
-                behind = error @ self.layers[number]["weight"].T
                 error = behind * factors[number] * slope(self.sums[number - 1])
+            else:
+                slopes |= {"front": (behind * self.entering).sum(0)}
+            gradients.insert(0, {name: slopes[name] for name in self.layers[number]})
         return gradients
 
     def _update(self, gradients):
@@ -424,11 +444,12 @@ class Network:
         self.step += 1
         for layer, rules, slopes in zip(self.layers, self.rules, gradients, strict=True):
             for name, rule in rules.items():
+                own = rate * self.paces.get(name, 1.0)
                 decay = settings.weight_decay * layer[name] if name == "weight" else 0.0
                 if settings.optimizer == "adamw":
-                    layer[name] = layer[name] + rule.change(slopes[name], rate) - rate * decay
+                    layer[name] = layer[name] + rule.change(slopes[name], own) - own * decay
                 else:
-                    layer[name] = layer[name] + rule.change(slopes[name] + decay, rate)
+                    layer[name] = layer[name] + rule.change(slopes[name] + decay, own)
 
     def _follow(self, rows):
         """Running statistics, a tenth renewed, then the moving average of everything."""

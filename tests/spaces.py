@@ -9,6 +9,7 @@ from fleetgrad.settings import (
     NAMES,
     NORMALIZATIONS,
     OPTIMIZERS,
+    PARAMETRIZATIONS,
     PRECISIONS,
     SCHEDULES,
     Settings,
@@ -16,11 +17,13 @@ from fleetgrad.settings import (
 from fleetgrad.space import Choice, Float, Int, Space
 
 SHARES = ("beta2", "dropout", "ema", "input_dropout", "label_smoothing", "momentum", "warmup")
+SWITCHED = ("bias", "front_scale")
 NAMED = {
     "activation": ACTIVATIONS,
     "init": INITIALIZERS,
     "normalization": NORMALIZATIONS,
     "optimizer": OPTIMIZERS,
+    "parametrization": PARAMETRIZATIONS,
     "precision": PRECISIONS,
     "schedule": SCHEDULES,
 }
@@ -59,7 +62,7 @@ RANGES = {
     **{name: choices(st.sampled_from(allowed)) for name, allowed in NAMED.items()},
     "augment": choices(AUGMENTS.map(Augmentation.of)),
     "batch_size": counts() | choices(st.integers(2, 64)),
-    "bias": choices(st.booleans()),
+    **{name: choices(st.booleans()) for name in SWITCHED},
     "hidden": choices(WIDTHS),
     "learning_rate": stretches(1e-8, 1e3, log=True),
     "weight_decay": stretches(1e-12, 10, log=True),
@@ -94,7 +97,7 @@ SETTINGS = st.fixed_dictionaries(
         **FIXED,
         "augment": AUGMENTS,
         "batch_size": st.integers(2, 4096),
-        "bias": st.booleans(),
+        **{name: st.booleans() for name in SWITCHED},
         "hidden": WIDTHS,
         "learning_rate": st.floats(1e-12, 1e6),
         "weight_decay": st.floats(0, 1e3),

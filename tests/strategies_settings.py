@@ -7,6 +7,7 @@ from fleetgrad.settings import (
     INITIALIZERS,
     NORMALIZATIONS,
     OPTIMIZERS,
+    PARAMETRIZATIONS,
     SCHEDULES,
     Settings,
 )
@@ -46,6 +47,8 @@ def trainable(draw) -> Settings:
         hidden=draw(st.lists(st.integers(1, 9), max_size=3).map(tuple)),
         activation=draw(st.sampled_from(ACTIVATIONS)),
         bias=draw(st.booleans()),
+        parametrization=draw(st.sampled_from(PARAMETRIZATIONS)),
+        front_scale=draw(st.booleans()),
         normalization=draw(st.sampled_from(NORMALIZATIONS)),
         gradient_clipping=draw(shares(2.0)),
         ema=draw(shares(0.999)),

@@ -11,6 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fleetgrad import graph, inference, keys, losses, network, normalization
+from fleetgrad.activations import ACTIVATIONS as JAX_ACTIVATIONS
+from fleetgrad.activations import Units
 from fleetgrad.data import columns, scaling
 from fleetgrad.data.columns import Table
 from fleetgrad.data.encoding import Encoding
@@ -32,8 +34,8 @@ def made(settings, **other):
     )
     draw = np.random.default_rng(1)
     for layer in params:
-        for name in layer.keys() - {"weight"}:
-            layer[name] = draw.uniform(0.001, 1, layer[name].size).astype(np.float32)
+        for name in layer.keys() - ({"weight"} if layer["weight"].any() else set()):
+            layer[name] = draw.uniform(0.001, 1, layer[name].shape).astype(np.float32)
     scaling = np.linspace(0, 9, 12, dtype=np.float32), np.linspace(0.1, 1, 12, dtype=np.float32)
     return Model(settings, params, *scaling, np.array(list("abcä")), **other)
 
@@ -88,6 +90,24 @@ def test_normalized_layers_predict_as_in_training(kind, bias):
         np.testing.assert_allclose(inference.logits(model._network, ROWS), outputs, 1e-4, 1e-4)
 
 
+TRICKS = [
+    {"parametrization": "ntk"},
+    {"front_scale": True},
+    {"parametrization": "ntk", "front_scale": True, "normalization": "layer", "hidden": ()},
+]
+
+
+@pytest.mark.parametrize("changes", TRICKS)
+def test_the_tricks_of_tables_predict_as_in_training(changes):
+    settings = Settings(**{"hidden": (9, 6), **changes})
+    model = made(settings)
+    scaled = (ROWS.astype(np.float32) - model.shift) * model.scale
+    units = Units(JAX_ACTIVATIONS["relu"], ntk=settings.parametrization == "ntk")
+    outputs = network.apply(model.params, units, scaled)
+    assert np.ptp(outputs) > 0.1
+    np.testing.assert_allclose(inference.logits(model._network, ROWS), outputs, 1e-4, 1e-4)
+
+
 @pytest.mark.parametrize("name", ACTIVATIONS)
 def test_an_activation_is_right_and_silent_from_end_to_end(name):
     with np.errstate(over="ignore"):
@@ -109,6 +129,14 @@ def test_probabilities_sum_to_one_for_any_finite_outputs(loss, outputs):
 
 
 # ONNX
+
+
+@pytest.mark.parametrize("changes", TRICKS)
+def test_another_program_knows_the_tricks_of_tables(run, tmp_path, changes):
+    model, path = made(Settings(**{"hidden": (9, 6), **changes})), tmp_path / "model.onnx"
+    model.export_onnx(path)
+    shares, _ = run(path, ROWS.astype(np.float32))
+    np.testing.assert_allclose(shares, model.predict_proba(ROWS), atol=1e-5)
 
 
 @pytest.mark.parametrize("loss", LOSSES)

@@ -40,6 +40,7 @@ from fleetgrad.settings import (
     INITIALIZERS,
     NORMALIZATIONS,
     OPTIMIZERS,
+    PARAMETRIZATIONS,
     SCHEDULES,
     Settings,
 )
@@ -67,6 +68,8 @@ def zoo(number: int) -> Settings:
         bias=number % 5 != 0,
         init=INITIALIZERS[number % 5],
         init_scale=0.3 + 0.1 * (number % 4),
+        parametrization=PARAMETRIZATIONS[number // 3 % 2],
+        front_scale=number // 2 % 2 == 1,
         normalization=NORMALIZATIONS[number % 3],
         loss=loss,
         optimizer=optimizer,
@@ -132,6 +135,8 @@ def test_the_table_of_settings_names_everything():
         "loss": LOSSES,
         "optimizer": OPTIMIZERS,
         "normalization": NORMALIZATIONS,
+        "parametrization": PARAMETRIZATIONS,
+        "front_scale": (True, False),
         "schedule": SCHEDULES,
         "bias": (True, False),
     }

@@ -18,16 +18,18 @@ SHARES = ("momentum", "beta2", "warmup", "dropout", "input_dropout", "label_smoo
 NOT_NEGATIVE = ("weight_decay", "input_noise", "gradient_clipping")
 POSITIVE = ("init_scale", "learning_rate")
 COUNTS = ("batch_size", "epochs")
+SWITCHED = ("bias", "front_scale")
 NAMED = {
     "activation": module.ACTIVATIONS,
     "init": module.INITIALIZERS,
     "loss": module.LOSSES,
     "normalization": module.NORMALIZATIONS,
     "optimizer": module.OPTIMIZERS,
+    "parametrization": module.PARAMETRIZATIONS,
     "precision": module.PRECISIONS,
     "schedule": module.SCHEDULES,
 }
-EVERY = (*SHARES, *NOT_NEGATIVE, *POSITIVE, *COUNTS, *NAMED, "augment", "hidden", "bias")
+EVERY = (*SHARES, *NOT_NEGATIVE, *POSITIVE, *COUNTS, *SWITCHED, *NAMED, "augment", "hidden")
 
 
 def test_these_tests_forget_no_name():
@@ -90,10 +92,11 @@ def test_a_named_choice_suggests_the_nearest(name, allowed):
         Settings(**{name: allowed[0] + "x"})
 
 
+@pytest.mark.parametrize("name", SWITCHED)
 @pytest.mark.parametrize("value", [1, 0, "true", None])
-def test_bias_is_true_or_false(value):
-    with pytest.raises(SettingsError, match="`bias` must be true or false"):
-        Settings(bias=value)
+def test_a_switch_is_true_or_false(name, value):
+    with pytest.raises(SettingsError, match=f"`{name}` must be true or false"):
+        Settings(**{name: value})
 
 
 @pytest.mark.parametrize("value", ["128", None, 1.5, {"a": 1}, [0], [-1, 2], [1.5], ["64"], 0])

@@ -71,6 +71,8 @@ def test_values_need_no_other_program(data, settings):
         {"gradient_clipping": 0.1},
         {"ema": 0.1},
         {"augment": "shift"},
+        {"parametrization": "ntk"},
+        {"front_scale": True},
     ],
 )
 def test_what_changes_the_arithmetic_needs_another_program(change):

@@ -23,7 +23,15 @@ from fleetgrad.shapes import Shape
 from fleetgrad.timing import Expected
 
 MOST_MEASURED = 16  # cohorts; each may have to be compiled first
-STATIC = ("bias", "normalization", "loss", "optimizer", "batch_size")
+STATIC = (
+    "bias",
+    "parametrization",
+    "front_scale",
+    "normalization",
+    "loss",
+    "optimizer",
+    "batch_size",
+)
 
 
 class Cohort(NamedTuple):

@@ -151,10 +151,11 @@ class _Graph:
         hidden = self.add("Mul", hidden, self.constant(network.scale))
         if network.limit is not None:
             hidden = self._bent(hidden, network.limit)
-        for layer in network.params[:-1]:
+        *before, last = network.folded
+        for layer in before:
             activation = ACTIVATIONS[network.settings.activation]
             hidden = activation(self, self._normalized(layer, self._affine(layer, hidden)))
-        return self._affine(network.params[-1], hidden)
+        return self._affine(last, hidden)
 
     def _bent(self, x: str, limit: np.ndarray) -> str:
         known = self.add("Where", self.add("IsNaN", x), self.constant(0), x)

@@ -69,6 +69,14 @@ class Network(NamedTuple):
         limit = {} if self.limit is None else {"limit": self.limit}
         return {"shift": self.shift, "scale": self.scale, **limit, **named}
 
+    @property
+    def folded(self) -> Sequence[Layer]:
+        """The layers, with all that multiplies weights multiplied into them."""
+        ntk = self.settings.parametrization == "ntk"
+        if not ntk and "front" not in self.params[0]:
+            return self.params
+        return [_folded(layer, ntk=ntk) for layer in self.params]
+
     def check(self, classes: int) -> None:
         """Raise `ModelError` unless the arrays are finite and fit the settings and classes.
 
@@ -124,9 +132,10 @@ def logits(network: Network, x: Num[np.ndarray, "batch features"]) -> Logits:
         hidden: Hidden = (x.astype(np.float32) - network.shift) * network.scale
         if network.limit is not None:
             hidden = _bent(hidden, network.limit)
-        for layer in network.params[:-1]:
+        *before, last = network.folded
+        for layer in before:
             hidden = activation(_normalized(layer, _affine(layer, hidden)))
-        return _affine(network.params[-1], hidden)
+        return _affine(last, hidden)
 
 
 def _bent(x: Hidden, limit: Float32[np.ndarray, " features"]) -> Hidden:
@@ -183,6 +192,15 @@ ACTIVATIONS: Mapping[str, Callable[[Hidden], Hidden]] = {
 def _affine(layer: Layer, x: Hidden) -> Hidden:
     product: Hidden = x @ layer["weight"]
     return product + layer["bias"] if "bias" in layer else product
+
+
+def _folded(layer: Layer, *, ntk: bool) -> Layer:
+    weight = layer["weight"]
+    if ntk:
+        weight = weight * np.float32(len(weight) ** -0.5)
+    if "front" in layer:
+        weight = layer["front"][:, np.newaxis] * weight
+    return {**layer, "weight": weight}
 
 
 def _normalized(layer: Layer, x: Hidden) -> Hidden:

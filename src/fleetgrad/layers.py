@@ -3,6 +3,7 @@
 What draws them, what counts their bytes and what reads them from a file all ask here.
 """
 
+from collections.abc import Mapping
 from itertools import pairwise
 from typing import Protocol
 
@@ -24,12 +25,20 @@ class Dense(Protocol):
     def normalization(self) -> str:
         """Of hidden layers."""
 
+    @property
+    def parametrization(self) -> str:
+        """How weights stand in the arrays."""
+
+    @property
+    def front_scale(self) -> bool:
+        """Whether inputs of the first layer have factors."""
+
 
 def learned(settings: Dense, features: int, classes: int) -> Shapes:
     """The arrays that training changes by gradients.
 
     Args:
-        settings: `hidden`, `bias` and `normalization` matter.
+        settings: What a network is made of.
         features: Inputs of the first layer.
         classes: Outputs of the last.
     """
@@ -38,6 +47,8 @@ def learned(settings: Dense, features: int, classes: int) -> Shapes:
     for number, (inputs, outputs) in enumerate(pairwise(widths)):
         layer: dict[str, tuple[int, ...]] = {"weight": (inputs, outputs)}
         normalized = settings.normalization != "none" and number < len(settings.hidden)
+        if number == 0 and settings.front_scale:
+            layer["front"] = (inputs,)
         if settings.bias and not (normalized and settings.normalization == "batch"):
             layer["bias"] = (outputs,)
         if normalized:
@@ -53,3 +64,14 @@ def predicting(settings: Dense, features: int, classes: int) -> Shapes:
         for layer in hidden:
             layer |= {"mean": layer["gain"], "variance": layer["gain"]}
     return (*hidden, last)
+
+
+def paces(settings: Dense) -> Mapping[str, float]:
+    """What the learning rate is multiplied by, of arrays that do not learn at the rate itself.
+
+    The factors of RealMLP (Holzmüller, Grinsztajn and Steinwart 2024, arXiv 2407.04491, table A.1).
+    """
+    return _PACES | ({"bias": 0.1} if settings.parametrization == "ntk" else {})
+
+
+_PACES = {"front": 6.0}

@@ -2,7 +2,8 @@
 
 Parameters are a tuple of layers, each `{"weight": (inputs, outputs)}`, and where the settings ask
 for them a `"bias"` and, in hidden layers, the `"gain"` and `"offset"` of `normalization`, all
-(outputs,). For prediction under batch normalization a `"mean"` and `"variance"` stand beside them.
+(outputs,); in the first one also what stands before it, `"front"` factors (inputs,). For prediction
+under batch normalization a `"mean"` and `"variance"` stand beside them.
 Drawing is NumPy (it happens once a member and must not cost a compilation); applying is JAX.
 """
 
@@ -27,7 +28,7 @@ Layer = dict[str, Array]
 Mask = normalization.Mask | None
 Params = tuple[Layer, ...]
 
-_FIRST = {"bias": 0.0, "gain": 1.0, "offset": 0.0}  # what is not drawn
+_FIRST = {"bias": 0.0, "front": 1.0, "gain": 1.0, "offset": 0.0}  # what is not drawn
 
 
 def _orthogonal(draw: np.random.Generator, inputs: int, outputs: int) -> np.ndarray:
@@ -67,21 +68,28 @@ def init(
 
     Args:
         generator: From `keys.generator(seed, "init", replicate)`.
-        settings: `hidden`, `init`, `init_scale`, `bias` and `normalization` are used.
+        settings: How they are drawn, and which there are.
         features: Inputs of the first layer.
         classes: Outputs of the last.
     """
-    draw, scale = INITIALIZERS[settings.init], np.float32(settings.init_scale)
+    arrays, scale = shapes.learned(settings, features, classes), np.float32(settings.init_scale)
+    ntk = settings.parametrization == "ntk"
+    draw = INITIALIZERS["normal" if ntk else settings.init]
+    # All weights before the rest, so that they are the same whatever else is drawn.
+    weights = [draw(generator, *layer["weight"]) * scale for layer in arrays]
 
     def first(name: str, shape: tuple[int, ...]) -> np.ndarray:
-        if name == "weight":
-            return draw(generator, *shape) * scale
+        if name == "bias" and ntk:
+            return generator.standard_normal(shape, np.float32)
         return np.full(shape, _FIRST[name], np.float32)
 
-    return tuple(
-        {name: first(name, shape) for name, shape in layer.items()}
-        for layer in shapes.learned(settings, features, classes)
+    *hidden, last = (
+        {name: weight if name == "weight" else first(name, shape) for name, shape in layer.items()}
+        for layer, weight in zip(arrays, weights, strict=True)
     )
+    if ntk:  # as RealMLP-TD-S does
+        last |= {name: np.zeros_like(last[name]) for name in ("weight", "bias") if name in last}
+    return (*hidden, last)
 
 
 def predicting(params: Params, running: normalization.Statistics) -> Params:
@@ -200,14 +208,18 @@ def _forward(
     products: Products,
 ) -> Array:
     multiply = products.first
+    if "front" in params[0]:
+        x = x * params[0]["front"]
     for number, layer in enumerate(params[:-1]):
         real = units.real(number, layer["weight"].shape[1])
-        x = units.activate(normalize(layer, _affine(layer, x, multiply), real))
+        x = _affine(layer, x, multiply, units.share(number, x.shape[1]))
+        x = units.activate(normalize(layer, x, real))
         x = disturb(number + 1, x if real is None else jnp.where(real, x, 0))
         multiply = products.others
-    return _affine(params[-1], x, multiply)
+    return _affine(params[-1], x, multiply, units.share(len(params) - 1, x.shape[1]))
 
 
-def _affine(layer: Layer, x: Array, multiply: Product) -> Array:
+def _affine(layer: Layer, x: Array, multiply: Product, share: Array | float | None) -> Array:
     product = multiply(x, layer["weight"])
+    product = product if share is None else product * share
     return product + layer["bias"] if "bias" in layer else product

@@ -23,6 +23,7 @@ NUMBER_LOSS = "squared_error"  # where nothing is said
 LOSSES = tuple(sorted({*CLASS_LOSSES, *NUMBER_LOSSES}))
 NORMALIZATIONS = ("batch", "layer", "none")
 OPTIMIZERS = ("adam", "adamw", "momentum", "nesterov", "rmsprop", "sgd", "two_tap")
+PARAMETRIZATIONS = ("ntk", "standard")
 PRECISIONS = ("auto", "bfloat16", "float32")
 SCHEDULES = ("constant", "cosine", "coslog", "linear", "one_cycle", "step")
 
@@ -40,6 +41,13 @@ class Settings:
             have none: subtracting the batch's mean would undo them, and the offset does their work.
         init: How weights are drawn, one of `INITIALIZERS`.
         init_scale: Factor on the drawn weights, > 0.
+        parametrization: How weights stand in the arrays, one of `PARAMETRIZATIONS`: as they
+            multiply (`standard`), or (`ntk`; Jacot et al. 2018, as in RealMLP, arXiv 2407.04491)
+            to be divided by the root of a layer's inputs. Those are then drawn from N(0, 1)
+            whatever `init`, and so are biases, which learn at a tenth of the rate; the last
+            layer starts at 0.
+        front_scale: Whether each input of the first layer has a learned factor, started at 1, which
+            learns at six times the rate (RealMLP).
         normalization: Of each hidden layer before its activation, one of `NORMALIZATIONS`, with a
             learned gain (started at 1) and offset (started at 0): over the minibatch (`batch`;
             Ioffe and Szegedy 2015) or over the layer's units (`layer`; Ba et al. 2016).
@@ -81,6 +89,8 @@ class Settings:
     bias: bool = True
     init: str = "he"
     init_scale: float = 1.0
+    parametrization: str = "standard"
+    front_scale: bool = False
     normalization: str = "none"
     loss: str = "cross_entropy"
     optimizer: str = "adam"
@@ -112,8 +122,8 @@ class Settings:
         for name, (low, high, open_low) in _RANGES.items():
             value = _number(name, getattr(self, name), low, high, open_low=open_low)
             object.__setattr__(self, name, value)
-        if not isinstance(self.bias, bool):
-            raise SettingsError(f"`bias` must be true or false, got {self.bias!r}; use true.")
+        for name in _SWITCHED:
+            _check_switch(name, getattr(self, name))
         if self.normalization == "batch" and self.batch_size < LEAST_NORMALIZED:
             raise SettingsError(
                 f"`batch_size` must be at least {LEAST_NORMALIZED} under batch normalization, got "
@@ -204,9 +214,11 @@ _NAMED = {
     "loss": LOSSES,
     "normalization": NORMALIZATIONS,
     "optimizer": OPTIMIZERS,
+    "parametrization": PARAMETRIZATIONS,
     "precision": PRECISIONS,
     "schedule": SCHEDULES,
 }
+_SWITCHED = ("bias", "front_scale")
 _COUNTS = {"batch_size": 1, "epochs": 1}
 _RANGES: dict[str, tuple[float, float, bool]] = {  # low, high (excluded), whether low is excluded
     "init_scale": (0.0, math.inf, True),
@@ -237,6 +249,11 @@ def _check_named(name: str, value: Any, allowed: tuple[str, ...]) -> None:
         raise SettingsError(
             f"`{name}` must be a known name, got {value!r}; {suggestion(str(value), allowed)}"
         )
+
+
+def _check_switch(name: str, value: Any) -> None:
+    if not isinstance(value, bool):
+        raise SettingsError(f"`{name}` must be true or false, got {value!r}; use true.")
 
 
 def _count(name: str, value: Any, least: int) -> int:

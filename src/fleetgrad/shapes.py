@@ -30,7 +30,8 @@ class Shape:
         classes: Outputs; one where numbers are predicted.
         hidden: Widths of the hidden layers, at most.
         activations: Of the hidden layers; where there are several, each network says which.
-        bias, normalization, loss, optimizer, batch_size: As in `Settings`.
+        bias, parametrization, front_scale, normalization: As in `Settings`.
+        loss, optimizer, batch_size: As in `Settings`.
         clips: Whether gradients are clipped at all.
         averages: Whether weights are averaged at all.
         noisy: Which disturbances the program contains.
@@ -48,6 +49,8 @@ class Shape:
     hidden: tuple[int, ...]
     activations: tuple[str, ...]
     bias: bool
+    parametrization: str
+    front_scale: bool
     normalization: str
     loss: str
     optimizer: str
@@ -138,6 +141,8 @@ def shape_of(
         hidden=settings.hidden,
         activations=(settings.activation,),
         bias=settings.bias,
+        parametrization=settings.parametrization,
+        front_scale=settings.front_scale,
         normalization=settings.normalization,
         loss=settings.loss,
         optimizer=settings.optimizer,

@@ -16,6 +16,7 @@ from jaxtyping import Array, Float
 from fleetgrad import (
     augment,
     batches,
+    layers,
     losses,
     network,
     normalization,
@@ -158,6 +159,7 @@ def _step(
         steps.Standing(state.params, state.optimizer),
         alive,
         in_place=shape.arithmetic.in_place,
+        paces=layers.paces(shape),
     )
     average = state.average
     if shape.averages:

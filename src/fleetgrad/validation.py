@@ -30,7 +30,8 @@ def validate(shape: Shape, state: State, rates: Rates, feed: Feed, rows: Rows) -
 def units(shape: Shape, rates: Rates) -> Units:
     """A member's hidden units, in a program that may serve other activations and widths too."""
     activate = activations.chosen(shape.activations, rates.activation)
-    return Units(activate, rates.widths if shape.padded else None)
+    widths = rates.widths if shape.padded else None
+    return Units(activate, widths, ntk=shape.parametrization == "ntk")
 
 
 def _counted(shape: Shape, state: State, rates: Rates, feed: Feed, rows: Rows) -> Scores:
