@@ -310,7 +310,13 @@ class Disturbance:
         return np.asarray(mask, np.float64) / (1 - rate)
 
 
-PACES = {"front": 6.0}  # of the learning rate (arXiv 2407.04491)
+PACES = {
+    "front": 6.0,
+    "frequency": 0.1,
+    "phase": 0.1,
+    "mixture": 0.1,
+    "level": 0.1,
+}  # of the learning rate (arXiv 2407.04491)
 
 
 class Network:
@@ -365,7 +371,30 @@ class Network:
 
     def _entered(self, first, x):
         """What the first layer multiplies."""
-        return x * first.get("front", 1.0)
+        return self._embedded(first, x) * first.get("front", 1.0)
+
+    def _embedded(self, first, x):
+        """Every number, then what stands for it, number by number."""
+        if "frequency" not in first:
+            return x
+        waves = np.cos(self._phases(first, x))
+        mixed = np.einsum("bnw,nwm->bnm", waves, first["mixture"]) + first["level"]
+        return np.hstack([x, mixed.reshape(len(x), -1)])
+
+    def _phases(self, first, x):
+        return 2 * np.pi * x[:, :, None] * first["frequency"] + first["phase"]
+
+    def _unembedded(self, first, x, error):
+        """The slopes of an embedding's arrays, from that of what it gives."""
+        mixed = error[:, x.shape[1] :].reshape(len(x), -1, first["level"].shape[1])
+        phases = self._phases(first, x)
+        turned = -np.sin(phases) * np.einsum("bnm,nwm->bnw", mixed, first["mixture"])
+        return {
+            "level": mixed.sum(0),
+            "mixture": np.einsum("bnw,bnm->nwm", np.cos(phases), mixed),
+            "phase": turned.sum(0),
+            "frequency": 2 * np.pi * (turned * x[:, :, None]).sum(0),
+        }
 
     def _whole(self):
         """The newest layers and running statistics."""
@@ -431,7 +460,10 @@ class Network:
             if number > 0:
                 error = behind * factors[number] * slope(self.sums[number - 1])
             else:
-                slopes |= {"front": (behind * self.entering).sum(0)}
+                first, x = self.layers[0], self.entering
+                slopes |= {"front": (behind * self._embedded(first, x)).sum(0)}
+                if "frequency" in first:
+                    slopes |= self._unembedded(first, x, behind * first.get("front", 1.0))
             gradients.insert(0, {name: slopes[name] for name in self.layers[number]})
         return gradients
 

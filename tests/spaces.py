@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 from fleetgrad.augmentation import PRESETS, Augmentation
 from fleetgrad.settings import (
     ACTIVATIONS,
+    EMBEDDINGS,
     INITIALIZERS,
     NAMES,
     NORMALIZATIONS,
@@ -20,6 +21,7 @@ SHARES = ("beta2", "dropout", "ema", "input_dropout", "label_smoothing", "moment
 SWITCHED = ("bias", "front_scale")
 NAMED = {
     "activation": ACTIVATIONS,
+    "embedding": EMBEDDINGS,
     "init": INITIALIZERS,
     "normalization": NORMALIZATIONS,
     "optimizer": OPTIMIZERS,
@@ -68,6 +70,9 @@ RANGES = {
     "weight_decay": stretches(1e-12, 10, log=True),
 }
 FIXED = {
+    "embedding_scale": st.floats(1e-3, 10),
+    "embedding_size": st.integers(2, 9),
+    "embedding_waves": st.integers(1, 99),
     "epochs": st.integers(1, 100),
     "gradient_clipping": st.floats(0, 100),
     "init_scale": st.floats(1e-3, 10),

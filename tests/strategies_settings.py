@@ -4,6 +4,7 @@ from hypothesis import strategies as st
 
 from fleetgrad.settings import (
     ACTIVATIONS,
+    EMBEDDINGS,
     INITIALIZERS,
     NORMALIZATIONS,
     OPTIMIZERS,
@@ -49,6 +50,9 @@ def trainable(draw) -> Settings:
         bias=draw(st.booleans()),
         parametrization=draw(st.sampled_from(PARAMETRIZATIONS)),
         front_scale=draw(st.booleans()),
+        embedding=draw(st.sampled_from(EMBEDDINGS)),
+        embedding_waves=draw(st.integers(1, 4)),
+        embedding_size=draw(st.integers(2, 4)),
         normalization=draw(st.sampled_from(NORMALIZATIONS)),
         gradient_clipping=draw(shares(2.0)),
         ema=draw(shares(0.999)),

@@ -93,6 +93,8 @@ def test_normalized_layers_predict_as_in_training(kind, bias):
 TRICKS = [
     {"parametrization": "ntk"},
     {"front_scale": True},
+    {"embedding": "periodic", "embedding_waves": 3, "embedding_size": 2},
+    {"embedding": "periodic", "front_scale": True, "hidden": ()},
     {"parametrization": "ntk", "front_scale": True, "normalization": "layer", "hidden": ()},
 ]
 

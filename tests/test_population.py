@@ -37,6 +37,7 @@ from fleetgrad.material import SeededDraws, mixed
 from fleetgrad.population import Population
 from fleetgrad.settings import (
     ACTIVATIONS,
+    EMBEDDINGS,
     INITIALIZERS,
     NORMALIZATIONS,
     OPTIMIZERS,
@@ -70,6 +71,9 @@ def zoo(number: int) -> Settings:
         init_scale=0.3 + 0.1 * (number % 4),
         parametrization=PARAMETRIZATIONS[number // 3 % 2],
         front_scale=number // 2 % 2 == 1,
+        embedding=EMBEDDINGS[(number + 1) // 3 % 2],
+        embedding_waves=3,
+        embedding_size=2 + number % 2,
         normalization=NORMALIZATIONS[number % 3],
         loss=loss,
         optimizer=optimizer,
@@ -137,6 +141,7 @@ def test_the_table_of_settings_names_everything():
         "normalization": NORMALIZATIONS,
         "parametrization": PARAMETRIZATIONS,
         "front_scale": (True, False),
+        "embedding": EMBEDDINGS,
         "schedule": SCHEDULES,
         "bias": (True, False),
     }

@@ -16,11 +16,12 @@ from spaces import SETTINGS
 
 SHARES = ("momentum", "beta2", "warmup", "dropout", "input_dropout", "label_smoothing", "ema")
 NOT_NEGATIVE = ("weight_decay", "input_noise", "gradient_clipping")
-POSITIVE = ("init_scale", "learning_rate")
-COUNTS = ("batch_size", "epochs")
+POSITIVE = ("init_scale", "learning_rate", "embedding_scale")
+COUNTS = {"batch_size": 1, "epochs": 1, "embedding_size": 2, "embedding_waves": 1}
 SWITCHED = ("bias", "front_scale")
 NAMED = {
     "activation": module.ACTIVATIONS,
+    "embedding": module.EMBEDDINGS,
     "init": module.INITIALIZERS,
     "loss": module.LOSSES,
     "normalization": module.NORMALIZATIONS,
@@ -77,10 +78,10 @@ def test_a_rate_is_above_zero(name, value):
         Settings(**{name: value})
 
 
-@pytest.mark.parametrize("name", COUNTS)
+@pytest.mark.parametrize(("name", "least"), COUNTS.items())
 @pytest.mark.parametrize("value", [0, -3, 1.5, 32.0, "32", None, True])
-def test_a_count_is_a_whole_number_of_one_or_more(name, value):
-    with pytest.raises(SettingsError, match=f"`{name}` must be a whole number of at least 1"):
+def test_a_count_is_a_whole_number_of_one_or_more(name, least, value):
+    with pytest.raises(SettingsError, match=f"`{name}` must be a whole number of at least {least}"):
         Settings(**{name: value})
 
 

@@ -73,6 +73,7 @@ def test_values_need_no_other_program(data, settings):
         {"augment": "shift"},
         {"parametrization": "ntk"},
         {"front_scale": True},
+        {"embedding": "periodic"},
     ],
 )
 def test_what_changes_the_arithmetic_needs_another_program(change):

@@ -27,6 +27,7 @@ STATIC = (
     "bias",
     "parametrization",
     "front_scale",
+    "embedding",
     "normalization",
     "loss",
     "optimizer",

@@ -1,5 +1,6 @@
 """What trained networks compute, as ONNX: for other programs; held against NumPy by the tests."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -151,6 +152,7 @@ class _Graph:
         hidden = self.add("Mul", hidden, self.constant(network.scale))
         if network.limit is not None:
             hidden = self._bent(hidden, network.limit)
+        hidden = self._embedded(network.params[0], hidden)
         *before, last = network.folded
         for layer in before:
             activation = ACTIVATIONS[network.settings.activation]
@@ -192,6 +194,20 @@ class _Graph:
         moved = self.add("Conv", images, kernel, group=channels, pads=[REACH] * 4)
         moved = self.add("Transpose", moved, perm=[0, 2, 3, 1])
         return self.add("Reshape", moved, self.integers([-1, height * width * channels]))
+
+    def _embedded(self, layer: Layer, x: str) -> str:
+        """As in `embeddings`; each number has a matrix of its own, so numbers come first."""
+        if "frequency" not in layer:
+            return x
+        column = self.add("Unsqueeze", x, self.integers([2]))
+        turns = self.add("Mul", column, self.constant(math.tau * layer["frequency"]))
+        waves = self.add("Cos", self.add("Add", turns, self.constant(layer["phase"])))
+        by_number = self.add("Transpose", waves, perm=[1, 0, 2])
+        mixed = self.add("MatMul", by_number, self.constant(layer["mixture"]))
+        mixed = self.add("Add", mixed, self.constant(layer["level"][:, np.newaxis]))
+        by_row = self.add("Transpose", mixed, perm=[1, 0, 2])
+        flat = self.add("Reshape", by_row, self.integers([-1, layer["level"].size]))
+        return self.add("Concat", x, flat, axis=1)
 
     def _affine(self, layer: Layer, x: str) -> str:
         product = self.add("MatMul", x, self.constant(layer["weight"]))

@@ -132,6 +132,7 @@ def logits(network: Network, x: Num[np.ndarray, "batch features"]) -> Logits:
         hidden: Hidden = (x.astype(np.float32) - network.shift) * network.scale
         if network.limit is not None:
             hidden = _bent(hidden, network.limit)
+        hidden = _embedded(network.params[0], hidden)
         *before, last = network.folded
         for layer in before:
             hidden = activation(_normalized(layer, _affine(layer, hidden)))
@@ -187,6 +188,16 @@ ACTIVATIONS: Mapping[str, Callable[[Hidden], Hidden]] = {
     "silu": lambda x: x * _sigmoid(x),
     "tanh": np.tanh,
 }
+
+
+def _embedded(layer: Layer, x: Hidden) -> Hidden:
+    """As in `embeddings`."""
+    if "frequency" not in layer:
+        return x
+    turns = x.T[:, :, np.newaxis] * (np.float32(math.tau) * layer["frequency"])[:, np.newaxis]
+    waves = np.cos(turns + layer["phase"][:, np.newaxis])
+    mixed = waves @ layer["mixture"] + layer["level"][:, np.newaxis]
+    return np.concatenate([x, mixed.transpose(1, 0, 2).reshape(len(x), -1)], axis=1)
 
 
 def _affine(layer: Layer, x: Hidden) -> Hidden:

@@ -33,28 +33,57 @@ class Dense(Protocol):
     def front_scale(self) -> bool:
         """Whether inputs of the first layer have factors."""
 
+    @property
+    def embedding(self) -> str:
+        """What stands for each input beside itself."""
+
+    @property
+    def embedding_waves(self) -> int:
+        """Cosines of each input."""
+
+    @property
+    def embedding_size(self) -> int:
+        """Numbers that stand for each input."""
+
+
+def entering(settings: Dense, features: int) -> int:
+    """Inputs of the first layer."""
+    return features * (settings.embedding_size if settings.embedding != "none" else 1)
+
 
 def learned(settings: Dense, features: int, classes: int) -> Shapes:
     """The arrays that training changes by gradients.
 
     Args:
         settings: What a network is made of.
-        features: Inputs of the first layer.
+        features: Inputs of the network.
         classes: Outputs of the last.
     """
-    widths = (features, *settings.hidden, classes)
+    widths = (entering(settings, features), *settings.hidden, classes)
     found: list[dict[str, tuple[int, ...]]] = []
     for number, (inputs, outputs) in enumerate(pairwise(widths)):
         layer: dict[str, tuple[int, ...]] = {"weight": (inputs, outputs)}
         normalized = settings.normalization != "none" and number < len(settings.hidden)
-        if number == 0 and settings.front_scale:
-            layer["front"] = (inputs,)
+        if number == 0:
+            layer |= _in_front(settings, features)
         if settings.bias and not (normalized and settings.normalization == "batch"):
             layer["bias"] = (outputs,)
         if normalized:
             layer |= {"gain": (outputs,), "offset": (outputs,)}
         found.append(layer)
     return tuple(found)
+
+
+def _in_front(settings: Dense, features: int) -> dict[str, tuple[int, ...]]:
+    """What stands before the first layer."""
+    found: dict[str, tuple[int, ...]] = {}
+    if settings.front_scale:
+        found["front"] = (entering(settings, features),)
+    if settings.embedding != "none":
+        waves, more = (features, settings.embedding_waves), settings.embedding_size - 1
+        found |= {"frequency": waves, "phase": waves}
+        found |= {"mixture": (*waves, more), "level": (features, more)}
+    return found
 
 
 def predicting(settings: Dense, features: int, classes: int) -> Shapes:
@@ -74,4 +103,4 @@ def paces(settings: Dense) -> Mapping[str, float]:
     return _PACES | ({"bias": 0.1} if settings.parametrization == "ntk" else {})
 
 
-_PACES = {"front": 6.0}
+_PACES = {"front": 6.0} | dict.fromkeys(("frequency", "phase", "mixture", "level"), 0.1)

@@ -2,8 +2,8 @@
 
 Parameters are a tuple of layers, each `{"weight": (inputs, outputs)}`, and where the settings ask
 for them a `"bias"` and, in hidden layers, the `"gain"` and `"offset"` of `normalization`, all
-(outputs,); in the first one also what stands before it, `"front"` factors (inputs,). For prediction
-under batch normalization a `"mean"` and `"variance"` stand beside them.
+(outputs,); in the first one also what stands before it, `"front"` factors (inputs,) and the arrays
+of `embeddings`. For prediction under batch normalization a `"mean"` and `"variance"` stand beside.
 Drawing is NumPy (it happens once a member and must not cost a compilation); applying is JAX.
 """
 
@@ -18,8 +18,8 @@ from jax import lax
 from jax.extend.random import threefry2x32_p
 from jaxtyping import Array, Bool, Float
 
+from fleetgrad import embeddings, normalization
 from fleetgrad import layers as shapes
-from fleetgrad import normalization
 from fleetgrad.activations import ACTIVATIONS, Units
 from fleetgrad.products import DENSE, Product, Products
 from fleetgrad.settings import Settings
@@ -55,9 +55,9 @@ INITIALIZERS: Mapping[str, Callable[[np.random.Generator, int, int], np.ndarray]
 }
 
 
-def layer_sizes(hidden: tuple[int, ...], features: int, classes: int) -> list[tuple[int, int]]:
+def layer_sizes(hidden: tuple[int, ...], inputs: int, classes: int) -> list[tuple[int, int]]:
     """(inputs, outputs) of every layer, first to last."""
-    widths = (features, *hidden, classes)
+    widths = (inputs, *hidden, classes)
     return list(pairwise(widths))
 
 
@@ -81,6 +81,8 @@ def init(
     def first(name: str, shape: tuple[int, ...]) -> np.ndarray:
         if name == "bias" and ntk:
             return generator.standard_normal(shape, np.float32)
+        if name not in _FIRST:
+            return embeddings.drawn(name, shape, generator, settings)
         return np.full(shape, _FIRST[name], np.float32)
 
     *hidden, last = (
@@ -207,7 +209,7 @@ def _forward(
     disturb: Callable[[int, Array], Array],
     products: Products,
 ) -> Array:
-    multiply = products.first
+    multiply, x = products.first, embeddings.embedded(params[0], x)
     if "front" in params[0]:
         x = x * params[0]["front"]
     for number, layer in enumerate(params[:-1]):

@@ -16,6 +16,7 @@ from fleetgrad.augmentation import NONE, Augmentation
 from fleetgrad.errors import SettingsError, suggestion
 
 ACTIVATIONS = ("elu", "gelu", "leaky_relu", "relu", "rounded_sigmoid", "sigmoid", "silu", "tanh")
+EMBEDDINGS = ("none", "periodic")
 INITIALIZERS = ("glorot", "he", "lecun", "normal", "orthogonal")
 CLASS_LOSSES = ("binary_cross_entropy", "cross_entropy", "notebook", "squared_error")
 NUMBER_LOSSES = ("huber", "squared_error")
@@ -48,6 +49,12 @@ class Settings:
             layer starts at 0.
         front_scale: Whether each input of the first layer has a learned factor, started at 1, which
             learns at six times the rate (RealMLP).
+        embedding: What stands for each input beside itself, one of `EMBEDDINGS`: mixtures of its
+            cosines (`periodic`; PBLD of RealMLP), which learn at a tenth of the rate.
+        embedding_waves: Cosines of each input that are mixed, >= 1.
+        embedding_size: Numbers that stand for an input, itself among them, >= 2.
+        embedding_scale: Standard deviation of the first frequencies, in turns for each unit of a
+            scaled input, > 0.
         normalization: Of each hidden layer before its activation, one of `NORMALIZATIONS`, with a
             learned gain (started at 1) and offset (started at 0): over the minibatch (`batch`;
             Ioffe and Szegedy 2015) or over the layer's units (`layer`; Ba et al. 2016).
@@ -91,6 +98,10 @@ class Settings:
     init_scale: float = 1.0
     parametrization: str = "standard"
     front_scale: bool = False
+    embedding: str = "none"
+    embedding_waves: int = 16
+    embedding_size: int = 4
+    embedding_scale: float = 0.1
     normalization: str = "none"
     loss: str = "cross_entropy"
     optimizer: str = "adam"
@@ -210,6 +221,7 @@ NAMES = tuple(field.name for field in fields(Settings) if field.name != EVOLVED)
 
 _NAMED = {
     "activation": ACTIVATIONS,
+    "embedding": EMBEDDINGS,
     "init": INITIALIZERS,
     "loss": LOSSES,
     "normalization": NORMALIZATIONS,
@@ -219,9 +231,10 @@ _NAMED = {
     "schedule": SCHEDULES,
 }
 _SWITCHED = ("bias", "front_scale")
-_COUNTS = {"batch_size": 1, "epochs": 1}
+_COUNTS = {"batch_size": 1, "embedding_size": 2, "embedding_waves": 1, "epochs": 1}
 _RANGES: dict[str, tuple[float, float, bool]] = {  # low, high (excluded), whether low is excluded
     "init_scale": (0.0, math.inf, True),
+    "embedding_scale": (0.0, math.inf, True),
     "learning_rate": (0.0, math.inf, True),
     "momentum": (0.0, 1.0, False),
     "beta2": (0.0, 1.0, False),

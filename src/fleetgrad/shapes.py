@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from fleetgrad import augment, network, optimizers
+from fleetgrad import augment, layers, network, optimizers
 from fleetgrad.augment import Amounts, Form
 from fleetgrad.metrics import METRICS, REGRESSION
 from fleetgrad.products import PLAIN, Arithmetic
@@ -30,8 +30,8 @@ class Shape:
         classes: Outputs; one where numbers are predicted.
         hidden: Widths of the hidden layers, at most.
         activations: Of the hidden layers; where there are several, each network says which.
-        bias, parametrization, front_scale, normalization: As in `Settings`.
-        loss, optimizer, batch_size: As in `Settings`.
+        bias, parametrization, front_scale, embedding, embedding_waves, embedding_size: As in
+            `Settings`, and so are normalization, loss, optimizer, batch_size.
         clips: Whether gradients are clipped at all.
         averages: Whether weights are averaged at all.
         noisy: Which disturbances the program contains.
@@ -51,6 +51,9 @@ class Shape:
     bias: bool
     parametrization: str
     front_scale: bool
+    embedding: str
+    embedding_waves: int
+    embedding_size: int
     normalization: str
     loss: str
     optimizer: str
@@ -77,9 +80,14 @@ class Shape:
         return self.metric == "accuracy" and not self.weighted
 
     @property
+    def inputs(self) -> int:
+        """Of the first layer."""
+        return layers.entering(self, self.features)
+
+    @property
     def multiplications(self) -> int:
         """Multiply-adds of one forward pass over one row."""
-        sizes = network.layer_sizes(self.hidden, self.features, self.classes)
+        sizes = network.layer_sizes(self.hidden, self.inputs, self.classes)
         return sum(inputs * outputs for inputs, outputs in sizes)
 
     @property
@@ -88,7 +96,7 @@ class Shape:
 
         Forward, gradient of the weights, and gradient of the inputs of all layers but the first.
         """
-        first = self.features * (self.hidden or (self.classes,))[0]
+        first = self.inputs * (self.hidden or (self.classes,))[0]
         return 2.0 * self.batch_size * (3 * self.multiplications - first)
 
 
@@ -126,7 +134,7 @@ def shape_of(
         validation_rows: Rows scored after each epoch.
         epochs: Most epochs one call can cover.
         image_shape: Of a row, or None where rows are no images.
-        arithmetic: As the machine and the inputs suggest; `input_noise` leaves no zeros.
+        arithmetic: As the machine and the inputs suggest; noise and embeddings leave no zeros.
         scored: By what metric, and whether rows have weights.
 
     Raises:
@@ -135,6 +143,7 @@ def shape_of(
     noisy = network.Noisy(
         settings.dropout > 0, settings.input_dropout > 0, settings.input_noise > 0
     )
+    embeds = settings.embedding != "none"
     return Shape(
         features=features,
         classes=classes,
@@ -143,6 +152,9 @@ def shape_of(
         bias=settings.bias,
         parametrization=settings.parametrization,
         front_scale=settings.front_scale,
+        embedding=settings.embedding,
+        embedding_waves=settings.embedding_waves if embeds else 0,
+        embedding_size=settings.embedding_size if embeds else 1,
         normalization=settings.normalization,
         loss=settings.loss,
         optimizer=settings.optimizer,
@@ -154,7 +166,7 @@ def shape_of(
         epochs=epochs,
         augment=augment.form_of(settings.augment, image_shape),
         arithmetic=arithmetic._replace(
-            skips_zeros=arithmetic.skips_zeros and not noisy.input_noise
+            skips_zeros=arithmetic.skips_zeros and not (noisy.input_noise or embeds)
         ),
         metric=scored.metric,
         weighted=scored.weighted,
