@@ -39,6 +39,24 @@ def gelu_slope(z):
     return (1 + np.tanh(gelu_inner(z))) / 2 + z / 2 * inner * (1 - np.tanh(gelu_inner(z)) ** 2)
 
 
+def selu(z):  # Klambauer et al. 2017
+    return 1.0507009873554805 * np.where(z > 0, z, 1.6732632423543772 * np.expm1(np.minimum(z, 0)))
+
+
+def selu_slope(z):
+    below = 1.6732632423543772 * np.exp(np.minimum(z, 0))
+    return 1.0507009873554805 * np.where(z > 0, 1, below)
+
+
+def mish(z):  # Misra 2020
+    return z * np.tanh(np.logaddexp(0, z))
+
+
+def mish_slope(z):
+    gate = np.tanh(np.logaddexp(0, z))
+    return gate + z * (1 - gate**2) * logistic(z)
+
+
 ACTIVATIONS = {  # name -> (value, slope)
     "elu": (
         lambda z: np.where(z > 0, z, np.expm1(np.minimum(z, 0))),
@@ -46,8 +64,10 @@ ACTIVATIONS = {  # name -> (value, slope)
     ),
     "gelu": (gelu, gelu_slope),
     "leaky_relu": (lambda z: np.where(z >= 0, z, z / 100), lambda z: np.where(z >= 0, 1, 1 / 100)),
+    "mish": (mish, mish_slope),
     "relu": (lambda z: np.maximum(z, 0), lambda z: np.where(z > 0, 1, 0)),
     "rounded_sigmoid": (logistic, lambda z: logistic_slope(np.rint(z))),
+    "selu": (selu, selu_slope),
     "sigmoid": (logistic, logistic_slope),
     "silu": (lambda z: z * logistic(z), lambda z: logistic(z) * (1 + z * (1 - logistic(z)))),
     "tanh": (np.tanh, lambda z: 1 - np.tanh(z) ** 2),
@@ -310,13 +330,8 @@ class Disturbance:
         return np.asarray(mask, np.float64) / (1 - rate)
 
 
-PACES = {
-    "front": 6.0,
-    "frequency": 0.1,
-    "phase": 0.1,
-    "mixture": 0.1,
-    "level": 0.1,
-}  # of the learning rate (arXiv 2407.04491)
+SLOW = ("frequency", "phase", "mixture", "level", "slant")
+PACES = {"front": 6.0} | dict.fromkeys(SLOW, 0.1)  # of the learning rate (arXiv 2407.04491)
 
 
 class Network:
@@ -359,7 +374,7 @@ class Network:
                 z = layer["gain"] * (z - layer["mean"]) / deviation + layer["offset"]
             elif self.settings.normalization == "layer":
                 z = Normalization("layer", layer).forward(z)
-            x = value(z)
+            x = z + layer.get("slant", 1) * (value(z) - z)
         return self._affine(last, x)
 
     def _share(self, layer):
@@ -443,28 +458,34 @@ class Network:
                 self.norms.append(Normalization(self.settings.normalization, layer))
                 z = self.norms[-1].forward(z)
             self.sums.append(z)
-            passed.append(z if last else value(z) * kept(number, z.shape))
+            bent = z + layer.get("slant", 1) * (value(z) - z)
+            passed.append(z if last else bent * kept(number, z.shape))
         return passed
 
     def _backward(self, inputs, factors, error):
         """Gradients, layer by layer from the last, of which `error` is the logits' slope."""
-        _, slope = ACTIVATIONS[self.settings.activation]
+        value, slope = ACTIVATIONS[self.settings.activation]
         gradients = []
         for number in reversed(range(len(self.layers))):
             slopes = {}
+            if number < len(self.layers) - 1:
+                z, slant = self.sums[number], self.layers[number].get("slant", 1)
+                error = error * factors[number + 1]
+                slopes["slant"] = (error * (value(z) - z)).sum(0)
+                error = error * (1 + slant * (slope(z) - 1))
             if number < len(self.norms):
-                slopes, error = self.norms[number].backward(error)
+                more, error = self.norms[number].backward(error)
+                slopes |= more
             share = self._share(self.layers[number])
             slopes |= {"weight": share * (inputs[number].T @ error), "bias": error.sum(0)}
             behind = share * (error @ self.layers[number]["weight"].T)
-            if number > 0:
-                error = behind * factors[number] * slope(self.sums[number - 1])
-            else:
+            if number == 0:
                 first, x = self.layers[0], self.entering
                 slopes |= {"front": (behind * self._embedded(first, x)).sum(0)}
                 if "frequency" in first:
                     slopes |= self._unembedded(first, x, behind * first.get("front", 1.0))
             gradients.insert(0, {name: slopes[name] for name in self.layers[number]})
+            error = behind
         return gradients
 
     def _update(self, gradients):

@@ -18,7 +18,7 @@ from fleetgrad.settings import (
 from fleetgrad.space import Choice, Float, Int, Space
 
 SHARES = ("beta2", "dropout", "ema", "input_dropout", "label_smoothing", "momentum", "warmup")
-SWITCHED = ("bias", "front_scale")
+SWITCHED = ("bias", "front_scale", "parametric")
 NAMED = {
     "activation": ACTIVATIONS,
     "embedding": EMBEDDINGS,

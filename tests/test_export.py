@@ -93,6 +93,7 @@ def test_normalized_layers_predict_as_in_training(kind, bias):
 TRICKS = [
     {"parametrization": "ntk"},
     {"front_scale": True},
+    {"parametric": True},
     {"embedding": "periodic", "embedding_waves": 3, "embedding_size": 2},
     {"embedding": "periodic", "front_scale": True, "hidden": ()},
     {"parametrization": "ntk", "front_scale": True, "normalization": "layer", "hidden": ()},

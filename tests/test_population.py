@@ -65,7 +65,8 @@ def zoo(number: int) -> Settings:
     calm = optimizer in {"adam", "adamw", "rmsprop"}
     return Settings(
         hidden={0: (6, 5), 6: ()}.get(number, (8,)),  # noise takes long to compile
-        activation=ACTIVATIONS[number % 8],
+        activation=ACTIVATIONS[number],
+        parametric=number // 3 % 2 == 0,
         bias=number % 5 != 0,
         init=INITIALIZERS[number % 5],
         init_scale=0.3 + 0.1 * (number % 4),
@@ -95,7 +96,7 @@ def zoo(number: int) -> Settings:
     )
 
 
-ZOO = tuple(zoo(number) for number in range(8))
+ZOO = tuple(zoo(number) for number in range(10))
 
 
 @pytest.fixture(scope="module")
@@ -141,6 +142,7 @@ def test_the_table_of_settings_names_everything():
         "normalization": NORMALIZATIONS,
         "parametrization": PARAMETRIZATIONS,
         "front_scale": (True, False),
+        "parametric": (True, False),
         "embedding": EMBEDDINGS,
         "schedule": SCHEDULES,
         "bias": (True, False),

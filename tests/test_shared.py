@@ -37,7 +37,12 @@ LAYER = Settings(
     learning_rate=0.05, momentum=0.5,
 )  # fmt: skip
 NTK = dataclasses.replace(
-    PLAIN, hidden=(7, 5), parametrization="ntk", front_scale=True, weight_decay=0.01
+    PLAIN,
+    hidden=(7, 5),
+    parametrization="ntk",
+    front_scale=True,
+    parametric=True,
+    weight_decay=0.01,
 )
 LINEAR = Settings(hidden=(), batch_size=40, epochs=4, optimizer="sgd", learning_rate=0.1)
 
@@ -69,8 +74,8 @@ KINDS = {
     ),
     "ntk": several(
         NTK,
-        {"activation": "silu", "hidden": (2, 9)},
-        {"activation": "tanh", "hidden": (8, 3), "optimizer": "momentum", "ema": 0.8},
+        {"activation": "selu", "hidden": (2, 9)},
+        {"activation": "mish", "hidden": (8, 3), "optimizer": "momentum", "ema": 0.8},
     ),
 }
 WILD = dataclasses.replace(KINDS["plain"][0], learning_rate=1e30, activation="relu")

@@ -73,6 +73,7 @@ def test_values_need_no_other_program(data, settings):
         {"augment": "shift"},
         {"parametrization": "ntk"},
         {"front_scale": True},
+        {"parametric": True},
         {"embedding": "periodic"},
     ],
 )
@@ -185,7 +186,7 @@ def test_a_variance_that_overflows_diverges_though_the_loss_is_finite():
 def test_steps_are_the_references_for_every_pair_of_activation_loss_and_optimizer(loss, optimizer):
     first = 2 * LOSSES.index(loss) + OPTIMIZERS.index(optimizer)
     for number in (first, first + 1):
-        activation = ACTIVATIONS[number % 8]
+        activation = ACTIVATIONS[number % len(ACTIVATIONS)]
         settings = Settings(
             hidden=(5,), batch_size=16, activation=activation, loss=loss, optimizer=optimizer,
             learning_rate=0.001, momentum=0.5, weight_decay=0.01, init="lecun",

@@ -10,7 +10,7 @@ from fleetgrad import intake
 from fleetgrad.data.encoding import Encoding
 from fleetgrad.data.scaling import FARTHEST
 from fleetgrad.errors import ModelError, UsageError
-from fleetgrad.inference import EPSILON, GELU, LEAK, Layer, Network, Part
+from fleetgrad.inference import EPSILON, GELU, LEAK, SELU, Layer, Network, Part
 from fleetgrad.views import CENTER, PLAIN, REACH, View
 
 OPSET, IR_VERSION = 17, 8  # of ONNX: what runtimes from 2022 on can read
@@ -156,7 +156,8 @@ class _Graph:
         *before, last = network.folded
         for layer in before:
             activation = ACTIVATIONS[network.settings.activation]
-            hidden = activation(self, self._normalized(layer, self._affine(layer, hidden)))
+            x = self._normalized(layer, self._affine(layer, hidden))
+            hidden = self._slanted(layer, x, activation(self, x))
         return self._affine(last, hidden)
 
     def _bent(self, x: str, limit: np.ndarray) -> str:
@@ -215,6 +216,12 @@ class _Graph:
             self.add("Add", product, self.constant(layer["bias"])) if "bias" in layer else product
         )
 
+    def _slanted(self, layer: Layer, x: str, activated: str) -> str:
+        if "slant" not in layer:
+            return activated
+        change = self.add("Sub", activated, x)
+        return self.add("Add", x, self.add("Mul", self.constant(layer["slant"]), change))
+
     def _normalized(self, layer: Layer, x: str) -> str:
         if "gain" not in layer:
             return x
@@ -236,12 +243,18 @@ def _gelu(graph: _Graph, x: str) -> str:
     return graph.add("Mul", x, gate)
 
 
+def _mish(graph: _Graph, x: str) -> str:
+    return graph.add("Mul", x, graph.add("Tanh", graph.add("Softplus", x)))
+
+
 ACTIVATIONS: Mapping[str, Callable[[_Graph, str], str]] = {  # appended to a graph
     "elu": _step("Elu"),
     "gelu": _gelu,
     "leaky_relu": _step("LeakyRelu", alpha=LEAK),
+    "mish": _mish,
     "relu": _step("Relu"),
     "rounded_sigmoid": _step("Sigmoid"),
+    "selu": _step("Selu", gamma=SELU[0], alpha=SELU[1]),
     "sigmoid": _step("Sigmoid"),
     "silu": lambda graph, x: graph.add("Mul", x, graph.add("Sigmoid", x)),
     "tanh": _step("Tanh"),

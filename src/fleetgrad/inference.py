@@ -18,6 +18,7 @@ from fleetgrad.settings import Settings, check_loss
 
 MOST_LAYERS = 1000
 GELU = (2 * math.sqrt(2 / math.pi), 0.044715)  # Hendrycks and Gimpel 2016, the tanh form
+SELU = (1.0507009873554805, 1.6732632423543772)  # scale, alpha (Klambauer et al. 2017)
 LEAK = 0.01
 EPSILON = 1e-5  # added to a variance before its root is divided by
 
@@ -135,7 +136,7 @@ def logits(network: Network, x: Num[np.ndarray, "batch features"]) -> Logits:
         hidden = _embedded(network.params[0], hidden)
         *before, last = network.folded
         for layer in before:
-            hidden = activation(_normalized(layer, _affine(layer, hidden)))
+            hidden = _activated(layer, activation, _normalized(layer, _affine(layer, hidden)))
         return _affine(last, hidden)
 
 
@@ -173,6 +174,17 @@ def _sigmoid(x: Hidden) -> Hidden:
     return share
 
 
+def _selu(x: Hidden) -> Hidden:
+    below = np.float32(SELU[1]) * np.expm1(np.minimum(x, 0))
+    unit: Hidden = np.float32(SELU[0]) * np.where(x > 0, x, below)
+    return unit
+
+
+def _mish(x: Hidden) -> Hidden:
+    product: Hidden = x * np.tanh(np.logaddexp(x, np.float32(0)))
+    return product
+
+
 def _gelu(x: Hidden) -> Hidden:
     product: Hidden = x * _sigmoid(GELU[0] * (x + GELU[1] * (x * x * x)))
     return product
@@ -182,8 +194,10 @@ ACTIVATIONS: Mapping[str, Callable[[Hidden], Hidden]] = {
     "elu": lambda x: np.where(x > 0, x, np.expm1(np.minimum(x, 0))),
     "gelu": _gelu,
     "leaky_relu": lambda x: np.maximum(x, LEAK * x),
+    "mish": _mish,
     "relu": lambda x: np.maximum(x, 0),
     "rounded_sigmoid": _sigmoid,  # only its slope is rounded
+    "selu": _selu,
     "sigmoid": _sigmoid,
     "silu": lambda x: x * _sigmoid(x),
     "tanh": np.tanh,
@@ -198,6 +212,10 @@ def _embedded(layer: Layer, x: Hidden) -> Hidden:
     waves = np.cos(turns + layer["phase"][:, np.newaxis])
     mixed = waves @ layer["mixture"] + layer["level"][:, np.newaxis]
     return np.concatenate([x, mixed.transpose(1, 0, 2).reshape(len(x), -1)], axis=1)
+
+
+def _activated(layer: Layer, activation: Callable[[Hidden], Hidden], x: Hidden) -> Hidden:
+    return x + layer["slant"] * (activation(x) - x) if "slant" in layer else activation(x)
 
 
 def _affine(layer: Layer, x: Hidden) -> Hidden:

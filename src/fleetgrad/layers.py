@@ -22,6 +22,10 @@ class Dense(Protocol):
         """Whether layers have biases."""
 
     @property
+    def parametric(self) -> bool:
+        """Whether hidden units have shares of their activation."""
+
+    @property
     def normalization(self) -> str:
         """Of hidden layers."""
 
@@ -70,6 +74,8 @@ def learned(settings: Dense, features: int, classes: int) -> Shapes:
             layer["bias"] = (outputs,)
         if normalized:
             layer |= {"gain": (outputs,), "offset": (outputs,)}
+        if settings.parametric and number < len(settings.hidden):
+            layer["slant"] = (outputs,)
         found.append(layer)
     return tuple(found)
 
@@ -103,4 +109,5 @@ def paces(settings: Dense) -> Mapping[str, float]:
     return _PACES | ({"bias": 0.1} if settings.parametrization == "ntk" else {})
 
 
-_PACES = {"front": 6.0} | dict.fromkeys(("frequency", "phase", "mixture", "level"), 0.1)
+_SLOW = ("frequency", "phase", "mixture", "level", "slant")
+_PACES = {"front": 6.0} | dict.fromkeys(_SLOW, 0.1)

@@ -1,9 +1,10 @@
 """The dense network: how its weights are drawn, and what it computes.
 
 Parameters are a tuple of layers, each `{"weight": (inputs, outputs)}`, and where the settings ask
-for them a `"bias"` and, in hidden layers, the `"gain"` and `"offset"` of `normalization`, all
-(outputs,); in the first one also what stands before it, `"front"` factors (inputs,) and the arrays
-of `embeddings`. For prediction under batch normalization a `"mean"` and `"variance"` stand beside.
+for them a `"bias"` and, in hidden layers, the `"gain"` and `"offset"` of `normalization` and the
+`"slant"` of units, all (outputs,); in the first one also what stands before it, `"front"` factors
+(inputs,) and the arrays of `embeddings`. For prediction under batch normalization a `"mean"` and
+`"variance"` stand beside.
 Drawing is NumPy (it happens once a member and must not cost a compilation); applying is JAX.
 """
 
@@ -28,7 +29,7 @@ Layer = dict[str, Array]
 Mask = normalization.Mask | None
 Params = tuple[Layer, ...]
 
-_FIRST = {"bias": 0.0, "front": 1.0, "gain": 1.0, "offset": 0.0}  # what is not drawn
+_FIRST = {"bias": 0.0, "front": 1.0, "gain": 1.0, "offset": 0.0, "slant": 1.0}  # what is not drawn
 
 
 def _orthogonal(draw: np.random.Generator, inputs: int, outputs: int) -> np.ndarray:
@@ -215,10 +216,16 @@ def _forward(
     for number, layer in enumerate(params[:-1]):
         real = units.real(number, layer["weight"].shape[1])
         x = _affine(layer, x, multiply, units.share(number, x.shape[1]))
-        x = units.activate(normalize(layer, x, real))
+        x = _activated(layer, units, normalize(layer, x, real))
         x = disturb(number + 1, x if real is None else jnp.where(real, x, 0))
         multiply = products.others
     return _affine(params[-1], x, multiply, units.share(len(params) - 1, x.shape[1]))
+
+
+def _activated(layer: Layer, units: Units, x: Array) -> Array:
+    if "slant" not in layer:
+        return units.activate(x)
+    return x + layer["slant"] * (units.activate(x) - x)
 
 
 def _affine(layer: Layer, x: Array, multiply: Product, share: Array | float | None) -> Array:

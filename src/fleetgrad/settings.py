@@ -15,7 +15,10 @@ from fleetgrad import stages
 from fleetgrad.augmentation import NONE, Augmentation
 from fleetgrad.errors import SettingsError, suggestion
 
-ACTIVATIONS = ("elu", "gelu", "leaky_relu", "relu", "rounded_sigmoid", "sigmoid", "silu", "tanh")
+ACTIVATIONS = (
+    *("elu", "gelu", "leaky_relu", "mish", "relu", "rounded_sigmoid", "selu", "sigmoid", "silu"),
+    "tanh",
+)
 EMBEDDINGS = ("none", "periodic")
 INITIALIZERS = ("glorot", "he", "lecun", "normal", "orthogonal")
 CLASS_LOSSES = ("binary_cross_entropy", "cross_entropy", "notebook", "squared_error")
@@ -38,6 +41,8 @@ class Settings:
     Args:
         hidden: Widths of the hidden layers; `()` is a linear model.
         activation: Of the hidden layers, one of `ACTIVATIONS`.
+        parametric: Whether each hidden unit has a learned share a of its activation f, started at
+            1, which learns at a tenth of the rate: x + a (f(x) - x) (RealMLP).
         bias: Whether layers have biases (started at 0). Under batch normalization hidden layers
             have none: subtracting the batch's mean would undo them, and the offset does their work.
         init: How weights are drawn, one of `INITIALIZERS`.
@@ -93,6 +98,7 @@ class Settings:
 
     hidden: tuple[int, ...] = (128,)
     activation: str = "relu"
+    parametric: bool = False
     bias: bool = True
     init: str = "he"
     init_scale: float = 1.0
@@ -230,7 +236,7 @@ _NAMED = {
     "precision": PRECISIONS,
     "schedule": SCHEDULES,
 }
-_SWITCHED = ("bias", "front_scale")
+_SWITCHED = ("bias", "front_scale", "parametric")
 _COUNTS = {"batch_size": 1, "embedding_size": 2, "embedding_waves": 1, "epochs": 1}
 _RANGES: dict[str, tuple[float, float, bool]] = {  # low, high (excluded), whether low is excluded
     "init_scale": (0.0, math.inf, True),

@@ -30,8 +30,8 @@ class Shape:
         classes: Outputs; one where numbers are predicted.
         hidden: Widths of the hidden layers, at most.
         activations: Of the hidden layers; where there are several, each network says which.
-        bias, parametrization, front_scale, embedding, embedding_waves, embedding_size: As in
-            `Settings`, and so are normalization, loss, optimizer, batch_size.
+        parametric, bias, parametrization, front_scale, normalization: As in `Settings`.
+        embedding, embedding_waves, embedding_size, loss, optimizer, batch_size: As in `Settings`.
         clips: Whether gradients are clipped at all.
         averages: Whether weights are averaged at all.
         noisy: Which disturbances the program contains.
@@ -48,6 +48,7 @@ class Shape:
     classes: int
     hidden: tuple[int, ...]
     activations: tuple[str, ...]
+    parametric: bool
     bias: bool
     parametrization: str
     front_scale: bool
@@ -149,6 +150,7 @@ def shape_of(
         classes=classes,
         hidden=settings.hidden,
         activations=(settings.activation,),
+        parametric=settings.parametric,
         bias=settings.bias,
         parametrization=settings.parametrization,
         front_scale=settings.front_scale,
