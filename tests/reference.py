@@ -258,6 +258,12 @@ def scaled_as(view, x):
     return z / np.sqrt(1 + (view.limit * z) ** 2)
 
 
+def by_member(layer, name, otherwise):
+    """Every member's own, to go with (members, rows, units); or what is everybody's."""
+    found = layer.get(name, otherwise)
+    return found[:, None] if np.ndim(found) > 1 else found
+
+
 def smooth(labels, classes, smoothing):
     return np.eye(classes)[labels] * (1 - smoothing) + smoothing / classes
 
@@ -366,7 +372,7 @@ class Network:
         """What is predicted: no noise, nothing dropped, by statistics of the past."""
         value, _ = ACTIVATIONS[self.settings.activation]
         *hidden, last = self.kept
-        x = self._entered(self.kept[0], x)
+        x = np.tile(self._entered(self.kept[0], x), (self.settings.members, 1))
         for layer in hidden:
             z = self._affine(layer, x)
             if self.settings.normalization == "batch":
@@ -375,14 +381,50 @@ class Network:
             elif self.settings.normalization == "layer":
                 z = Normalization("layer", layer).forward(z)
             x = z + layer.get("slant", 1) * (value(z) - z)
-        return self._affine(last, x)
+        return self._pooled(self._affine(last, x))
+
+    def _pooled(self, z):
+        """The logits of the mean of the members' probabilities."""
+        members = z.reshape(self.settings.members, -1, z.shape[1])
+        if z.shape[1] == 1:
+            return members.mean(0)
+        if self.settings.loss == "cross_entropy":
+            return np.log(np.mean([softmax(one) for one in members], axis=0))
+        mean = logistic(members).mean(0)
+        return np.log(mean) - np.log(1 - mean)
 
     def _share(self, layer):
         """What weights are multiplied by."""
-        return len(layer["weight"]) ** -0.5 if self.settings.parametrization == "ntk" else 1.0
+        return layer["weight"].shape[-2] ** -0.5 if self.settings.parametrization == "ntk" else 1.0
 
     def _affine(self, layer, x):
-        return self._share(layer) * (x @ layer["weight"]) + layer.get("bias", 0)
+        """Of every member's rows, which follow one another."""
+        members = self.settings.members
+        x = x.reshape(members, -1, x.shape[1])
+        product = self._product(layer, x) * by_member(layer, "outward", 1)
+        return np.concatenate(product + by_member(layer, "bias", 0))
+
+    def _product(self, layer, x):
+        return self._share(layer) * ((x * by_member(layer, "inward", 1)) @ layer["weight"])
+
+    def _unaffine(self, layer, x, error):
+        """The slopes of a layer's arrays and of its input, from that of its result."""
+        members = self.settings.members
+        x, error = (rows.reshape(members, -1, rows.shape[1]) for rows in (x, error))
+        inward, share = by_member(layer, "inward", 1), self._share(layer)
+        behind = share * error * by_member(layer, "outward", 1)
+        weight = np.swapaxes(x * inward, 1, 2) @ behind
+        entered = behind @ np.swapaxes(layer["weight"], -1, -2)
+        slopes = {
+            "bias": error.sum(1),
+            "weight": weight,
+            "outward": (error * self._product(layer, x)).sum(1),
+            "inward": (entered * x).sum(1),
+        }
+        for name in ("bias", "weight"):
+            if name in layer and slopes[name].ndim > layer[name].ndim:
+                slopes[name] = slopes[name].sum(0)
+        return slopes, np.concatenate(entered * inward)
 
     def _entered(self, first, x):
         """What the first layer multiplies."""
@@ -438,19 +480,23 @@ class Network:
             targets = smooth(labels, logits.shape[1], settings.label_smoothing)
             reported, slope = LOSSES[settings.loss]
         targets = targets if told is None else told
-        error = slope(logits, targets)
         if weights is not None:
-            error, reported = weights[:, None] * error, weighed(reported, weights)
+            reported = weighed(reported, weights)
+        each_own, counted = np.split(logits, settings.members), 1 if weights is None else weights
+        slopes = [np.transpose(counted * slope(own, targets).T) for own in each_own]
+        error = np.concatenate(slopes) / settings.members
         self._update(self._backward(inputs, factors, error))
-        self._follow(len(x))
-        self.outputs = logits
-        return reported(logits, targets), (logits.argmax(1) == labels).sum()
+        self._follow(len(logits))
+        self.outputs = self._pooled(logits)
+        loss = np.mean([reported(own, targets) for own in each_own])
+        return loss, (self.outputs.argmax(1) == labels).sum()
 
     def _forward(self, x, kept):
         """The input of every layer, and the logits at the end."""
         value, _ = ACTIVATIONS[self.settings.activation]
         self.entering = x
-        self.sums, self.norms, passed = [], [], [self._entered(self.layers[0], x)]
+        entered = np.tile(self._entered(self.layers[0], x), (self.settings.members, 1))
+        self.sums, self.norms, passed = [], [], [entered]
         for number, layer in enumerate(self.layers, start=1):
             z = self._affine(layer, passed[-1])
             last = number == len(self.layers)
@@ -476,10 +522,10 @@ class Network:
             if number < len(self.norms):
                 more, error = self.norms[number].backward(error)
                 slopes |= more
-            share = self._share(self.layers[number])
-            slopes |= {"weight": share * (inputs[number].T @ error), "bias": error.sum(0)}
-            behind = share * (error @ self.layers[number]["weight"].T)
+            more, behind = self._unaffine(self.layers[number], inputs[number], error)
+            slopes |= more
             if number == 0:
+                behind = sum(np.split(behind, self.settings.members))
                 first, x = self.layers[0], self.entering
                 slopes |= {"front": (behind * self._embedded(first, x)).sum(0)}
                 if "frequency" in first:

@@ -77,6 +77,7 @@ FIXED = {
     "gradient_clipping": st.floats(0, 100),
     "init_scale": st.floats(1e-3, 10),
     "input_noise": st.floats(0, 1),
+    "members": st.integers(1, 9),
     "loss": st.just("squared_error"),
 }
 

@@ -47,6 +47,7 @@ def trainable(draw) -> Settings:
     return Settings(
         hidden=draw(st.lists(st.integers(1, 9), max_size=3).map(tuple)),
         activation=draw(st.sampled_from(ACTIVATIONS)),
+        members=draw(st.integers(1, 3)),
         parametric=draw(st.booleans()),
         bias=draw(st.booleans()),
         parametrization=draw(st.sampled_from(PARAMETRIZATIONS)),

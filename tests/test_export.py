@@ -93,6 +93,11 @@ def test_normalized_layers_predict_as_in_training(kind, bias):
 TRICKS = [
     {"parametrization": "ntk"},
     {"front_scale": True},
+    {"members": 3},
+    {"members": 3, "loss": "squared_error", "bias": False, "parametrization": "ntk"},
+    {"members": 2, "normalization": "batch"},
+    {"members": 2, "normalization": "layer", "embedding": "periodic"},
+    {"members": 2, "hidden": (), "front_scale": True},
     {"parametric": True},
     {"embedding": "periodic", "embedding_waves": 3, "embedding_size": 2},
     {"embedding": "periodic", "front_scale": True, "hidden": ()},
@@ -106,7 +111,7 @@ def test_the_tricks_of_tables_predict_as_in_training(changes):
     model = made(settings)
     scaled = (ROWS.astype(np.float32) - model.shift) * model.scale
     units = Units(JAX_ACTIVATIONS["relu"], ntk=settings.parametrization == "ntk")
-    outputs = network.apply(model.params, units, scaled)
+    outputs = losses.pooled(network.apply(model.params, units, scaled), settings.loss)
     assert np.ptp(outputs) > 0.1
     np.testing.assert_allclose(inference.logits(model._network, ROWS), outputs, 1e-4, 1e-4)
 

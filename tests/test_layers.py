@@ -17,7 +17,7 @@ FLOORS = (
     "augmentation cache clock durable kernels keys metrics payload settings stages views weights",
     (
         "activations augment batches data embeddings frames layers losses network normalization"
-        " optimizers products scoring space"
+        " optimizers products scoring sharing space"
     ),
     (
         "candidates divergence earlier effects ends extrapolation graph inference intake shapes"
@@ -40,8 +40,8 @@ TOP = len(FLOORS) - 1  # where the package itself stands: it offers everything
 
 ARRAYS = (
     "activations augment batches bench embeddings failures kernels keys lanes limits losses machine"
-    " material memory network normalization notebook optimizers population products scoring spill"
-    " states steps training underway validation"
+    " material memory network normalization notebook optimizers population products scoring sharing"
+    " spill states steps training underway validation"
 )
 BORDERS = {  # library -> the modules that may name it
     "jax": ARRAYS,

@@ -66,6 +66,7 @@ def zoo(number: int) -> Settings:
     return Settings(
         hidden={0: (6, 5), 6: ()}.get(number, (8,)),  # noise takes long to compile
         activation=ACTIVATIONS[number],
+        members=(1, 1, 3, 2, 1)[number % 5],
         parametric=number // 3 % 2 == 0,
         bias=number % 5 != 0,
         init=INITIALIZERS[number % 5],
@@ -142,6 +143,7 @@ def test_the_table_of_settings_names_everything():
         "normalization": NORMALIZATIONS,
         "parametrization": PARAMETRIZATIONS,
         "front_scale": (True, False),
+        "members": (1, 2, 3),
         "parametric": (True, False),
         "embedding": EMBEDDINGS,
         "schedule": SCHEDULES,

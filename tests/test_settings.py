@@ -17,7 +17,7 @@ from spaces import SETTINGS
 SHARES = ("momentum", "beta2", "warmup", "dropout", "input_dropout", "label_smoothing", "ema")
 NOT_NEGATIVE = ("weight_decay", "input_noise", "gradient_clipping")
 POSITIVE = ("init_scale", "learning_rate", "embedding_scale")
-COUNTS = {"batch_size": 1, "epochs": 1, "embedding_size": 2, "embedding_waves": 1}
+COUNTS = {"batch_size": 1, "epochs": 1, "embedding_size": 2, "embedding_waves": 1, "members": 1}
 SWITCHED = ("bias", "front_scale", "parametric")
 NAMED = {
     "activation": module.ACTIVATIONS,

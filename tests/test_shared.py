@@ -42,6 +42,7 @@ NTK = dataclasses.replace(
     parametrization="ntk",
     front_scale=True,
     parametric=True,
+    members=2,
     weight_decay=0.01,
 )
 LINEAR = Settings(hidden=(), batch_size=40, epochs=4, optimizer="sgd", learning_rate=0.1)

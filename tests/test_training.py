@@ -73,6 +73,7 @@ def test_values_need_no_other_program(data, settings):
         {"augment": "shift"},
         {"parametrization": "ntk"},
         {"front_scale": True},
+        {"members": 2},
         {"parametric": True},
         {"embedding": "periodic"},
     ],

@@ -24,6 +24,7 @@ from fleetgrad.timing import Expected
 
 MOST_MEASURED = 16  # cohorts; each may have to be compiled first
 STATIC = (
+    "members",
     "parametric",
     "bias",
     "parametrization",

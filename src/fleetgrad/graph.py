@@ -143,7 +143,7 @@ class _Graph:
         else:
             label = self._average(parts, images, name="probabilities")
         self.add("ArgMax", label, name="label", axis=1, keepdims=0)
-        classes = parts[0].network.params[-1]["weight"].shape[1]
+        classes = parts[0].network.params[-1]["weight"].shape[-1]
         shares = self.described("probabilities", "FLOAT", ["rows", classes])
         return [shares, self.described("label", "INT64", ["rows"])]
 
@@ -158,7 +158,7 @@ class _Graph:
             activation = ACTIVATIONS[network.settings.activation]
             x = self._normalized(layer, self._affine(layer, hidden))
             hidden = self._slanted(layer, x, activation(self, x))
-        return self._affine(last, hidden)
+        return self._pooled(network, self._affine(last, hidden))
 
     def _bent(self, x: str, limit: np.ndarray) -> str:
         known = self.add("Where", self.add("IsNaN", x), self.constant(0), x)
@@ -211,10 +211,35 @@ class _Graph:
         return self.add("Concat", x, flat, axis=1)
 
     def _affine(self, layer: Layer, x: str) -> str:
+        """Of rows, or of (members, rows, units) where there are several (`sharing`)."""
+        x = self._by_member("Mul", layer, "inward", x)
         product = self.add("MatMul", x, self.constant(layer["weight"]))
-        return (
-            self.add("Add", product, self.constant(layer["bias"])) if "bias" in layer else product
+        return self._by_member(
+            "Add", layer, "bias", self._by_member("Mul", layer, "outward", product)
         )
+
+    def _by_member(self, operator: str, layer: Layer, name: str, x: str) -> str:
+        if name not in layer:
+            return x
+        own = layer[name]
+        return self.add(operator, x, self.constant(own if own.ndim == 1 else own[:, np.newaxis]))
+
+    def _pooled(self, network: Network, outputs: str) -> str:
+        """As in `losses`, but for a constant that no probability and no label depends on."""
+        if network.settings.members == 1:
+            return outputs
+        if network.params[-1]["weight"].shape[-1] == 1:
+            return self.add("ReduceMean", outputs, axes=[0], keepdims=0)
+        if network.settings.loss == "cross_entropy":
+            return self._log_sum(self.add("LogSoftmax", outputs, axis=2))
+        off, on = (
+            self._log_sum(self.add("Neg", self.add("Softplus", one)))
+            for one in (outputs, self.add("Neg", outputs))
+        )
+        return self.add("Sub", on, off)
+
+    def _log_sum(self, logs: str) -> str:
+        return self.add("ReduceLogSumExp", logs, axes=[0], keepdims=0)
 
     def _slanted(self, layer: Layer, x: str, activated: str) -> str:
         if "slant" not in layer:
@@ -225,11 +250,13 @@ class _Graph:
     def _normalized(self, layer: Layer, x: str) -> str:
         if "gain" not in layer:
             return x
-        operator = "BatchNormalization" if "mean" in layer else "LayerNormalization"
-        names = [name for name in ("gain", "offset", "mean", "variance") if name in layer]
-        return self.add(
-            operator, x, *(self.constant(layer[name]) for name in names), epsilon=EPSILON
-        )
+        if "mean" in layer:  # the operator for it would take members for rows
+            factor = layer["gain"] / np.sqrt(layer["variance"] + np.float32(EPSILON))
+            centered = self.add("Sub", x, self.constant(layer["mean"]))
+            scaled = self.add("Mul", centered, self.constant(factor))
+            return self.add("Add", scaled, self.constant(layer["offset"]))
+        gain, offset = self.constant(layer["gain"]), self.constant(layer["offset"])
+        return self.add("LayerNormalization", x, gain, offset, epsilon=EPSILON)
 
 
 def _step(operator: str, **attributes: Any) -> Callable[[_Graph, str], str]:

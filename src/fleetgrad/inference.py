@@ -137,7 +137,7 @@ def logits(network: Network, x: Num[np.ndarray, "batch features"]) -> Logits:
         *before, last = network.folded
         for layer in before:
             hidden = _activated(layer, activation, _normalized(layer, _affine(layer, hidden)))
-        return _affine(last, hidden)
+        return _pooled(network.settings.loss, _affine(last, hidden))
 
 
 def _bent(x: Hidden, limit: Float32[np.ndarray, " features"]) -> Hidden:
@@ -219,14 +219,44 @@ def _activated(layer: Layer, activation: Callable[[Hidden], Hidden], x: Hidden) 
 
 
 def _affine(layer: Layer, x: Hidden) -> Hidden:
+    """Of rows, or of (members, rows, units) where there are several (`sharing`)."""
+    if "inward" in layer:
+        x = x * layer["inward"][:, np.newaxis]
     product: Hidden = x @ layer["weight"]
-    return product + layer["bias"] if "bias" in layer else product
+    if "outward" in layer:
+        product = product * layer["outward"][:, np.newaxis]
+    if "bias" not in layer:
+        return product
+    bias = layer["bias"]
+    return product + (bias if bias.ndim == 1 else bias[:, np.newaxis])
+
+
+def _pooled(loss: str, outputs: Hidden) -> Logits:
+    """As in `losses`."""
+    if outputs.ndim == 2:  # noqa: PLR2004 - rows, classes
+        return outputs
+    if outputs.shape[2] == 1:
+        mean: Logits = outputs.mean(axis=0)
+        return mean
+    if loss == "cross_entropy":
+        most = outputs.max(axis=2, keepdims=True)
+        logs = outputs - most
+        return _log_mean(logs - np.log(np.exp(logs).sum(axis=2, keepdims=True)))
+    on, off = (_log_mean(-np.logaddexp(np.float32(0), one)) for one in (-outputs, outputs))
+    odds: Logits = on - off
+    return odds
+
+
+def _log_mean(logs: Hidden) -> Logits:
+    most = logs.max(axis=0)
+    mean: Logits = most + np.log(np.exp(logs - most).mean(axis=0))
+    return mean
 
 
 def _folded(layer: Layer, *, ntk: bool) -> Layer:
     weight = layer["weight"]
     if ntk:
-        weight = weight * np.float32(len(weight) ** -0.5)
+        weight = weight * np.float32(weight.shape[-2] ** -0.5)
     if "front" in layer:
         weight = layer["front"][:, np.newaxis] * weight
     return {**layer, "weight": weight}
@@ -238,6 +268,6 @@ def _normalized(layer: Layer, x: Hidden) -> Hidden:
     if "mean" in layer:
         mean, variance = layer["mean"], layer["variance"]
     else:
-        mean, variance = x.mean(axis=1, keepdims=True), x.var(axis=1, keepdims=True)
+        mean, variance = x.mean(axis=-1, keepdims=True), x.var(axis=-1, keepdims=True)
     normalized: Hidden = (x - mean) / np.sqrt(variance + np.float32(EPSILON))
     return normalized * layer["gain"] + layer["offset"]

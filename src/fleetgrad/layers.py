@@ -18,6 +18,10 @@ class Dense(Protocol):
         """Widths."""
 
     @property
+    def members(self) -> int:
+        """How many networks share the hidden layers' weights."""
+
+    @property
     def bias(self) -> bool:
         """Whether layers have biases."""
 
@@ -63,15 +67,20 @@ def learned(settings: Dense, features: int, classes: int) -> Shapes:
         features: Inputs of the network.
         classes: Outputs of the last.
     """
+    many = (settings.members,) if settings.members > 1 else ()
     widths = (entering(settings, features), *settings.hidden, classes)
     found: list[dict[str, tuple[int, ...]]] = []
     for number, (inputs, outputs) in enumerate(pairwise(widths)):
         layer: dict[str, tuple[int, ...]] = {"weight": (inputs, outputs)}
+        if number == len(settings.hidden):
+            layer["weight"] = (*many, inputs, outputs)
+        elif many:
+            layer |= {"inward": (*many, inputs), "outward": (*many, outputs)}
         normalized = settings.normalization != "none" and number < len(settings.hidden)
         if number == 0:
             layer |= _in_front(settings, features)
         if settings.bias and not (normalized and settings.normalization == "batch"):
-            layer["bias"] = (outputs,)
+            layer["bias"] = (*many, outputs)
         if normalized:
             layer |= {"gain": (outputs,), "offset": (outputs,)}
         if settings.parametric and number < len(settings.hidden):

@@ -3,12 +3,13 @@
 Parameters are a tuple of layers, each `{"weight": (inputs, outputs)}`, and where the settings ask
 for them a `"bias"` and, in hidden layers, the `"gain"` and `"offset"` of `normalization` and the
 `"slant"` of units, all (outputs,); in the first one also what stands before it, `"front"` factors
-(inputs,) and the arrays of `embeddings`. For prediction under batch normalization a `"mean"` and
-`"variance"` stand beside.
+(inputs,) and the arrays of `embeddings`; and what members that are `sharing` have of their own. For
+prediction under batch normalization a `"mean"` and `"variance"` stand beside.
 Drawing is NumPy (it happens once a member and must not cost a compilation); applying is JAX.
 """
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -19,7 +20,7 @@ from jax import lax
 from jax.extend.random import threefry2x32_p
 from jaxtyping import Array, Bool, Float
 
-from fleetgrad import embeddings, normalization
+from fleetgrad import embeddings, normalization, sharing
 from fleetgrad import layers as shapes
 from fleetgrad.activations import ACTIVATIONS, Units
 from fleetgrad.products import DENSE, Product, Products
@@ -29,7 +30,8 @@ Layer = dict[str, Array]
 Mask = normalization.Mask | None
 Params = tuple[Layer, ...]
 
-_FIRST = {"bias": 0.0, "front": 1.0, "gain": 1.0, "offset": 0.0, "slant": 1.0}  # what is not drawn
+_FIRST = dict.fromkeys(("front", "gain", "inward", "outward", "slant"), 1.0)
+_FIRST |= {"bias": 0.0, "offset": 0.0}  # what is not drawn
 
 
 def _orthogonal(draw: np.random.Generator, inputs: int, outputs: int) -> np.ndarray:
@@ -77,18 +79,21 @@ def init(
     ntk = settings.parametrization == "ntk"
     draw = INITIALIZERS["normal" if ntk else settings.init]
     # All weights before the rest, so that they are the same whatever else is drawn.
-    weights = [draw(generator, *layer["weight"]) * scale for layer in arrays]
+    one = partial(draw, generator)
+    weights = [sharing.drawn(layer["weight"], one) * scale for layer in arrays]
 
-    def first(name: str, shape: tuple[int, ...]) -> np.ndarray:
-        if name == "bias" and ntk:
-            return generator.standard_normal(shape, np.float32)
+    def first(name: str, shape: tuple[int, ...], layer: int) -> np.ndarray:
+        if name == "bias" and ntk:  # the same for all members, as in TabM
+            return np.broadcast_to(generator.standard_normal(shape[-1], np.float32), shape).copy()
+        if name == "inward" and layer == 0:
+            return sharing.signs(shape, generator)
         if name not in _FIRST:
             return embeddings.drawn(name, shape, generator, settings)
         return np.full(shape, _FIRST[name], np.float32)
 
     *hidden, last = (
-        {name: weight if name == "weight" else first(name, shape) for name, shape in layer.items()}
-        for layer, weight in zip(arrays, weights, strict=True)
+        {"weight": weight} | {n: first(n, layer[n], number) for n in layer if n != "weight"}
+        for number, (layer, weight) in enumerate(zip(arrays, weights, strict=True))
     )
     if ntk:  # as RealMLP-TD-S does
         last |= {name: np.zeros_like(last[name]) for name in ("weight", "bias") if name in last}
@@ -106,8 +111,10 @@ def apply(
     activation: str | Units,
     x: Float[Array, "batch features"],
     products: Products = DENSE,
-) -> Float[Array, "batch classes"]:
+) -> Float[Array, "*members batch classes"]:
     """The logits for scaled inputs, as used for prediction: nothing is dropped, no noise.
+
+    Where members share weights, each has its own (`losses.pooled` brings them together).
 
     Args:
         params: All layers, as `predicting` gives them.
@@ -144,7 +151,7 @@ def apply_noisy(
     noisy: Noisy,
     kind: str = "none",
     products: Products = DENSE,
-) -> tuple[Float[Array, "batch classes"], normalization.Statistics]:
+) -> tuple[Float[Array, "*members batch classes"], normalization.Statistics]:
     """The logits as used for training: Gaussian noise, then dropout (Srivastava et al. 2014).
 
     Beside them the moments that a `normalization` of this kind found in the batch.
@@ -213,13 +220,15 @@ def _forward(
     multiply, x = products.first, embeddings.embedded(params[0], x)
     if "front" in params[0]:
         x = x * params[0]["front"]
+    x = sharing.repeated(params[-1], x)
     for number, layer in enumerate(params[:-1]):
         real = units.real(number, layer["weight"].shape[1])
         x = _affine(layer, x, multiply, units.share(number, x.shape[1]))
         x = _activated(layer, units, normalize(layer, x, real))
         x = disturb(number + 1, x if real is None else jnp.where(real, x, 0))
         multiply = products.others
-    return _affine(params[-1], x, multiply, units.share(len(params) - 1, x.shape[1]))
+    outputs = _affine(params[-1], x, multiply, units.share(len(params) - 1, x.shape[1]))
+    return sharing.apart(params[-1], outputs)
 
 
 def _activated(layer: Layer, units: Units, x: Array) -> Array:
@@ -229,6 +238,5 @@ def _activated(layer: Layer, units: Units, x: Array) -> Array:
 
 
 def _affine(layer: Layer, x: Array, multiply: Product, share: Array | float | None) -> Array:
-    product = multiply(x, layer["weight"])
-    product = product if share is None else product * share
-    return product + layer["bias"] if "bias" in layer else product
+    product = sharing.product(layer["weight"], sharing.entering(layer, x), multiply)
+    return sharing.leaving(layer, product if share is None else product * share)

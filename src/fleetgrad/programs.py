@@ -43,7 +43,8 @@ class Cost(NamedTuple):
 
 def step_seconds(program: Shape) -> float:
     """What a step of one network in a program should take."""
-    first = 4.0 * program.batch_size * program.inputs * (program.hidden or (program.classes,))[0]
+    rows = program.batch_size * program.members
+    first = 4.0 * rows * program.inputs * (program.hidden or (program.classes,))[0]
     skipped = (1 - SKIPPING) * first if program.arithmetic.skips_zeros else 0
     weight = WEIGHT.get(program.optimizer, WEIGHT_ELSE)
     weight += WEIGHT_AVERAGED * program.averages + WEIGHT_CLIPPED * program.clips
@@ -52,9 +53,10 @@ def step_seconds(program: Shape) -> float:
     unit += UNIT_PADDED * program.padded + UNIT_CHOSEN * chosen
     disturbed = INPUT_DROPPED * noisy.input_dropout + INPUT_NOISE * noisy.input_noise
     disturbed += WAVE * program.embedding_waves
-    rows = unit * sum(program.hidden) + (INPUT + disturbed) * program.features
+    units = rows * unit * sum(program.hidden)
+    inputs = program.batch_size * (INPUT + disturbed) * program.features
     flops = FLOP * (program.step_flops - skipped)
-    return STEP + flops + weight * program.multiplications + program.batch_size * rows
+    return STEP + flops + weight * program.weights + units + inputs
 
 
 def compile_seconds(program: Shape) -> float:

@@ -40,6 +40,8 @@ class Settings:
 
     Args:
         hidden: Widths of the hidden layers; `()` is a linear model.
+        members: How many networks share the hidden layers' weights, each with factors, biases and a
+            last layer of its own, >= 1 (TabM, arXiv 2410.24210); what they say is averaged.
         activation: Of the hidden layers, one of `ACTIVATIONS`.
         parametric: Whether each hidden unit has a learned share a of its activation f, started at
             1, which learns at a tenth of the rate: x + a (f(x) - x) (RealMLP).
@@ -97,6 +99,7 @@ class Settings:
     """
 
     hidden: tuple[int, ...] = (128,)
+    members: int = 1
     activation: str = "relu"
     parametric: bool = False
     bias: bool = True
@@ -237,7 +240,7 @@ _NAMED = {
     "schedule": SCHEDULES,
 }
 _SWITCHED = ("bias", "front_scale", "parametric")
-_COUNTS = {"batch_size": 1, "embedding_size": 2, "embedding_waves": 1, "epochs": 1}
+_COUNTS = {"batch_size": 1, "embedding_size": 2, "embedding_waves": 1, "epochs": 1, "members": 1}
 _RANGES: dict[str, tuple[float, float, bool]] = {  # low, high (excluded), whether low is excluded
     "init_scale": (0.0, math.inf, True),
     "embedding_scale": (0.0, math.inf, True),

@@ -4,6 +4,7 @@ Networks of one `Shape` share a program; a network may also train in a program o
 as a part of it (`programs`). Its `Rates` are the numbers that the program is given for it.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -29,6 +30,7 @@ class Shape:
         features: Inputs a row.
         classes: Outputs; one where numbers are predicted.
         hidden: Widths of the hidden layers, at most.
+        members: As in `Settings`.
         activations: Of the hidden layers; where there are several, each network says which.
         parametric, bias, parametrization, front_scale, normalization: As in `Settings`.
         embedding, embedding_waves, embedding_size, loss, optimizer, batch_size: As in `Settings`.
@@ -47,6 +49,7 @@ class Shape:
     features: int
     classes: int
     hidden: tuple[int, ...]
+    members: int
     activations: tuple[str, ...]
     parametric: bool
     bias: bool
@@ -89,7 +92,13 @@ class Shape:
     def multiplications(self) -> int:
         """Multiply-adds of one forward pass over one row."""
         sizes = network.layer_sizes(self.hidden, self.inputs, self.classes)
-        return sum(inputs * outputs for inputs, outputs in sizes)
+        return self.members * sum(inputs * outputs for inputs, outputs in sizes)
+
+    @property
+    def weights(self) -> int:
+        """Numbers that layers multiply by."""
+        learned = layers.learned(self, self.features, self.classes)
+        return sum(math.prod(layer["weight"]) for layer in learned)
 
     @property
     def step_flops(self) -> float:
@@ -97,7 +106,7 @@ class Shape:
 
         Forward, gradient of the weights, and gradient of the inputs of all layers but the first.
         """
-        first = self.inputs * (self.hidden or (self.classes,))[0]
+        first = self.members * self.inputs * (self.hidden or (self.classes,))[0]
         return 2.0 * self.batch_size * (3 * self.multiplications - first)
 
 
@@ -149,6 +158,7 @@ def shape_of(
         features=features,
         classes=classes,
         hidden=settings.hidden,
+        members=settings.members,
         activations=(settings.activation,),
         parametric=settings.parametric,
         bias=settings.bias,

@@ -139,7 +139,7 @@ def _step(
             shape.normalization,
             shape.arithmetic.products,
         )
-        return loss.objective(logits, targets, weights), (logits, moments)
+        return losses.mean(loss.objective, logits, targets, weights), (logits, moments)
 
     (value, (logits, moments)), grads = jax.value_and_grad(objective, has_aux=True)(state.params)
     alive = (state.diverged_at < 0) & jnp.isfinite(value)
@@ -167,13 +167,14 @@ def _step(
         average = optimizers.averaged(average, newest, rates.renewed, state.step)
         average = steps.where(alive, average, state.average)
     newly = (state.diverged_at < 0) & ~alive
+    said = losses.pooled(logits, shape.loss)
     return State(
         params=reached.params,
         optimizer=reached.optimizer,
         step=state.step + alive,
         diverged_at=jnp.where(newly, state.step, state.diverged_at),
-        loss=state.loss + loss.reports(logits, targets, weights),
-        correct=state.correct + scoring.noted(shape.metric, shape.loss, logits, y, weights),
+        loss=state.loss + losses.mean(loss.reports, logits, targets, weights),
+        correct=state.correct + scoring.noted(shape.metric, shape.loss, said, y, weights),
         running=running,
         average=average,
     )

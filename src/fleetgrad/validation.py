@@ -80,4 +80,5 @@ def _outputs(
     chosen = lax.dynamic_slice(feed.validation, (start,), (min(shape.validation_rows, ROWS),))
     x, y = batches.take(rows, chosen, feed)
     layers = predicting(state)
-    return network.apply(layers, units(shape, rates), x, shape.arithmetic.products), y
+    outputs = network.apply(layers, units(shape, rates), x, shape.arithmetic.products)
+    return losses.pooled(outputs, shape.loss), y
