@@ -347,9 +347,11 @@ class Network:
         layers: Initial parameters, as the engine draws them.
         settings: The hyperparameters.
         steps: In the whole training, the schedule's horizon.
+        places: Which features can be embedded; None for all.
     """
 
-    def __init__(self, layers, settings, steps):
+    def __init__(self, layers, settings, steps, places=None):
+        self.places = places
         self.layers = [{k: v.astype(np.float64) for k, v in layer.items()} for layer in layers]
         self.settings = settings
         self.steps = steps
@@ -434,9 +436,13 @@ class Network:
         """Every number, then what stands for it, number by number."""
         if "frequency" not in first:
             return x
-        waves = np.cos(self._phases(first, x))
+        waves = np.cos(self._phases(first, self._numbers(x)))
         mixed = np.einsum("bnw,nwm->bnm", waves, first["mixture"]) + first["level"]
         return np.hstack([x, mixed.reshape(len(x), -1)])
+
+    def _numbers(self, x):
+        """Of the inputs, those that are embedded."""
+        return x if self.places is None else x[:, list(self.places)]
 
     def _phases(self, first, x):
         return 2 * np.pi * x[:, :, None] * first["frequency"] + first["phase"]
@@ -444,6 +450,7 @@ class Network:
     def _unembedded(self, first, x, error):
         """The slopes of an embedding's arrays, from that of what it gives."""
         mixed = error[:, x.shape[1] :].reshape(len(x), -1, first["level"].shape[1])
+        x = self._numbers(x)
         phases = self._phases(first, x)
         turned = -np.sin(phases) * np.einsum("bnm,nwm->bnw", mixed, first["mixture"])
         return {
@@ -596,8 +603,10 @@ def train(
     """Train one member; returns its curve, a row an epoch, and the layers that predict."""
     view, size, metric = material.views[replicate], settings.batch_size, material.metric
     steps = len(view.train) // size
-    initial = draws.initial(settings, replicate, material.features, material.classes)
-    net = Network(initial, settings, settings.epochs * steps)
+    initial = draws.initial(
+        settings, replicate, material.features, material.classes, material.places
+    )
+    net = Network(initial, settings, settings.epochs * steps, material.places)
     scaled = scaled_as(view, material.x)
     truth = material.y
     if material.numbers:

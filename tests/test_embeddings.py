@@ -1,5 +1,7 @@
 """Numbers embedded before the first layer: how they begin, what they become, and its slopes."""
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -8,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import reference
-from fleetgrad import embeddings, keys, layers, network
+from fleetgrad import embeddings, keys, layers, network, shapes
 from fleetgrad.settings import Settings
 
 PERIODIC = Settings(
@@ -48,14 +50,39 @@ def test_embedding_leaves_the_draws_of_later_layers_alone():
 
 def test_a_number_stands_first_for_itself_then_for_its_waves():
     params = begun()
-    shapes = [{name: leaf.shape for name, leaf in layer.items()} for layer in params]
-    assert shapes == list(layers.learned(PERIODIC, 4, 3))
+    sizes = [{name: leaf.shape for name, leaf in layer.items()} for layer in params]
+    assert sizes == list(layers.learned(PERIODIC, 4, 3))
     x = np.random.default_rng(1).standard_normal((7, 4))
     found = np.asarray(embeddings.embedded(params[0], jnp.asarray(x, jnp.float32)))
     assert found.shape == (7, 4 * PERIODIC.embedding_size) == (7, layers.entering(PERIODIC, 4))
     expected = reference.Network(params, PERIODIC, steps=1)._embedded(params[0], x)
     np.testing.assert_allclose(found, expected, atol=1e-5)
     np.testing.assert_array_equal(found[:, :4], np.float32(x))
+
+
+def test_only_numbers_are_embedded():
+    params = network.init(keys.generator(0, "init", 0), PERIODIC, 4, 3, places=(1, 3))
+    sizes = [{name: leaf.shape for name, leaf in layer.items()} for layer in params]
+    assert sizes == list(layers.learned(PERIODIC, 4, 3, (1, 3)))
+    x = np.random.default_rng(1).standard_normal((7, 4)).astype(np.float32)
+    found = embeddings.embedded(params[0], jnp.asarray(x), (1, 3))
+    assert found.shape == (7, 4 + 2 * 2) == (7, layers.entering(PERIODIC, 4, (1, 3)))
+    alone = embeddings.embedded(params[0], jnp.asarray(x[:, [1, 3]]))
+    np.testing.assert_array_equal(found[:, 4:], alone[:, 2:])
+
+
+def test_numbers_are_what_is_bent_back():
+    assert layers.numbers(None) is None
+    assert layers.numbers([0.3, 0.3]) is None
+    assert layers.numbers([0.0, 0.3, 0.0]) == (1,)
+    assert layers.numbers([0.0, 0.0]) == ()
+
+
+def test_where_there_are_no_numbers_nothing_is_embedded():
+    plain = dataclasses.replace(PERIODIC, embedding="none")
+    assert layers.learned(PERIODIC, 4, 3, ()) == layers.learned(plain, 4, 3)
+    shape = shapes.shape_of(PERIODIC, 4, 3, 0, 1, places=())
+    assert shape == shapes.shape_of(plain, 4, 3, 0, 1)
 
 
 def test_a_layer_without_waves_is_given_what_there_is():

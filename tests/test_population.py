@@ -272,6 +272,22 @@ def test_a_fleet_whose_steps_are_taken_in_place_is_trained_as_by_hand(monkeypatc
     check_against_reference(population, EPOCHS)
 
 
+def test_a_table_whose_numbers_alone_are_embedded_is_trained_as_by_hand():
+    whole = digits()
+    limit = np.where(np.arange(64) % 3, 1 / 3, 0).astype(np.float32)
+    cut = {number: dataclasses.replace(view, limit=limit) for number, view in whole.views.items()}
+    one = Settings(
+        hidden=(6, 5), batch_size=32, epochs=4, embedding="periodic", embedding_waves=3,
+        embedding_size=2, embedding_scale=0.5, front_scale=True, parametrization="ntk",
+        activation="selu", learning_rate=0.01, weight_decay=0.01,
+    )  # fmt: skip
+    material = dataclasses.replace(whole, views=cut)
+    population = Population(material, members([one]), DRAWS, machine())
+    assert population.advance(2)
+    assert population.params(ONE)[0]["phase"].shape == (42, 3)
+    check_against_reference(population, 2)
+
+
 def test_the_comparison_would_notice_a_learning_rate_one_percent_off(lanes):
     population = populate(COHORT, lanes)
     population.advance(2)

@@ -16,6 +16,7 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, Bool, Float, Int
 
+from fleetgrad.layers import Places
 from fleetgrad.settings import ACTIVATIONS as NAMES
 
 Activation = Callable[[Array], Array]
@@ -57,11 +58,13 @@ class Units(NamedTuple):
     activate: Their activation.
     widths: How many units of each hidden layer are the network's own; None where all are.
     ntk: Whether weights are divided by the root of their layer's inputs.
+    places: Which features are embedded, where any are.
     """
 
     activate: Activation
     widths: tuple[Int[Array, ""], ...] | None = None
     ntk: bool = False
+    places: Places = None
 
     def real(self, layer: int, units: int) -> Bool[Array, " units"] | None:
         """Which of the program's units in a hidden layer, from 0, are real; None where all are."""

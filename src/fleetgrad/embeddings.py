@@ -15,6 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from fleetgrad.layers import Places
 from fleetgrad.settings import Settings
 
 _TERMS = 10  # of a power series up to half a turn, where the next one is below float32
@@ -33,15 +34,16 @@ def drawn(
 
 
 def embedded(
-    layer: Mapping[str, Array], x: Float[Array, "batch features"]
+    layer: Mapping[str, Array], x: Float[Array, "batch features"], places: Places = None
 ) -> Float[Array, "batch inputs"]:
-    """Scaled inputs with what stands for them behind them, number by number.
+    """Scaled inputs, and behind them what stands for them, number by number.
 
     A wave is laid out along the batch, which is long where all else is short.
     """
     if "frequency" not in layer:
         return x
-    turns = x.T[:, None, :] * layer["frequency"][:, :, None]
+    numbers = x if places is None else x[:, np.array(places)]
+    turns = numbers.T[:, None, :] * layer["frequency"][:, :, None]
     waves = cosine(turns + layer["phase"][:, :, None] / math.tau)
     mixed = jnp.matmul(layer["mixture"].transpose(0, 2, 1), waves) + layer["level"][:, :, None]
     return jnp.concatenate([x, mixed.reshape(-1, len(x)).T], axis=1)

@@ -152,7 +152,7 @@ class _Graph:
         hidden = self.add("Mul", hidden, self.constant(network.scale))
         if network.limit is not None:
             hidden = self._bent(hidden, network.limit)
-        hidden = self._embedded(network.params[0], hidden)
+        hidden = self._embedded(network, hidden)
         *before, last = network.folded
         for layer in before:
             activation = ACTIVATIONS[network.settings.activation]
@@ -196,11 +196,13 @@ class _Graph:
         moved = self.add("Transpose", moved, perm=[0, 2, 3, 1])
         return self.add("Reshape", moved, self.integers([-1, height * width * channels]))
 
-    def _embedded(self, layer: Layer, x: str) -> str:
+    def _embedded(self, network: Network, x: str) -> str:
         """As in `embeddings`; each number has a matrix of its own, so numbers come first."""
+        layer, places = network.params[0], network.places
         if "frequency" not in layer:
             return x
-        column = self.add("Unsqueeze", x, self.integers([2]))
+        found = x if places is None else self.add("Gather", x, self.integers(places), axis=1)
+        column = self.add("Unsqueeze", found, self.integers([2]))
         turns = self.add("Mul", column, self.constant(math.tau * layer["frequency"]))
         waves = self.add("Cos", self.add("Add", turns, self.constant(layer["phase"])))
         by_number = self.add("Transpose", waves, perm=[1, 0, 2])

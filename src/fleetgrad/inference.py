@@ -14,6 +14,7 @@ from jaxtyping import Float32, Float64, Num
 from fleetgrad import layers
 from fleetgrad.data.scaling import FARTHEST
 from fleetgrad.errors import ModelError
+from fleetgrad.layers import Places
 from fleetgrad.settings import Settings, check_loss
 
 MOST_LAYERS = 1000
@@ -57,9 +58,12 @@ class Network(NamedTuple):
             arrays: Under their names.
             target: `center` and `spread`.
         """
-        held = enumerate(layers.predicting(settings, np.size(arrays["shift"]), 1))  # names matter
-        params = tuple({kind: arrays[f"layer{n}.{kind}"] for kind in kinds} for n, kinds in held)
         limit = arrays.get("limit")
+        places = None if limit is None else layers.numbers(limit.tolist())
+        held = layers.predicting(settings, np.size(arrays["shift"]), 1, places)  # names matter
+        params = tuple(
+            {kind: arrays[f"layer{n}.{kind}"] for kind in kinds} for n, kinds in enumerate(held)
+        )
         return cls(settings, params, arrays["shift"], arrays["scale"], *target, limit)
 
     @property
@@ -69,6 +73,11 @@ class Network(NamedTuple):
         named = {f"layer{n}.{kind}": array for n, layer in held for kind, array in layer.items()}
         limit = {} if self.limit is None else {"limit": self.limit}
         return {"shift": self.shift, "scale": self.scale, **limit, **named}
+
+    @property
+    def places(self) -> Places:
+        """Which features can be embedded: numbers."""
+        return None if self.limit is None else layers.numbers(self.limit.tolist())
 
     @property
     def folded(self) -> Sequence[Layer]:
@@ -91,7 +100,8 @@ class Network(NamedTuple):
                 f"{self.spread}"
             )
         features = np.size(self.shift)
-        expected, arrays = array_shapes(self.settings, features, classes or 1), self.arrays
+        arrays = self.arrays
+        expected = array_shapes(self.settings, features, classes or 1, self.places)
         if self.limit is not None:
             expected["limit"] = expected["shift"]
         odd = sorted(expected.keys() ^ arrays.keys())
@@ -116,14 +126,25 @@ class Part(NamedTuple):
     weight: float
 
 
-def array_shapes(settings: Settings, features: int, classes: int) -> dict[str, tuple[int, ...]]:
+def array_shapes(
+    settings: Settings, features: int, classes: int, places: Places = None
+) -> dict[str, tuple[int, ...]]:
     """The shape of each of a network's arrays, by the names of `Network.arrays`."""
     if len(settings.hidden) >= MOST_LAYERS:
         raise ModelError(f"`hidden` must be shorter than {MOST_LAYERS}, got {len(settings.hidden)}")
     shapes: dict[str, tuple[int, ...]] = {"shift": (features,), "scale": (features,)}
-    for number, layer in enumerate(layers.predicting(settings, features, classes)):
+    for number, layer in enumerate(layers.predicting(settings, features, classes, places)):
         shapes |= {f"layer{number}.{kind}": shape for kind, shape in layer.items()}
     return shapes
+
+
+def bytes_held(settings: Settings, features: int, classes: int) -> tuple[int, int]:
+    """Least and most bytes of such arrays: with no feature to be embedded, and with all."""
+    least, most = (
+        4 * sum(map(math.prod, array_shapes(settings, features, classes, places).values()))
+        for places in ((), None)
+    )
+    return least, most
 
 
 def logits(network: Network, x: Num[np.ndarray, "batch features"]) -> Logits:
@@ -133,7 +154,7 @@ def logits(network: Network, x: Num[np.ndarray, "batch features"]) -> Logits:
         hidden: Hidden = (x.astype(np.float32) - network.shift) * network.scale
         if network.limit is not None:
             hidden = _bent(hidden, network.limit)
-        hidden = _embedded(network.params[0], hidden)
+        hidden = _embedded(network.params[0], hidden, network.places)
         *before, last = network.folded
         for layer in before:
             hidden = _activated(layer, activation, _normalized(layer, _affine(layer, hidden)))
@@ -204,11 +225,12 @@ ACTIVATIONS: Mapping[str, Callable[[Hidden], Hidden]] = {
 }
 
 
-def _embedded(layer: Layer, x: Hidden) -> Hidden:
+def _embedded(layer: Layer, x: Hidden, places: Places) -> Hidden:
     """As in `embeddings`."""
     if "frequency" not in layer:
         return x
-    turns = x.T[:, :, np.newaxis] * (np.float32(math.tau) * layer["frequency"])[:, np.newaxis]
+    numbers = x if places is None else x[:, places]
+    turns = numbers.T[:, :, np.newaxis] * (np.float32(math.tau) * layer["frequency"])[:, np.newaxis]
     waves = np.cos(turns + layer["phase"][:, np.newaxis])
     mixed = waves @ layer["mixture"] + layer["level"][:, np.newaxis]
     return np.concatenate([x, mixed.transpose(1, 0, 2).reshape(len(x), -1)], axis=1)

@@ -65,7 +65,11 @@ def layer_sizes(hidden: tuple[int, ...], inputs: int, classes: int) -> list[tupl
 
 
 def init(
-    generator: np.random.Generator, settings: Settings, features: int, classes: int
+    generator: np.random.Generator,
+    settings: Settings,
+    features: int,
+    classes: int,
+    places: shapes.Places = None,
 ) -> tuple[dict[str, np.ndarray], ...]:
     """Fresh parameters in float32, as NumPy arrays.
 
@@ -74,8 +78,10 @@ def init(
         settings: How they are drawn, and which there are.
         features: Inputs of the first layer.
         classes: Outputs of the last.
+        places: Which features can be embedded.
     """
-    arrays, scale = shapes.learned(settings, features, classes), np.float32(settings.init_scale)
+    arrays = shapes.learned(settings, features, classes, places)
+    scale = np.float32(settings.init_scale)
     ntk = settings.parametrization == "ntk"
     draw = INITIALIZERS["normal" if ntk else settings.init]
     # All weights before the rest, so that they are the same whatever else is drawn.
@@ -217,7 +223,7 @@ def _forward(
     disturb: Callable[[int, Array], Array],
     products: Products,
 ) -> Array:
-    multiply, x = products.first, embeddings.embedded(params[0], x)
+    multiply, x = products.first, embeddings.embedded(params[0], x, units.places)
     if "front" in params[0]:
         x = x * params[0]["front"]
     x = sharing.repeated(params[-1], x)

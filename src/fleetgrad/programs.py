@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple
 
+from fleetgrad import layers
 from fleetgrad.network import Noisy
 from fleetgrad.shapes import Shape
 
@@ -52,9 +53,9 @@ def step_seconds(program: Shape) -> float:
     unit = UNIT + UNIT_DROPPED * noisy.dropout
     unit += UNIT_PADDED * program.padded + UNIT_CHOSEN * chosen
     disturbed = INPUT_DROPPED * noisy.input_dropout + INPUT_NOISE * noisy.input_noise
-    disturbed += WAVE * program.embedding_waves
+    waves = layers.embedded(program, program.features, program.places) * program.embedding_waves
     units = rows * unit * sum(program.hidden)
-    inputs = program.batch_size * (INPUT + disturbed) * program.features
+    inputs = program.batch_size * ((INPUT + disturbed) * program.features + WAVE * waves)
     flops = FLOP * (program.step_flops - skipped)
     return STEP + flops + weight * program.weights + units + inputs
 

@@ -34,6 +34,7 @@ class Shape:
         activations: Of the hidden layers; where there are several, each network says which.
         parametric, bias, parametrization, front_scale, normalization: As in `Settings`.
         embedding, embedding_waves, embedding_size, loss, optimizer, batch_size: As in `Settings`.
+        places: Which features are embedded, where any are.
         clips: Whether gradients are clipped at all.
         averages: Whether weights are averaged at all.
         noisy: Which disturbances the program contains.
@@ -72,6 +73,7 @@ class Shape:
     padded: bool = False
     metric: str = "accuracy"
     weighted: bool = False
+    places: layers.Places = None
 
     @property
     def numbers(self) -> bool:
@@ -86,7 +88,7 @@ class Shape:
     @property
     def inputs(self) -> int:
         """Of the first layer."""
-        return layers.entering(self, self.features)
+        return layers.entering(self, self.features, self.places)
 
     @property
     def multiplications(self) -> int:
@@ -97,7 +99,7 @@ class Shape:
     @property
     def weights(self) -> int:
         """Numbers that layers multiply by."""
-        learned = layers.learned(self, self.features, self.classes)
+        learned = layers.learned(self, self.features, self.classes, self.places)
         return sum(math.prod(layer["weight"]) for layer in learned)
 
     @property
@@ -124,7 +126,7 @@ class Scored(NamedTuple):
 PLAINLY = Scored()
 
 
-def shape_of(
+def shape_of(  # noqa: PLR0913 - all that makes a program
     settings: Settings,
     features: int,
     classes: int,
@@ -134,6 +136,7 @@ def shape_of(
     image_shape: tuple[int, ...] | None = None,
     arithmetic: Arithmetic = PLAIN,
     scored: Scored = PLAINLY,
+    places: layers.Places = None,
 ) -> Shape:
     """The program that these settings need.
 
@@ -146,6 +149,7 @@ def shape_of(
         image_shape: Of a row, or None where rows are no images.
         arithmetic: As the machine and the inputs suggest; noise and embeddings leave no zeros.
         scored: By what metric, and whether rows have weights.
+        places: Which features can be embedded.
 
     Raises:
         SettingsError: Images are to be disturbed, and rows are none.
@@ -153,7 +157,7 @@ def shape_of(
     noisy = network.Noisy(
         settings.dropout > 0, settings.input_dropout > 0, settings.input_noise > 0
     )
-    embeds = settings.embedding != "none"
+    embeds = layers.embedded(settings, features, places) > 0
     return Shape(
         features=features,
         classes=classes,
@@ -164,7 +168,7 @@ def shape_of(
         bias=settings.bias,
         parametrization=settings.parametrization,
         front_scale=settings.front_scale,
-        embedding=settings.embedding,
+        embedding=settings.embedding if embeds else "none",
         embedding_waves=settings.embedding_waves if embeds else 0,
         embedding_size=settings.embedding_size if embeds else 1,
         normalization=settings.normalization,
@@ -182,6 +186,7 @@ def shape_of(
         ),
         metric=scored.metric,
         weighted=scored.weighted,
+        places=places if embeds else None,
     )
 
 

@@ -68,7 +68,7 @@ def predicting(state: State) -> network.Params:
 @cache
 def described(shape: Shape) -> State:
     """Shapes and types of a state of this form."""
-    learned = layers.learned(shape, shape.features, shape.classes)
+    learned = layers.learned(shape, shape.features, shape.classes, shape.places)
     params = tuple({name: _real(size) for name, size in layer.items()} for layer in learned)
     begun = normalization.begin(shape.normalization, shape.hidden)
     running = jax.tree.map(lambda leaf: _real(leaf.shape), begun)

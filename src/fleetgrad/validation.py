@@ -31,7 +31,7 @@ def units(shape: Shape, rates: Rates) -> Units:
     """A member's hidden units, in a program that may serve other activations and widths too."""
     activate = activations.chosen(shape.activations, rates.activation)
     widths = rates.widths if shape.padded else None
-    return Units(activate, widths, ntk=shape.parametrization == "ntk")
+    return Units(activate, widths, ntk=shape.parametrization == "ntk", places=shape.places)
 
 
 def _counted(shape: Shape, state: State, rates: Rates, feed: Feed, rows: Rows) -> Scores:
