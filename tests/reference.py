@@ -39,6 +39,24 @@ def gelu_slope(z):
     return (1 + np.tanh(gelu_inner(z))) / 2 + z / 2 * inner * (1 - np.tanh(gelu_inner(z)) ** 2)
 
 
+def selu(z):  # Klambauer et al. 2017
+    return 1.0507009873554805 * np.where(z > 0, z, 1.6732632423543772 * np.expm1(np.minimum(z, 0)))
+
+
+def selu_slope(z):
+    below = 1.6732632423543772 * np.exp(np.minimum(z, 0))
+    return 1.0507009873554805 * np.where(z > 0, 1, below)
+
+
+def mish(z):  # Misra 2020
+    return z * np.tanh(np.logaddexp(0, z))
+
+
+def mish_slope(z):
+    gate = np.tanh(np.logaddexp(0, z))
+    return gate + z * (1 - gate**2) * logistic(z)
+
+
 ACTIVATIONS = {  # name -> (value, slope)
     "elu": (
         lambda z: np.where(z > 0, z, np.expm1(np.minimum(z, 0))),
@@ -46,8 +64,10 @@ ACTIVATIONS = {  # name -> (value, slope)
     ),
     "gelu": (gelu, gelu_slope),
     "leaky_relu": (lambda z: np.where(z >= 0, z, z / 100), lambda z: np.where(z >= 0, 1, 1 / 100)),
+    "mish": (mish, mish_slope),
     "relu": (lambda z: np.maximum(z, 0), lambda z: np.where(z > 0, 1, 0)),
     "rounded_sigmoid": (logistic, lambda z: logistic_slope(np.rint(z))),
+    "selu": (selu, selu_slope),
     "sigmoid": (logistic, logistic_slope),
     "silu": (lambda z: z * logistic(z), lambda z: logistic(z) * (1 + z * (1 - logistic(z)))),
     "tanh": (np.tanh, lambda z: 1 - np.tanh(z) ** 2),
@@ -122,7 +142,7 @@ class Sgd:
     """One array's change at one step; the others remember something from step to step."""
 
     def __init__(self, settings):
-        self.momentum = settings.momentum
+        self.momentum, self.beta2 = settings.momentum, settings.beta2
         self.first = self.second = 0.0
         self.count = 0
 
@@ -159,9 +179,9 @@ class Adam(Sgd):
     def change(self, gradient, rate):
         self.count += 1
         self.first = 0.9 * self.first + 0.1 * gradient
-        self.second = 0.999 * self.second + 0.001 * gradient**2
+        self.second = self.beta2 * self.second + (1 - self.beta2) * gradient**2
         mean = self.first / (1 - 0.9**self.count)
-        square = self.second / (1 - 0.999**self.count)
+        square = self.second / (1 - self.beta2**self.count)
         return -rate * mean / (np.sqrt(square) + 1e-8)
 
 
@@ -216,13 +236,15 @@ def factor(schedule, warmup, step, steps):
     """The share of the peak learning rate used at this step."""
     if schedule == "one_cycle":
         warmup = warmup or 0.3
-    rising = warmup * steps
+    rising = warmup * steps if schedule != "coslog" else 0
     if step < rising:
         up = min(1, (step + 1) / max(1, rising))
         return 1 / 25 + 24 / 25 * (1 - np.cos(np.pi * up)) / 2 if schedule == "one_cycle" else up
     done = (step - rising) / max(1, steps - rising)
     if schedule == "constant":
         return 1.0
+    if schedule == "coslog":
+        return (1 - np.cos(2 * np.pi * np.log2(1 + 15 * done))) / 2
     if schedule == "step":
         return 1.0 if done < 1 / 2 else 0.1 if done < 3 / 4 else 0.01
     return 1 - done if schedule == "linear" else (1 + np.cos(np.pi * done)) / 2
@@ -234,6 +256,12 @@ def scaled_as(view, x):
         return z
     z = np.where(np.isnan(z), 0, z)
     return z / np.sqrt(1 + (view.limit * z) ** 2)
+
+
+def by_member(layer, name, otherwise):
+    """Every member's own, to go with (members, rows, units); or what is everybody's."""
+    found = layer.get(name, otherwise)
+    return found[:, None] if np.ndim(found) > 1 else found
 
 
 def smooth(labels, classes, smoothing):
@@ -308,6 +336,10 @@ class Disturbance:
         return np.asarray(mask, np.float64) / (1 - rate)
 
 
+SLOW = ("frequency", "phase", "mixture", "level", "slant")
+PACES = {"front": 6.0} | dict.fromkeys(SLOW, 0.1)  # of the learning rate (arXiv 2407.04491)
+
+
 class Network:
     """Weights, what a forward pass leaves behind, and one step of training.
 
@@ -315,9 +347,11 @@ class Network:
         layers: Initial parameters, as the engine draws them.
         settings: The hyperparameters.
         steps: In the whole training, the schedule's horizon.
+        places: Which features can be embedded; None for all.
     """
 
-    def __init__(self, layers, settings, steps):
+    def __init__(self, layers, settings, steps, places=None):
+        self.places = places
         self.layers = [{k: v.astype(np.float64) for k, v in layer.items()} for layer in layers]
         self.settings = settings
         self.steps = steps
@@ -328,6 +362,7 @@ class Network:
             {"mean": np.zeros(width), "variance": np.ones(width)}
             for width in (settings.hidden if settings.normalization == "batch" else ())
         ]
+        self.paces = PACES | ({"bias": 0.1} if settings.parametrization == "ntk" else {})
         self.average = self._whole()
 
     @property
@@ -339,15 +374,91 @@ class Network:
         """What is predicted: no noise, nothing dropped, by statistics of the past."""
         value, _ = ACTIVATIONS[self.settings.activation]
         *hidden, last = self.kept
+        x = np.tile(self._entered(self.kept[0], x), (self.settings.members, 1))
         for layer in hidden:
-            z = x @ layer["weight"] + layer.get("bias", 0)
+            z = self._affine(layer, x)
             if self.settings.normalization == "batch":
                 deviation = np.sqrt(layer["variance"] + EPSILON)
                 z = layer["gain"] * (z - layer["mean"]) / deviation + layer["offset"]
             elif self.settings.normalization == "layer":
                 z = Normalization("layer", layer).forward(z)
-            x = value(z)
-        return x @ last["weight"] + last.get("bias", 0)
+            x = z + layer.get("slant", 1) * (value(z) - z)
+        return self._pooled(self._affine(last, x))
+
+    def _pooled(self, z):
+        """The logits of the mean of the members' probabilities."""
+        members = z.reshape(self.settings.members, -1, z.shape[1])
+        if z.shape[1] == 1:
+            return members.mean(0)
+        if self.settings.loss == "cross_entropy":
+            return np.log(np.mean([softmax(one) for one in members], axis=0))
+        mean = logistic(members).mean(0)
+        return np.log(mean) - np.log(1 - mean)
+
+    def _share(self, layer):
+        """What weights are multiplied by."""
+        return layer["weight"].shape[-2] ** -0.5 if self.settings.parametrization == "ntk" else 1.0
+
+    def _affine(self, layer, x):
+        """Of every member's rows, which follow one another."""
+        members = self.settings.members
+        x = x.reshape(members, -1, x.shape[1])
+        product = self._product(layer, x) * by_member(layer, "outward", 1)
+        return np.concatenate(product + by_member(layer, "bias", 0))
+
+    def _product(self, layer, x):
+        return self._share(layer) * ((x * by_member(layer, "inward", 1)) @ layer["weight"])
+
+    def _unaffine(self, layer, x, error):
+        """The slopes of a layer's arrays and of its input, from that of its result."""
+        members = self.settings.members
+        x, error = (rows.reshape(members, -1, rows.shape[1]) for rows in (x, error))
+        inward, share = by_member(layer, "inward", 1), self._share(layer)
+        behind = share * error * by_member(layer, "outward", 1)
+        weight = np.swapaxes(x * inward, 1, 2) @ behind
+        entered = behind @ np.swapaxes(layer["weight"], -1, -2)
+        slopes = {
+            "bias": error.sum(1),
+            "weight": weight,
+            "outward": (error * self._product(layer, x)).sum(1),
+            "inward": (entered * x).sum(1),
+        }
+        for name in ("bias", "weight"):
+            if name in layer and slopes[name].ndim > layer[name].ndim:
+                slopes[name] = slopes[name].sum(0)
+        return slopes, np.concatenate(entered * inward)
+
+    def _entered(self, first, x):
+        """What the first layer multiplies."""
+        return self._embedded(first, x) * first.get("front", 1.0)
+
+    def _embedded(self, first, x):
+        """Every number, then what stands for it, number by number."""
+        if "frequency" not in first:
+            return x
+        waves = np.cos(self._phases(first, self._numbers(x)))
+        mixed = np.einsum("bnw,nwm->bnm", waves, first["mixture"]) + first["level"]
+        return np.hstack([x, mixed.reshape(len(x), -1)])
+
+    def _numbers(self, x):
+        """Of the inputs, those that are embedded."""
+        return x if self.places is None else x[:, list(self.places)]
+
+    def _phases(self, first, x):
+        return 2 * np.pi * x[:, :, None] * first["frequency"] + first["phase"]
+
+    def _unembedded(self, first, x, error):
+        """The slopes of an embedding's arrays, from that of what it gives."""
+        mixed = error[:, x.shape[1] :].reshape(len(x), -1, first["level"].shape[1])
+        x = self._numbers(x)
+        phases = self._phases(first, x)
+        turned = -np.sin(phases) * np.einsum("bnm,nwm->bnw", mixed, first["mixture"])
+        return {
+            "level": mixed.sum(0),
+            "mixture": np.einsum("bnw,bnm->nwm", np.cos(phases), mixed),
+            "phase": turned.sum(0),
+            "frequency": 2 * np.pi * (turned * x[:, :, None]).sum(0),
+        }
 
     def _whole(self):
         """The newest layers and running statistics."""
@@ -376,41 +487,58 @@ class Network:
             targets = smooth(labels, logits.shape[1], settings.label_smoothing)
             reported, slope = LOSSES[settings.loss]
         targets = targets if told is None else told
-        error = slope(logits, targets)
         if weights is not None:
-            error, reported = weights[:, None] * error, weighed(reported, weights)
+            reported = weighed(reported, weights)
+        each_own, counted = np.split(logits, settings.members), 1 if weights is None else weights
+        slopes = [np.transpose(counted * slope(own, targets).T) for own in each_own]
+        error = np.concatenate(slopes) / settings.members
         self._update(self._backward(inputs, factors, error))
-        self._follow(len(x))
-        self.outputs = logits
-        return reported(logits, targets), (logits.argmax(1) == labels).sum()
+        self._follow(len(logits))
+        self.outputs = self._pooled(logits)
+        loss = np.mean([reported(own, targets) for own in each_own])
+        return loss, (self.outputs.argmax(1) == labels).sum()
 
     def _forward(self, x, kept):
         """The input of every layer, and the logits at the end."""
         value, _ = ACTIVATIONS[self.settings.activation]
-        self.sums, self.norms, passed = [], [], [x]
+        self.entering = x
+        entered = np.tile(self._entered(self.layers[0], x), (self.settings.members, 1))
+        self.sums, self.norms, passed = [], [], [entered]
         for number, layer in enumerate(self.layers, start=1):
-            z = passed[-1] @ layer["weight"] + layer.get("bias", 0)
+            z = self._affine(layer, passed[-1])
             last = number == len(self.layers)
             if self.settings.normalization != "none" and not last:
                 self.norms.append(Normalization(self.settings.normalization, layer))
                 z = self.norms[-1].forward(z)
             self.sums.append(z)
-            passed.append(z if last else value(z) * kept(number, z.shape))
+            bent = z + layer.get("slant", 1) * (value(z) - z)
+            passed.append(z if last else bent * kept(number, z.shape))
         return passed
 
     def _backward(self, inputs, factors, error):
         """Gradients, layer by layer from the last, of which `error` is the logits' slope."""
-        _, slope = ACTIVATIONS[self.settings.activation]
+        value, slope = ACTIVATIONS[self.settings.activation]
         gradients = []
         for number in reversed(range(len(self.layers))):
             slopes = {}
+            if number < len(self.layers) - 1:
+                z, slant = self.sums[number], self.layers[number].get("slant", 1)
+                error = error * factors[number + 1]
+                slopes["slant"] = (error * (value(z) - z)).sum(0)
+                error = error * (1 + slant * (slope(z) - 1))
             if number < len(self.norms):
-                slopes, error = self.norms[number].backward(error)
-            slopes |= {"weight": inputs[number].T @ error, "bias": error.sum(0)}
+                more, error = self.norms[number].backward(error)
+                slopes |= more
+            more, behind = self._unaffine(self.layers[number], inputs[number], error)
+            slopes |= more
+            if number == 0:
+                behind = sum(np.split(behind, self.settings.members))
+                first, x = self.layers[0], self.entering
+                slopes |= {"front": (behind * self._embedded(first, x)).sum(0)}
+                if "frequency" in first:
+                    slopes |= self._unembedded(first, x, behind * first.get("front", 1.0))
             gradients.insert(0, {name: slopes[name] for name in self.layers[number]})
-            if number > 0:
-                behind = error @ self.layers[number]["weight"].T
-                error = behind * factors[number] * slope(self.sums[number - 1])
+            error = behind
         return gradients
 
     def _update(self, gradients):
@@ -422,11 +550,12 @@ class Network:
         self.step += 1
         for layer, rules, slopes in zip(self.layers, self.rules, gradients, strict=True):
             for name, rule in rules.items():
+                own = rate * self.paces.get(name, 1.0)
                 decay = settings.weight_decay * layer[name] if name == "weight" else 0.0
                 if settings.optimizer == "adamw":
-                    layer[name] = layer[name] + rule.change(slopes[name], rate) - rate * decay
+                    layer[name] = layer[name] + rule.change(slopes[name], own) - own * decay
                 else:
-                    layer[name] = layer[name] + rule.change(slopes[name] + decay, rate)
+                    layer[name] = layer[name] + rule.change(slopes[name] + decay, own)
 
     def _follow(self, rows):
         """Running statistics, a tenth renewed, then the moving average of everything."""
@@ -474,8 +603,10 @@ def train(
     """Train one member; returns its curve, a row an epoch, and the layers that predict."""
     view, size, metric = material.views[replicate], settings.batch_size, material.metric
     steps = len(view.train) // size
-    initial = draws.initial(settings, replicate, material.features, material.classes)
-    net = Network(initial, settings, settings.epochs * steps)
+    initial = draws.initial(
+        settings, replicate, material.features, material.classes, material.places
+    )
+    net = Network(initial, settings, settings.epochs * steps, material.places)
     scaled = scaled_as(view, material.x)
     truth = material.y
     if material.numbers:

@@ -5,22 +5,27 @@ from hypothesis import strategies as st
 from fleetgrad.augmentation import PRESETS, Augmentation
 from fleetgrad.settings import (
     ACTIVATIONS,
+    EMBEDDINGS,
     INITIALIZERS,
     NAMES,
     NORMALIZATIONS,
     OPTIMIZERS,
+    PARAMETRIZATIONS,
     PRECISIONS,
     SCHEDULES,
     Settings,
 )
 from fleetgrad.space import Choice, Float, Int, Space
 
-SHARES = ("dropout", "ema", "input_dropout", "label_smoothing", "momentum", "warmup")
+SHARES = ("beta2", "dropout", "ema", "input_dropout", "label_smoothing", "momentum", "warmup")
+SWITCHED = ("bias", "front_scale", "parametric")
 NAMED = {
     "activation": ACTIVATIONS,
+    "embedding": EMBEDDINGS,
     "init": INITIALIZERS,
     "normalization": NORMALIZATIONS,
     "optimizer": OPTIMIZERS,
+    "parametrization": PARAMETRIZATIONS,
     "precision": PRECISIONS,
     "schedule": SCHEDULES,
 }
@@ -59,16 +64,20 @@ RANGES = {
     **{name: choices(st.sampled_from(allowed)) for name, allowed in NAMED.items()},
     "augment": choices(AUGMENTS.map(Augmentation.of)),
     "batch_size": counts() | choices(st.integers(2, 64)),
-    "bias": choices(st.booleans()),
+    **{name: choices(st.booleans()) for name in SWITCHED},
     "hidden": choices(WIDTHS),
     "learning_rate": stretches(1e-8, 1e3, log=True),
     "weight_decay": stretches(1e-12, 10, log=True),
 }
 FIXED = {
+    "embedding_scale": st.floats(1e-3, 10),
+    "embedding_size": st.integers(2, 9),
+    "embedding_waves": st.integers(1, 99),
     "epochs": st.integers(1, 100),
     "gradient_clipping": st.floats(0, 100),
     "init_scale": st.floats(1e-3, 10),
     "input_noise": st.floats(0, 1),
+    "members": st.integers(1, 9),
     "loss": st.just("squared_error"),
 }
 
@@ -94,7 +103,7 @@ SETTINGS = st.fixed_dictionaries(
         **FIXED,
         "augment": AUGMENTS,
         "batch_size": st.integers(2, 4096),
-        "bias": st.booleans(),
+        **{name: st.booleans() for name in SWITCHED},
         "hidden": WIDTHS,
         "learning_rate": st.floats(1e-12, 1e6),
         "weight_decay": st.floats(0, 1e3),

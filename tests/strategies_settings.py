@@ -4,9 +4,11 @@ from hypothesis import strategies as st
 
 from fleetgrad.settings import (
     ACTIVATIONS,
+    EMBEDDINGS,
     INITIALIZERS,
     NORMALIZATIONS,
     OPTIMIZERS,
+    PARAMETRIZATIONS,
     SCHEDULES,
     Settings,
 )
@@ -27,6 +29,7 @@ def rates(draw, optimizer: str, loss: str) -> dict:
     return {
         "learning_rate": draw(st.floats(most / 100, most)),
         "momentum": draw(st.floats(0, 0.9)),
+        "beta2": draw(st.floats(0.5, 0.999)),
         "weight_decay": draw(shares(0.1)),
         "schedule": draw(st.sampled_from(SCHEDULES)),
         "warmup": draw(shares(0.9)),
@@ -44,7 +47,14 @@ def trainable(draw) -> Settings:
     return Settings(
         hidden=draw(st.lists(st.integers(1, 9), max_size=3).map(tuple)),
         activation=draw(st.sampled_from(ACTIVATIONS)),
+        members=draw(st.integers(1, 3)),
+        parametric=draw(st.booleans()),
         bias=draw(st.booleans()),
+        parametrization=draw(st.sampled_from(PARAMETRIZATIONS)),
+        front_scale=draw(st.booleans()),
+        embedding=draw(st.sampled_from(EMBEDDINGS)),
+        embedding_waves=draw(st.integers(1, 4)),
+        embedding_size=draw(st.integers(2, 4)),
         normalization=draw(st.sampled_from(NORMALIZATIONS)),
         gradient_clipping=draw(shares(2.0)),
         ema=draw(shares(0.999)),

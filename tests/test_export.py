@@ -10,12 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleetgrad import graph, inference, keys, losses, network, normalization
+from fleetgrad import batches, graph, inference, keys, losses, network, normalization
+from fleetgrad.activations import ACTIVATIONS as JAX_ACTIVATIONS
+from fleetgrad.activations import Units
 from fleetgrad.data import columns, scaling
 from fleetgrad.data.columns import Table
 from fleetgrad.data.encoding import Encoding
 from fleetgrad.ensemble import Ensemble
 from fleetgrad.errors import ModelError, UsageError
+from fleetgrad.inference import Part
 from fleetgrad.model import Model
 from fleetgrad.settings import ACTIVATIONS, NORMALIZATIONS, Settings
 from fleetgrad.settings import CLASS_LOSSES as LOSSES
@@ -32,8 +35,8 @@ def made(settings, **other):
     )
     draw = np.random.default_rng(1)
     for layer in params:
-        for name in layer.keys() - {"weight"}:
-            layer[name] = draw.uniform(0.001, 1, layer[name].size).astype(np.float32)
+        for name in layer.keys() - ({"weight"} if layer["weight"].any() else set()):
+            layer[name] = draw.uniform(0.001, 1, layer[name].shape).astype(np.float32)
     scaling = np.linspace(0, 9, 12, dtype=np.float32), np.linspace(0.1, 1, 12, dtype=np.float32)
     return Model(settings, params, *scaling, np.array(list("abcä")), **other)
 
@@ -88,6 +91,58 @@ def test_normalized_layers_predict_as_in_training(kind, bias):
         np.testing.assert_allclose(inference.logits(model._network, ROWS), outputs, 1e-4, 1e-4)
 
 
+TRICKS = [
+    {"parametrization": "ntk"},
+    {"front_scale": True},
+    {"members": 3},
+    {"members": 3, "loss": "squared_error", "bias": False, "parametrization": "ntk"},
+    {"members": 2, "normalization": "batch"},
+    {"members": 2, "normalization": "layer", "embedding": "periodic"},
+    {"members": 2, "hidden": (), "front_scale": True},
+    {"parametric": True},
+    {"embedding": "periodic", "embedding_waves": 3, "embedding_size": 2},
+    {"embedding": "periodic", "front_scale": True, "hidden": ()},
+    {"parametrization": "ntk", "front_scale": True, "normalization": "layer", "hidden": ()},
+]
+
+
+@pytest.mark.parametrize("changes", TRICKS)
+def test_the_tricks_of_tables_predict_as_in_training(changes):
+    settings = Settings(**{"hidden": (9, 6), **changes})
+    model = made(settings)
+    scaled = (ROWS.astype(np.float32) - model.shift) * model.scale
+    units = Units(JAX_ACTIVATIONS["relu"], ntk=settings.parametrization == "ntk")
+    outputs = losses.pooled(network.apply(model.params, units, scaled), settings.loss)
+    assert np.ptp(outputs) > 0.1
+    np.testing.assert_allclose(inference.logits(model._network, ROWS), outputs, 1e-4, 1e-4)
+
+
+def with_categories(**changes):
+    """A model that embeds its first five features alone, the others being no numbers."""
+    settings = Settings(hidden=(9, 6), embedding="periodic", **changes)
+    params = network.init(keys.generator(0, "init", 0), settings, 12, 4, tuple(range(5)))
+    scaling = np.zeros(12, np.float32), np.full(12, 0.2, np.float32)
+    limit = np.where(np.arange(12) < 5, 1 / 3, 0).astype(np.float32)
+    return Model(settings, params, *scaling, np.array(list("abcä")), limit=limit)
+
+
+@pytest.mark.parametrize("changes", [{}, {"front_scale": True, "members": 2}])
+def test_only_numbers_are_embedded_and_a_saved_model_still_knows_which(changes, tmp_path):
+    model = with_categories(**changes)
+    scaled = np.asarray(batches.bent((ROWS - model.shift) * model.scale, model.limit))
+    units = Units(JAX_ACTIVATIONS["relu"], places=tuple(range(5)))
+    outputs = losses.pooled(network.apply(model.params, units, scaled), "cross_entropy")
+    np.testing.assert_allclose(inference.logits(model._network, ROWS), outputs, 1e-4, 1e-4)
+    model.save(tmp_path / "model")
+    loaded = Model.load(tmp_path / "model")
+    np.testing.assert_array_equal(loaded.predict_proba(ROWS), model.predict_proba(ROWS))
+    parts = [Part(model._network, 0.5), Part(made(model.settings)._network, 0.5)]
+    both = Ensemble(parts, model.classes)
+    both.save(tmp_path / "both")
+    loaded = Model.load(tmp_path / "both")
+    np.testing.assert_array_equal(loaded.predict_proba(ROWS), both.predict_proba(ROWS))
+
+
 @pytest.mark.parametrize("name", ACTIVATIONS)
 def test_an_activation_is_right_and_silent_from_end_to_end(name):
     with np.errstate(over="ignore"):
@@ -109,6 +164,15 @@ def test_probabilities_sum_to_one_for_any_finite_outputs(loss, outputs):
 
 
 # ONNX
+
+
+@pytest.mark.parametrize("changes", TRICKS)
+def test_another_program_knows_the_tricks_of_tables(run, tmp_path, changes):
+    for model in (made(Settings(**{"hidden": (9, 6), **changes})), with_categories()):
+        path = tmp_path / "model.onnx"
+        model.export_onnx(path)
+        shares, _ = run(path, ROWS.astype(np.float32))
+        np.testing.assert_allclose(shares, model.predict_proba(ROWS), atol=1e-5)
 
 
 @pytest.mark.parametrize("loss", LOSSES)

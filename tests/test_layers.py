@@ -16,8 +16,8 @@ FLOORS = (
     "errors",
     "augmentation cache clock durable kernels keys metrics payload settings stages views weights",
     (
-        "activations augment batches data frames layers losses network normalization optimizers"
-        " products scoring space"
+        "activations augment batches data embeddings frames layers losses network normalization"
+        " optimizers products scoring sharing space"
     ),
     (
         "candidates divergence earlier effects ends extrapolation graph inference intake shapes"
@@ -45,9 +45,9 @@ FLOOR = {name: floor for floor, names in enumerate(FLOORS) for name in names.spl
 TOP = len(FLOORS) - 1  # where the package itself stands: it offers everything
 
 ARRAYS = (
-    "activations augment batches bench failures kernels keys lanes limits losses machine material"
-    " memory network normalization notebook optimizers population products scoring spill states"
-    " steps training underway validation"
+    "activations augment batches bench embeddings failures kernels keys lanes limits losses machine"
+    " material memory network normalization notebook optimizers population products scoring sharing"
+    " spill states steps training underway validation"
 )
 BORDERS = {  # library -> the modules that may name it
     "jax": ARRAYS,

@@ -9,6 +9,7 @@ import pytest
 
 import reference
 from fleetgrad import keys, network
+from fleetgrad.activations import ACTIVATIONS, Units
 from fleetgrad.settings import INITIALIZERS, Settings
 
 QUIET = network.Noise(np.float32(0), np.float32(0), np.float32(0))
@@ -26,6 +27,9 @@ NOISY = jax.jit(noisy_logits, static_argnums=(1, 5))
 
 def weights(settings, features=12, classes=10, replicate=0):
     return network.init(keys.generator(0, "init", replicate), settings, features, classes)
+
+
+NTK = Units(ACTIVATIONS["silu"], ntk=True)
 
 
 def test_the_table_has_exactly_the_names_of_the_settings():
@@ -47,6 +51,25 @@ def test_first_weights_have_the_deviation_of_their_rule(init, deviation):
     assert first.mean() == pytest.approx(0, abs=4 * deviation / np.sqrt(first.size))
     assert first.std() == pytest.approx(deviation, rel=0.02)
     assert first.dtype == np.float32
+
+
+def test_weights_to_be_divided_are_standard_normal_and_the_last_layer_starts_at_nothing():
+    settings = Settings(hidden=(300, 200), parametrization="ntk", init_scale=2, init="orthogonal")
+    *hidden, last = weights(settings, features=400)
+    for layer in hidden:
+        assert layer["weight"].std() == pytest.approx(2, rel=0.02)
+        assert layer["bias"].std() == pytest.approx(1, rel=0.2)
+    assert not last["weight"].any()
+    assert not last["bias"].any()
+    plain = weights(Settings(hidden=(300, 200), init="normal", init_scale=2), features=400)
+    for one, other in zip(hidden, plain, strict=False):
+        np.testing.assert_array_equal(one["weight"], other["weight"])
+
+
+def test_factors_in_front_start_at_one_and_leave_the_draws_alone():
+    plain, found = (weights(Settings(hidden=(5,), front_scale=on)) for on in (False, True))
+    assert found[0].pop("front").tolist() == [1] * 12
+    jax.tree.map(np.testing.assert_array_equal, plain, found)
 
 
 @pytest.mark.parametrize(("features", "width"), [(12, 7), (7, 12), (9, 9), (1, 4)])
@@ -95,6 +118,18 @@ def test_logits_are_the_references(hidden, bias):
     x = np.random.default_rng(0).standard_normal((6, 12))
     expected = reference.Network(layers, settings, steps=1).logits(x)
     found = network.apply(layers, "silu", jnp.asarray(x, jnp.float32))
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("hidden", [(), (7, 3)])
+def test_logits_of_divided_weights_behind_factors_are_the_references(hidden):
+    settings = Settings(hidden=hidden, parametrization="ntk", front_scale=True, activation="silu")
+    layers = weights(settings)
+    layers[-1]["weight"][:] = np.random.default_rng(1).standard_normal(layers[-1]["weight"].shape)
+    layers[0]["front"][:] = np.linspace(-1, 2, 12)
+    x = np.random.default_rng(0).standard_normal((6, 12))
+    expected = reference.Network(layers, settings, steps=1).logits(x)
+    found = network.apply(layers, NTK, jnp.asarray(x, jnp.float32))
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
 
 

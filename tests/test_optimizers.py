@@ -22,8 +22,8 @@ PLACES = st.tuples(STEPS, st.floats(0, 1, exclude_max=True)).map(
 )
 
 
-def rates(learning_rate=0.1, momentum=0.0, weight_decay=0.0):
-    return optimizers.Rates(*map(jnp.float32, (learning_rate, momentum, weight_decay)))
+def rates(learning_rate=0.1, momentum=0.0, weight_decay=0.0, beta2=0.999):
+    return optimizers.Rates(*map(jnp.float32, (learning_rate, momentum, weight_decay, beta2)))
 
 
 def walk(name, gradients, **changes):
@@ -60,10 +60,11 @@ def test_the_tables_have_exactly_the_names_of_the_settings():
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
-@pytest.mark.parametrize("decay", [0.0, 0.3])
-def test_an_optimizer_takes_the_steps_of_its_definition(name, decay):
+@pytest.mark.parametrize(("decay", "beta2"), [(0.0, 0.95), (0.3, 0.999)])
+def test_an_optimizer_takes_the_steps_of_its_definition(name, decay, beta2):
     gradients = [0.5, -0.2, 1e-6, 0.0, 3.0]
-    changes = {"learning_rate": 0.05, "momentum": 0.7, "weight_decay": decay}
+    changes = {"learning_rate": 0.05, "momentum": 0.7, "weight_decay": decay,
+               "beta2": beta2}  # fmt: skip
     path = walk(name, gradients, **changes)
     start = [{key: np.asarray(leaf) for key, leaf in path[0][0].items()}]
     alone = reference.Network(start, Settings(optimizer=name, **changes), steps=len(gradients))
@@ -120,6 +121,8 @@ def test_momentum_remembers_geometrically():
                             0.04952]),
         ("one_cycle", 0.5, [0.13167, 0.37167, 0.66833, 0.90833, 1, 1, 0.90451, 0.65451, 0.34549,
                             0.09549]),
+        ("coslog", 0.0, [0, 0.71835, 0, 0.98384, 0.32369, 0.07362, 0.71835, 0.99453,
+                         0.65319, 0.1862]),
         ("step", 0.0, [1, 1, 1, 1, 1, 0.1, 0.1, 0.1, 0.01, 0.01]),
         ("step", 0.2, [0.5, 1, 1, 1, 1, 1, 0.1, 0.1, 0.01, 0.01]),
     ],
@@ -139,7 +142,7 @@ def test_a_factor_is_a_share_and_the_references(schedule, warmup, place):
     assert found == pytest.approx(reference.factor(schedule, warmup, step, steps), abs=1e-4)
 
 
-@given(st.sampled_from(NAMES), WARMUPS, STEPS)
+@given(st.sampled_from([name for name in NAMES if name != "coslog"]), WARMUPS, STEPS)
 def test_a_schedule_rises_once_to_its_peak_then_never_again(schedule, warmup, steps):
     path = factors(schedule, warmup, steps)
     top = path.argmax()
@@ -153,10 +156,12 @@ def test_a_schedule_never_jumps(schedule, warmup, steps):
     share = 0.3 if schedule == "one_cycle" and warmup == 0 else warmup
     rising = share * steps
     steepest = np.pi / 2 * (1 / max(1, rising) + 1 / max(1, steps - rising))
+    if schedule == "coslog":
+        steepest = 15 * np.pi / np.log(2) / steps  # the slope of 2 log2(1 + 15 t) at 0
     assert (abs(np.diff(factors(schedule, warmup, steps))) <= steepest + 1e-5).all()
 
 
-@given(st.sampled_from(NAMES), SHARES, STEPS)
+@given(st.sampled_from([name for name in NAMES if name != "coslog"]), SHARES, STEPS)
 def test_training_starts_slowly_under_a_warmup(schedule, warmup, steps):
     rising = warmup * steps
     assume(rising >= 2)

@@ -37,9 +37,11 @@ from fleetgrad.material import SeededDraws, mixed
 from fleetgrad.population import Population
 from fleetgrad.settings import (
     ACTIVATIONS,
+    EMBEDDINGS,
     INITIALIZERS,
     NORMALIZATIONS,
     OPTIMIZERS,
+    PARAMETRIZATIONS,
     SCHEDULES,
     Settings,
 )
@@ -63,18 +65,26 @@ def zoo(number: int) -> Settings:
     calm = optimizer in {"adam", "adamw", "rmsprop"}
     return Settings(
         hidden={0: (6, 5), 6: ()}.get(number, (8,)),  # noise takes long to compile
-        activation=ACTIVATIONS[number % 8],
+        activation=ACTIVATIONS[number],
+        members=(1, 1, 3, 2, 1)[number % 5],
+        parametric=number // 3 % 2 == 0,
         bias=number % 5 != 0,
         init=INITIALIZERS[number % 5],
         init_scale=0.3 + 0.1 * (number % 4),
+        parametrization=PARAMETRIZATIONS[number // 3 % 2],
+        front_scale=number // 2 % 2 == 1,
+        embedding=EMBEDDINGS[(number + 1) // 3 % 2],
+        embedding_waves=3,
+        embedding_size=2 + number % 2,
         normalization=NORMALIZATIONS[number % 3],
         loss=loss,
         optimizer=optimizer,
         learning_rate=0.003 if calm else 0.002 if loss == "notebook" else 0.05,
         momentum=0.5,
+        beta2=(0.999, 0.95)[number // 2 % 2],
         weight_decay=0.01 * (number % 3),
         gradient_clipping=(0.5, 0.0)[number % 2],
-        schedule=SCHEDULES[number % 5],
+        schedule=SCHEDULES[number % 6],
         warmup=0.25 * (number % 2),
         batch_size=(20, 32)[number % 2],
         epochs=2 + number % 3,
@@ -87,7 +97,7 @@ def zoo(number: int) -> Settings:
     )
 
 
-ZOO = tuple(zoo(number) for number in range(8))
+ZOO = tuple(zoo(number) for number in range(10))
 
 
 @pytest.fixture(scope="module")
@@ -131,6 +141,11 @@ def test_the_table_of_settings_names_everything():
         "loss": LOSSES,
         "optimizer": OPTIMIZERS,
         "normalization": NORMALIZATIONS,
+        "parametrization": PARAMETRIZATIONS,
+        "front_scale": (True, False),
+        "members": (1, 2, 3),
+        "parametric": (True, False),
+        "embedding": EMBEDDINGS,
         "schedule": SCHEDULES,
         "bias": (True, False),
     }
@@ -255,6 +270,22 @@ def test_a_fleet_whose_steps_are_taken_in_place_is_trained_as_by_hand(monkeypatc
     assert all(one.shape.arithmetic.in_place for one in population._training.values())
     assert population.advance(EPOCHS)
     check_against_reference(population, EPOCHS)
+
+
+def test_a_table_whose_numbers_alone_are_embedded_is_trained_as_by_hand():
+    whole = digits()
+    limit = np.where(np.arange(64) % 3, 1 / 3, 0).astype(np.float32)
+    cut = {number: dataclasses.replace(view, limit=limit) for number, view in whole.views.items()}
+    one = Settings(
+        hidden=(6, 5), batch_size=32, epochs=4, embedding="periodic", embedding_waves=3,
+        embedding_size=2, embedding_scale=0.5, front_scale=True, parametrization="ntk",
+        activation="selu", learning_rate=0.01, weight_decay=0.01,
+    )  # fmt: skip
+    material = dataclasses.replace(whole, views=cut)
+    population = Population(material, members([one]), DRAWS, machine())
+    assert population.advance(2)
+    assert population.params(ONE)[0]["phase"].shape == (42, 3)
+    check_against_reference(population, 2)
 
 
 def test_the_comparison_would_notice_a_learning_rate_one_percent_off(lanes):

@@ -14,20 +14,23 @@ from fleetgrad.errors import SettingsError
 from fleetgrad.settings import NAMES, Settings, check_name
 from spaces import SETTINGS
 
-SHARES = ("momentum", "warmup", "dropout", "input_dropout", "label_smoothing", "ema")
+SHARES = ("momentum", "beta2", "warmup", "dropout", "input_dropout", "label_smoothing", "ema")
 NOT_NEGATIVE = ("weight_decay", "input_noise", "gradient_clipping")
-POSITIVE = ("init_scale", "learning_rate")
-COUNTS = ("batch_size", "epochs")
+POSITIVE = ("init_scale", "learning_rate", "embedding_scale")
+COUNTS = {"batch_size": 1, "epochs": 1, "embedding_size": 2, "embedding_waves": 1, "members": 1}
+SWITCHED = ("bias", "front_scale", "parametric")
 NAMED = {
     "activation": module.ACTIVATIONS,
+    "embedding": module.EMBEDDINGS,
     "init": module.INITIALIZERS,
     "loss": module.LOSSES,
     "normalization": module.NORMALIZATIONS,
     "optimizer": module.OPTIMIZERS,
+    "parametrization": module.PARAMETRIZATIONS,
     "precision": module.PRECISIONS,
     "schedule": module.SCHEDULES,
 }
-EVERY = (*SHARES, *NOT_NEGATIVE, *POSITIVE, *COUNTS, *NAMED, "augment", "hidden", "bias")
+EVERY = (*SHARES, *NOT_NEGATIVE, *POSITIVE, *COUNTS, *SWITCHED, *NAMED, "augment", "hidden")
 
 
 def test_these_tests_forget_no_name():
@@ -75,10 +78,10 @@ def test_a_rate_is_above_zero(name, value):
         Settings(**{name: value})
 
 
-@pytest.mark.parametrize("name", COUNTS)
+@pytest.mark.parametrize(("name", "least"), COUNTS.items())
 @pytest.mark.parametrize("value", [0, -3, 1.5, 32.0, "32", None, True])
-def test_a_count_is_a_whole_number_of_one_or_more(name, value):
-    with pytest.raises(SettingsError, match=f"`{name}` must be a whole number of at least 1"):
+def test_a_count_is_a_whole_number_of_one_or_more(name, least, value):
+    with pytest.raises(SettingsError, match=f"`{name}` must be a whole number of at least {least}"):
         Settings(**{name: value})
 
 
@@ -90,10 +93,11 @@ def test_a_named_choice_suggests_the_nearest(name, allowed):
         Settings(**{name: allowed[0] + "x"})
 
 
+@pytest.mark.parametrize("name", SWITCHED)
 @pytest.mark.parametrize("value", [1, 0, "true", None])
-def test_bias_is_true_or_false(value):
-    with pytest.raises(SettingsError, match="`bias` must be true or false"):
-        Settings(bias=value)
+def test_a_switch_is_true_or_false(name, value):
+    with pytest.raises(SettingsError, match=f"`{name}` must be true or false"):
+        Settings(**{name: value})
 
 
 @pytest.mark.parametrize("value", ["128", None, 1.5, {"a": 1}, [0], [-1, 2], [1.5], ["64"], 0])

@@ -36,6 +36,15 @@ LAYER = Settings(
     hidden=(7, 5), batch_size=32, epochs=4, normalization="layer", optimizer="two_tap",
     learning_rate=0.05, momentum=0.5,
 )  # fmt: skip
+NTK = dataclasses.replace(
+    PLAIN,
+    hidden=(7, 5),
+    parametrization="ntk",
+    front_scale=True,
+    parametric=True,
+    members=2,
+    weight_decay=0.01,
+)
 LINEAR = Settings(hidden=(), batch_size=40, epochs=4, optimizer="sgd", learning_rate=0.1)
 
 
@@ -63,6 +72,11 @@ KINDS = {
         {"activation": "leaky_relu", "hidden": (2, 9)},
         {"activation": "sigmoid", "hidden": (6, 3), "ema": 0.8},
         {"activation": "gelu", "hidden": (5, 5), "input_dropout": 0.2, "gradient_clipping": 1.0},
+    ),
+    "ntk": several(
+        NTK,
+        {"activation": "selu", "hidden": (2, 9)},
+        {"activation": "mish", "hidden": (8, 3), "optimizer": "momentum", "ema": 0.8},
     ),
 }
 WILD = dataclasses.replace(KINDS["plain"][0], learning_rate=1e30, activation="relu")

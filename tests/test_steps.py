@@ -8,9 +8,10 @@ import pytest
 from fleetgrad import optimizers, steps
 from fleetgrad.kernels import adam
 from fleetgrad.optimizers import Rates
+from fleetgrad.settings import OPTIMIZERS
 from fleetgrad.steps import Standing
 
-RATES = Rates(jnp.float32(0.01), jnp.float32(0.9), jnp.float32(0.1))
+RATES = Rates(*map(jnp.float32, (0.01, 0.9, 0.1, 0.95)))
 compiled = pytest.mark.skipif(not adam.available(), reason="no C compiler on this machine")
 
 
@@ -30,11 +31,11 @@ def begin(optimizer):
     return Standing(params, optimizers.OPTIMIZERS[optimizer](RATES).init(params))
 
 
-def walk(optimizer, *, in_place, alive=(True,) * 4, grads=None):
+def walk(optimizer, *, in_place, alive=(True,) * 4, grads=None, paces=steps.EVEN):
     """Where a few steps lead."""
     step = jax.jit(
         lambda before, grads, alive: steps.after(
-            optimizer, RATES, grads, before, alive, in_place=in_place
+            optimizer, RATES, grads, before, alive, in_place=in_place, paces=paces
         )
     )
     standing = begin(optimizer)
@@ -55,6 +56,26 @@ def check_same(found, expected):
 @pytest.mark.parametrize("optimizer", steps.IN_PLACE)
 def test_steps_in_place_are_those_of_optax(optimizer):
     check_same(walk(optimizer, in_place=True), walk(optimizer, in_place=False))
+
+
+PACES = {"bias": 0.1, "gain": 6.0, "weight": 2.0}
+
+
+@compiled
+@pytest.mark.parametrize("optimizer", steps.IN_PLACE)
+def test_what_learns_at_a_pace_of_its_own_does_so_in_place_too(optimizer):
+    check_same(
+        walk(optimizer, in_place=True, paces=PACES), walk(optimizer, in_place=False, paces=PACES)
+    )
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_a_pace_multiplies_the_learning_rate(optimizer):
+    twice = RATES._replace(learning_rate=2 * RATES.learning_rate)
+    before = Standing(layers(0), optimizers.OPTIMIZERS[optimizer](RATES).init(layers(0)))
+    alive = jnp.bool_(True)  # noqa: FBT003
+    one = steps.after(optimizer, RATES, layers(1), before, alive, paces=dict.fromkeys(PACES, 2.0))
+    check_same(one.params, steps.after(optimizer, twice, layers(1), before, alive).params)
 
 
 @compiled

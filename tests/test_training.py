@@ -71,6 +71,11 @@ def test_values_need_no_other_program(data, settings):
         {"gradient_clipping": 0.1},
         {"ema": 0.1},
         {"augment": "shift"},
+        {"parametrization": "ntk"},
+        {"front_scale": True},
+        {"members": 2},
+        {"parametric": True},
+        {"embedding": "periodic"},
     ],
 )
 def test_what_changes_the_arithmetic_needs_another_program(change):
@@ -89,7 +94,7 @@ def test_arithmetic_is_counted_as_done(hidden, multiplications):
 def test_a_beginning_is_what_the_optimizer_would_begin_with(optimizer):
     settings = dataclasses.replace(SMALL, optimizer=optimizer)
     _, state = started(settings)
-    rule = optimizers.OPTIMIZERS[optimizer](optimizers.Rates(0.1, 0.5, 0.0))
+    rule = optimizers.OPTIMIZERS[optimizer](optimizers.Rates(0.1, 0.5, 0.0, 0.9))
     expected = rule.init(state.params)
     assert jax.tree.structure(state.optimizer) == jax.tree.structure(expected)
     for found, leaf in zip(*map(jax.tree.leaves, (state.optimizer, expected)), strict=True):
@@ -182,7 +187,7 @@ def test_a_variance_that_overflows_diverges_though_the_loss_is_finite():
 def test_steps_are_the_references_for_every_pair_of_activation_loss_and_optimizer(loss, optimizer):
     first = 2 * LOSSES.index(loss) + OPTIMIZERS.index(optimizer)
     for number in (first, first + 1):
-        activation = ACTIVATIONS[number % 8]
+        activation = ACTIVATIONS[number % len(ACTIVATIONS)]
         settings = Settings(
             hidden=(5,), batch_size=16, activation=activation, loss=loss, optimizer=optimizer,
             learning_rate=0.001, momentum=0.5, weight_decay=0.01, init="lecun",

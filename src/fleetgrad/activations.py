@@ -5,6 +5,7 @@ how many units are the network's own, are then traced; the other units stay 0 wh
 activation of 0 is, and so do the weights around them.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from functools import cache, partial
 from typing import Any, NamedTuple
@@ -15,6 +16,7 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, Bool, Float, Int
 
+from fleetgrad.layers import Places
 from fleetgrad.settings import ACTIVATIONS as NAMES
 
 Activation = Callable[[Array], Array]
@@ -40,8 +42,10 @@ ACTIVATIONS: Mapping[str, Activation] = {
     "elu": jax.nn.elu,
     "gelu": jax.nn.gelu,
     "leaky_relu": jax.nn.leaky_relu,
+    "mish": jax.nn.mish,
     "relu": jax.nn.relu,
     "rounded_sigmoid": rounded_sigmoid,
+    "selu": jax.nn.selu,
     "sigmoid": jax.nn.sigmoid,
     "silu": jax.nn.silu,
     "tanh": jnp.tanh,
@@ -53,16 +57,29 @@ class Units(NamedTuple):
 
     activate: Their activation.
     widths: How many units of each hidden layer are the network's own; None where all are.
+    ntk: Whether weights are divided by the root of their layer's inputs.
+    places: Which features are embedded, where any are.
     """
 
     activate: Activation
     widths: tuple[Int[Array, ""], ...] | None = None
+    ntk: bool = False
+    places: Places = None
 
     def real(self, layer: int, units: int) -> Bool[Array, " units"] | None:
         """Which of the program's units in a hidden layer, from 0, are real; None where all are."""
         if self.widths is None:
             return None
         return lax.iota(jnp.int32, units) < self.widths[layer]
+
+    def share(self, layer: int, inputs: int) -> Array | float | None:
+        """What a layer's product is multiplied by, given the program's inputs of it."""
+        if not self.ntk:
+            return None
+        if layer == 0 or self.widths is None:
+            return 1 / math.sqrt(inputs)
+        share: Array = lax.rsqrt(self.widths[layer - 1].astype(jnp.float32))
+        return share
 
 
 def chosen(names: tuple[str, ...], number: Int[Array, ""]) -> Activation:

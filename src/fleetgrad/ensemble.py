@@ -183,11 +183,9 @@ def _read(directory: Path) -> dict[str, Any]:
     )
     views = tuple(map(_view, head["views"])) if seeing else PLAIN_VIEWS
     classes, features = saved.labels(head["classes"]), index(head["features"])
-    members, held = [_member(one) for one in _listed(head["members"])], 0
-    for settings, *_ in members:
-        shapes = inference.array_shapes(settings, features, len(classes) or 1)
-        held += 4 * sum(map(math.prod, shapes.values()))
-    arrays = saved.arrays(directory, head, held)
+    members = [_member(one) for one in _listed(head["members"])]
+    sizes = [inference.bytes_held(one, features, len(classes) or 1) for one, *_ in members]
+    arrays = saved.arrays(directory, head, *map(sum, zip(*sizes, strict=True)))
     known: list[Part] = []
     for number, (settings, weight, target) in enumerate(members):
         prefix = _prefix(number)

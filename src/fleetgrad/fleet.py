@@ -12,9 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from fleetgrad import inference, metrics, programs, shapes, views
+from fleetgrad import inference, layers, metrics, programs, shapes, views
 from fleetgrad.data import Dataset, Split
 from fleetgrad.inference import Network
+from fleetgrad.layers import Places
 from fleetgrad.machine import Machine
 from fleetgrad.material import Material, SeededDraws, View, mixed, steps_per_epoch
 from fleetgrad.population import Population
@@ -186,7 +187,14 @@ class Fleet:
             image_shape=self._data.image_shape,
             arithmetic=self.machine.arithmetic(settings.precision, filled=self._filled),
             scored=Scored(self.metric.name, self._data.weights is not None),
+            places=self._places,
         )
+
+    @cached_property
+    def _places(self) -> Places:
+        """Which features are numbers, which can be embedded."""
+        limit = self.view(0).limit
+        return None if limit is None else layers.numbers(limit.tolist())
 
     @cached_property
     def _whole(self) -> View:

@@ -23,7 +23,18 @@ from fleetgrad.shapes import Shape
 from fleetgrad.timing import Expected
 
 MOST_MEASURED = 16  # cohorts; each may have to be compiled first
-STATIC = ("bias", "normalization", "loss", "optimizer", "batch_size")
+STATIC = (
+    "members",
+    "parametric",
+    "bias",
+    "parametrization",
+    "front_scale",
+    "embedding",
+    "normalization",
+    "loss",
+    "optimizer",
+    "batch_size",
+)
 
 
 class Cohort(NamedTuple):

@@ -1,5 +1,6 @@
 """What trained networks compute, as ONNX: for other programs; held against NumPy by the tests."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -9,7 +10,7 @@ from fleetgrad import intake
 from fleetgrad.data.encoding import Encoding
 from fleetgrad.data.scaling import FARTHEST
 from fleetgrad.errors import ModelError, UsageError
-from fleetgrad.inference import EPSILON, GELU, LEAK, Layer, Network, Part
+from fleetgrad.inference import EPSILON, GELU, LEAK, SELU, Layer, Network, Part
 from fleetgrad.views import CENTER, PLAIN, REACH, View
 
 OPSET, IR_VERSION = 17, 8  # of ONNX: what runtimes from 2022 on can read
@@ -142,7 +143,7 @@ class _Graph:
         else:
             label = self._average(parts, images, name="probabilities")
         self.add("ArgMax", label, name="label", axis=1, keepdims=0)
-        classes = parts[0].network.params[-1]["weight"].shape[1]
+        classes = parts[0].network.params[-1]["weight"].shape[-1]
         shares = self.described("probabilities", "FLOAT", ["rows", classes])
         return [shares, self.described("label", "INT64", ["rows"])]
 
@@ -151,10 +152,13 @@ class _Graph:
         hidden = self.add("Mul", hidden, self.constant(network.scale))
         if network.limit is not None:
             hidden = self._bent(hidden, network.limit)
-        for layer in network.params[:-1]:
+        hidden = self._embedded(network, hidden)
+        *before, last = network.folded
+        for layer in before:
             activation = ACTIVATIONS[network.settings.activation]
-            hidden = activation(self, self._normalized(layer, self._affine(layer, hidden)))
-        return self._affine(network.params[-1], hidden)
+            x = self._normalized(layer, self._affine(layer, hidden))
+            hidden = self._slanted(layer, x, activation(self, x))
+        return self._pooled(network, self._affine(last, hidden))
 
     def _bent(self, x: str, limit: np.ndarray) -> str:
         known = self.add("Where", self.add("IsNaN", x), self.constant(0), x)
@@ -192,20 +196,69 @@ class _Graph:
         moved = self.add("Transpose", moved, perm=[0, 2, 3, 1])
         return self.add("Reshape", moved, self.integers([-1, height * width * channels]))
 
+    def _embedded(self, network: Network, x: str) -> str:
+        """As in `embeddings`; each number has a matrix of its own, so numbers come first."""
+        layer, places = network.params[0], network.places
+        if "frequency" not in layer:
+            return x
+        found = x if places is None else self.add("Gather", x, self.integers(places), axis=1)
+        column = self.add("Unsqueeze", found, self.integers([2]))
+        turns = self.add("Mul", column, self.constant(math.tau * layer["frequency"]))
+        waves = self.add("Cos", self.add("Add", turns, self.constant(layer["phase"])))
+        by_number = self.add("Transpose", waves, perm=[1, 0, 2])
+        mixed = self.add("MatMul", by_number, self.constant(layer["mixture"]))
+        mixed = self.add("Add", mixed, self.constant(layer["level"][:, np.newaxis]))
+        by_row = self.add("Transpose", mixed, perm=[1, 0, 2])
+        flat = self.add("Reshape", by_row, self.integers([-1, layer["level"].size]))
+        return self.add("Concat", x, flat, axis=1)
+
     def _affine(self, layer: Layer, x: str) -> str:
+        """Of rows, or of (members, rows, units) where there are several (`sharing`)."""
+        x = self._by_member("Mul", layer, "inward", x)
         product = self.add("MatMul", x, self.constant(layer["weight"]))
-        return (
-            self.add("Add", product, self.constant(layer["bias"])) if "bias" in layer else product
+        return self._by_member(
+            "Add", layer, "bias", self._by_member("Mul", layer, "outward", product)
         )
+
+    def _by_member(self, operator: str, layer: Layer, name: str, x: str) -> str:
+        if name not in layer:
+            return x
+        own = layer[name]
+        return self.add(operator, x, self.constant(own if own.ndim == 1 else own[:, np.newaxis]))
+
+    def _pooled(self, network: Network, outputs: str) -> str:
+        """As in `losses`, but for a constant that no probability and no label depends on."""
+        if network.settings.members == 1:
+            return outputs
+        if network.params[-1]["weight"].shape[-1] == 1:
+            return self.add("ReduceMean", outputs, axes=[0], keepdims=0)
+        if network.settings.loss == "cross_entropy":
+            return self._log_sum(self.add("LogSoftmax", outputs, axis=2))
+        off, on = (
+            self._log_sum(self.add("Neg", self.add("Softplus", one)))
+            for one in (outputs, self.add("Neg", outputs))
+        )
+        return self.add("Sub", on, off)
+
+    def _log_sum(self, logs: str) -> str:
+        return self.add("ReduceLogSumExp", logs, axes=[0], keepdims=0)
+
+    def _slanted(self, layer: Layer, x: str, activated: str) -> str:
+        if "slant" not in layer:
+            return activated
+        change = self.add("Sub", activated, x)
+        return self.add("Add", x, self.add("Mul", self.constant(layer["slant"]), change))
 
     def _normalized(self, layer: Layer, x: str) -> str:
         if "gain" not in layer:
             return x
-        operator = "BatchNormalization" if "mean" in layer else "LayerNormalization"
-        names = [name for name in ("gain", "offset", "mean", "variance") if name in layer]
-        return self.add(
-            operator, x, *(self.constant(layer[name]) for name in names), epsilon=EPSILON
-        )
+        if "mean" in layer:  # the operator for it would take members for rows
+            factor = layer["gain"] / np.sqrt(layer["variance"] + np.float32(EPSILON))
+            centered = self.add("Sub", x, self.constant(layer["mean"]))
+            scaled = self.add("Mul", centered, self.constant(factor))
+            return self.add("Add", scaled, self.constant(layer["offset"]))
+        gain, offset = self.constant(layer["gain"]), self.constant(layer["offset"])
+        return self.add("LayerNormalization", x, gain, offset, epsilon=EPSILON)
 
 
 def _step(operator: str, **attributes: Any) -> Callable[[_Graph, str], str]:
@@ -219,12 +272,18 @@ def _gelu(graph: _Graph, x: str) -> str:
     return graph.add("Mul", x, gate)
 
 
+def _mish(graph: _Graph, x: str) -> str:
+    return graph.add("Mul", x, graph.add("Tanh", graph.add("Softplus", x)))
+
+
 ACTIVATIONS: Mapping[str, Callable[[_Graph, str], str]] = {  # appended to a graph
     "elu": _step("Elu"),
     "gelu": _gelu,
     "leaky_relu": _step("LeakyRelu", alpha=LEAK),
+    "mish": _mish,
     "relu": _step("Relu"),
     "rounded_sigmoid": _step("Sigmoid"),
+    "selu": _step("Selu", gamma=SELU[0], alpha=SELU[1]),
     "sigmoid": _step("Sigmoid"),
     "silu": lambda graph, x: graph.add("Mul", x, graph.add("Sigmoid", x)),
     "tanh": _step("Tanh"),

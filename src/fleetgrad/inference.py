@@ -14,10 +14,12 @@ from jaxtyping import Float32, Float64, Num
 from fleetgrad import layers
 from fleetgrad.data.scaling import FARTHEST
 from fleetgrad.errors import ModelError
+from fleetgrad.layers import Places
 from fleetgrad.settings import Settings, check_loss
 
 MOST_LAYERS = 1000
 GELU = (2 * math.sqrt(2 / math.pi), 0.044715)  # Hendrycks and Gimpel 2016, the tanh form
+SELU = (1.0507009873554805, 1.6732632423543772)  # scale, alpha (Klambauer et al. 2017)
 LEAK = 0.01
 EPSILON = 1e-5  # added to a variance before its root is divided by
 
@@ -56,9 +58,12 @@ class Network(NamedTuple):
             arrays: Under their names.
             target: `center` and `spread`.
         """
-        held = enumerate(layers.predicting(settings, np.size(arrays["shift"]), 1))  # names matter
-        params = tuple({kind: arrays[f"layer{n}.{kind}"] for kind in kinds} for n, kinds in held)
         limit = arrays.get("limit")
+        places = None if limit is None else layers.numbers(limit.tolist())
+        held = layers.predicting(settings, np.size(arrays["shift"]), 1, places)  # names matter
+        params = tuple(
+            {kind: arrays[f"layer{n}.{kind}"] for kind in kinds} for n, kinds in enumerate(held)
+        )
         return cls(settings, params, arrays["shift"], arrays["scale"], *target, limit)
 
     @property
@@ -68,6 +73,19 @@ class Network(NamedTuple):
         named = {f"layer{n}.{kind}": array for n, layer in held for kind, array in layer.items()}
         limit = {} if self.limit is None else {"limit": self.limit}
         return {"shift": self.shift, "scale": self.scale, **limit, **named}
+
+    @property
+    def places(self) -> Places:
+        """Which features can be embedded: numbers."""
+        return None if self.limit is None else layers.numbers(self.limit.tolist())
+
+    @property
+    def folded(self) -> Sequence[Layer]:
+        """The layers, with all that multiplies weights multiplied into them."""
+        ntk = self.settings.parametrization == "ntk"
+        if not ntk and "front" not in self.params[0]:
+            return self.params
+        return [_folded(layer, ntk=ntk) for layer in self.params]
 
     def check(self, classes: int) -> None:
         """Raise `ModelError` unless the arrays are finite and fit the settings and classes.
@@ -82,7 +100,8 @@ class Network(NamedTuple):
                 f"{self.spread}"
             )
         features = np.size(self.shift)
-        expected, arrays = array_shapes(self.settings, features, classes or 1), self.arrays
+        arrays = self.arrays
+        expected = array_shapes(self.settings, features, classes or 1, self.places)
         if self.limit is not None:
             expected["limit"] = expected["shift"]
         odd = sorted(expected.keys() ^ arrays.keys())
@@ -107,14 +126,25 @@ class Part(NamedTuple):
     weight: float
 
 
-def array_shapes(settings: Settings, features: int, classes: int) -> dict[str, tuple[int, ...]]:
+def array_shapes(
+    settings: Settings, features: int, classes: int, places: Places = None
+) -> dict[str, tuple[int, ...]]:
     """The shape of each of a network's arrays, by the names of `Network.arrays`."""
     if len(settings.hidden) >= MOST_LAYERS:
         raise ModelError(f"`hidden` must be shorter than {MOST_LAYERS}, got {len(settings.hidden)}")
     shapes: dict[str, tuple[int, ...]] = {"shift": (features,), "scale": (features,)}
-    for number, layer in enumerate(layers.predicting(settings, features, classes)):
+    for number, layer in enumerate(layers.predicting(settings, features, classes, places)):
         shapes |= {f"layer{number}.{kind}": shape for kind, shape in layer.items()}
     return shapes
+
+
+def bytes_held(settings: Settings, features: int, classes: int) -> tuple[int, int]:
+    """Least and most bytes of such arrays: with no feature to be embedded, and with all."""
+    least, most = (
+        4 * sum(map(math.prod, array_shapes(settings, features, classes, places).values()))
+        for places in ((), None)
+    )
+    return least, most
 
 
 def logits(network: Network, x: Num[np.ndarray, "batch features"]) -> Logits:
@@ -124,9 +154,11 @@ def logits(network: Network, x: Num[np.ndarray, "batch features"]) -> Logits:
         hidden: Hidden = (x.astype(np.float32) - network.shift) * network.scale
         if network.limit is not None:
             hidden = _bent(hidden, network.limit)
-        for layer in network.params[:-1]:
-            hidden = activation(_normalized(layer, _affine(layer, hidden)))
-        return _affine(network.params[-1], hidden)
+        hidden = _embedded(network.params[0], hidden, network.places)
+        *before, last = network.folded
+        for layer in before:
+            hidden = _activated(layer, activation, _normalized(layer, _affine(layer, hidden)))
+        return _pooled(network.settings.loss, _affine(last, hidden))
 
 
 def _bent(x: Hidden, limit: Float32[np.ndarray, " features"]) -> Hidden:
@@ -163,6 +195,17 @@ def _sigmoid(x: Hidden) -> Hidden:
     return share
 
 
+def _selu(x: Hidden) -> Hidden:
+    below = np.float32(SELU[1]) * np.expm1(np.minimum(x, 0))
+    unit: Hidden = np.float32(SELU[0]) * np.where(x > 0, x, below)
+    return unit
+
+
+def _mish(x: Hidden) -> Hidden:
+    product: Hidden = x * np.tanh(np.logaddexp(x, np.float32(0)))
+    return product
+
+
 def _gelu(x: Hidden) -> Hidden:
     product: Hidden = x * _sigmoid(GELU[0] * (x + GELU[1] * (x * x * x)))
     return product
@@ -172,17 +215,73 @@ ACTIVATIONS: Mapping[str, Callable[[Hidden], Hidden]] = {
     "elu": lambda x: np.where(x > 0, x, np.expm1(np.minimum(x, 0))),
     "gelu": _gelu,
     "leaky_relu": lambda x: np.maximum(x, LEAK * x),
+    "mish": _mish,
     "relu": lambda x: np.maximum(x, 0),
     "rounded_sigmoid": _sigmoid,  # only its slope is rounded
+    "selu": _selu,
     "sigmoid": _sigmoid,
     "silu": lambda x: x * _sigmoid(x),
     "tanh": np.tanh,
 }
 
 
+def _embedded(layer: Layer, x: Hidden, places: Places) -> Hidden:
+    """As in `embeddings`."""
+    if "frequency" not in layer:
+        return x
+    numbers = x if places is None else x[:, places]
+    turns = numbers.T[:, :, np.newaxis] * (np.float32(math.tau) * layer["frequency"])[:, np.newaxis]
+    waves = np.cos(turns + layer["phase"][:, np.newaxis])
+    mixed = waves @ layer["mixture"] + layer["level"][:, np.newaxis]
+    return np.concatenate([x, mixed.transpose(1, 0, 2).reshape(len(x), -1)], axis=1)
+
+
+def _activated(layer: Layer, activation: Callable[[Hidden], Hidden], x: Hidden) -> Hidden:
+    return x + layer["slant"] * (activation(x) - x) if "slant" in layer else activation(x)
+
+
 def _affine(layer: Layer, x: Hidden) -> Hidden:
+    """Of rows, or of (members, rows, units) where there are several (`sharing`)."""
+    if "inward" in layer:
+        x = x * layer["inward"][:, np.newaxis]
     product: Hidden = x @ layer["weight"]
-    return product + layer["bias"] if "bias" in layer else product
+    if "outward" in layer:
+        product = product * layer["outward"][:, np.newaxis]
+    if "bias" not in layer:
+        return product
+    bias = layer["bias"]
+    return product + (bias if bias.ndim == 1 else bias[:, np.newaxis])
+
+
+def _pooled(loss: str, outputs: Hidden) -> Logits:
+    """As in `losses`."""
+    if outputs.ndim == 2:  # noqa: PLR2004 - rows, classes
+        return outputs
+    if outputs.shape[2] == 1:
+        mean: Logits = outputs.mean(axis=0)
+        return mean
+    if loss == "cross_entropy":
+        most = outputs.max(axis=2, keepdims=True)
+        logs = outputs - most
+        return _log_mean(logs - np.log(np.exp(logs).sum(axis=2, keepdims=True)))
+    on, off = (_log_mean(-np.logaddexp(np.float32(0), one)) for one in (-outputs, outputs))
+    odds: Logits = on - off
+    return odds
+
+
+def _log_mean(logs: Hidden) -> Logits:
+    most = logs.max(axis=0)
+    mean: Logits = most + np.log(np.exp(logs - most).mean(axis=0))
+    return mean
+
+
+def _folded(layer: Layer, *, ntk: bool) -> Layer:
+    weight = layer["weight"]
+    if ntk:
+        weight = weight * np.float32(weight.shape[-2] ** -0.5)
+    if "front" in layer:
+        weight = layer["front"][:, np.newaxis] * weight
+    return {**layer, "weight": weight}
 
 
 def _normalized(layer: Layer, x: Hidden) -> Hidden:
@@ -191,6 +290,6 @@ def _normalized(layer: Layer, x: Hidden) -> Hidden:
     if "mean" in layer:
         mean, variance = layer["mean"], layer["variance"]
     else:
-        mean, variance = x.mean(axis=1, keepdims=True), x.var(axis=1, keepdims=True)
+        mean, variance = x.mean(axis=-1, keepdims=True), x.var(axis=-1, keepdims=True)
     normalized: Hidden = (x - mean) / np.sqrt(variance + np.float32(EPSILON))
     return normalized * layer["gain"] + layer["offset"]

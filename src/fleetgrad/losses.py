@@ -8,6 +8,7 @@ standardized target; all others have an output for each class.
 Rows may have weights: a weight of 2 counts as a row twice in the same batch.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
@@ -117,6 +118,33 @@ REGRESSION: Mapping[str, Loss] = {
 def of(name: str, *, numbers: bool) -> Loss:
     """The loss of this name, for numbers or for classes."""
     return (REGRESSION if numbers else LOSSES)[name]
+
+
+def pooled(logits: Float[Array, "*members batch classes"], loss: str) -> Logits:
+    """What all members say together: the logits of the mean of their probabilities, or a mean."""
+    if logits.ndim == 2:  # noqa: PLR2004 - batch, classes
+        return logits
+    if logits.shape[-1] == 1:
+        return logits.mean(0)
+    if LOSSES[loss].probabilities is _softmax:
+        return _log_mean(jax.nn.log_softmax(logits))
+    return _log_mean(jax.nn.log_sigmoid(logits)) - _log_mean(jax.nn.log_sigmoid(-logits))
+
+
+def _log_mean(logs: Float[Array, "members batch classes"]) -> Logits:
+    return jax.nn.logsumexp(logs, axis=0) - math.log(len(logs))
+
+
+def mean(
+    side: Callable[..., Scalar],
+    logits: Float[Array, "*members batch classes"],
+    targets: Targets,
+    weights: Weights = None,
+) -> Scalar:
+    """The mean of one side of a loss over all members."""
+    if logits.ndim == 2:  # noqa: PLR2004 - batch, classes
+        return side(logits, targets, weights)
+    return jax.vmap(lambda own: side(own, targets, weights))(logits).mean()
 
 
 def correct(logits: Logits, labels: Int[Array, " batch"]) -> Int[Array, " batch"]:

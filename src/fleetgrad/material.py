@@ -13,8 +13,9 @@ import jax
 import numpy as np
 from jaxtyping import Float, Int, Num
 
-from fleetgrad import keys, network
+from fleetgrad import keys, layers, network
 from fleetgrad.errors import SettingsError
+from fleetgrad.layers import Places
 from fleetgrad.metrics import METRICS, REGRESSION
 from fleetgrad.settings import Settings
 from fleetgrad.shapes import Scored
@@ -78,6 +79,12 @@ class Material:
         """Whether numbers are predicted, and not classes."""
         return METRICS[self.metric].task == REGRESSION
 
+    @cached_property
+    def places(self) -> Places:
+        """Which features can be embedded: numbers."""
+        limits = [view.limit for view in self.views.values() if view.limit is not None]
+        return layers.numbers(limits[0].tolist()) if limits else None
+
     @property
     def features(self) -> int:
         """Inputs a row."""
@@ -140,7 +147,14 @@ def _filled(sample: Float[np.ndarray, "rows features"], view: View) -> float:
 class Draws(Protocol):
     """Every random choice of a member's training."""
 
-    def initial(self, settings: Settings, replicate: int, features: int, classes: int) -> Any:
+    def initial(
+        self,
+        settings: Settings,
+        replicate: int,
+        features: int,
+        classes: int,
+        places: Places = None,
+    ) -> Any:
         """Initial parameters, as `network.init` gives them."""
 
     def order(self, rows: Int[np.ndarray, " rows"], replicate: int, epoch: int) -> np.ndarray:
@@ -156,10 +170,17 @@ class SeededDraws:
 
     seed: int
 
-    def initial(self, settings: Settings, replicate: int, features: int, classes: int) -> Any:
+    def initial(
+        self,
+        settings: Settings,
+        replicate: int,
+        features: int,
+        classes: int,
+        places: Places = None,
+    ) -> Any:
         """Weights drawn for this replicate by the settings' rule."""
         generator = keys.generator(self.seed, "init", replicate)
-        return network.init(generator, settings, features, classes)
+        return network.init(generator, settings, features, classes, places)
 
     def order(self, rows: Int[np.ndarray, " rows"], replicate: int, epoch: int) -> np.ndarray:
         """The rows, shuffled."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import jax
 
-from fleetgrad import shapes, states
+from fleetgrad import layers, shapes, states
 from fleetgrad.augmentation import NONE
 from fleetgrad.errors import BudgetError
 from fleetgrad.settings import Settings
@@ -17,16 +17,20 @@ from fleetgrad.shapes import Shape
 SHARE = 0.8  # of what is available: gradients, and whatever else is running, need some too
 
 
-def member_bytes(settings: Settings, features: int, classes: int) -> int:
+def member_bytes(
+    settings: Settings, features: int, classes: int, places: layers.Places = None
+) -> int:
     """Weights, optimizer state, running statistics and average of one network, in bytes.
 
     Args:
-        settings: `hidden`, `bias`, `normalization`, `optimizer` and whether there is `ema` matter.
+        settings: What the network is made of, `optimizer`, and whether there is `ema`, matter.
         features: Inputs of the first layer.
         classes: Outputs of the last.
+        places: Which features can be embedded.
     """
     plain = replace(settings, augment=NONE)  # no matter of memory, but of images
-    return state_bytes(shapes.shape_of(plain, features, classes, validation_rows=0, epochs=1))
+    shape = shapes.shape_of(plain, features, classes, 0, epochs=1, places=places)
+    return state_bytes(shape)
 
 
 @cache

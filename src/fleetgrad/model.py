@@ -1,6 +1,5 @@
 """The winner, ready for use: what it was trained on and what it predicts."""
 
-import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -125,8 +124,8 @@ def _read(directory: Path, head: Mapping[str, Any]) -> dict[str, Any]:
     saved.check_format(head, FORMAT, {*PLAIN, "settings", "features", "classes"})
     settings, classes = Settings.from_dict(head["settings"]), saved.labels(head["classes"])
     features = index(head["features"])
-    shapes = inference.array_shapes(settings, features, len(classes) or 1)
-    arrays = saved.arrays(directory, head, 4 * sum(map(math.prod, shapes.values())))
+    sizes = inference.bytes_held(settings, features, len(classes) or 1)
+    arrays = saved.arrays(directory, head, *sizes)
     network, target = inference.Network.of(settings, arrays), saved.target(head.get("target"))
     if np.shape(network.shift) != (features,):
         raise ValueError(f"weights of other than the {features} features described")

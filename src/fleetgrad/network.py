@@ -1,12 +1,15 @@
 """The dense network: how its weights are drawn, and what it computes.
 
 Parameters are a tuple of layers, each `{"weight": (inputs, outputs)}`, and where the settings ask
-for them a `"bias"` and, in hidden layers, the `"gain"` and `"offset"` of `normalization`, all
-(outputs,). For prediction under batch normalization a `"mean"` and `"variance"` stand beside them.
+for them a `"bias"` and, in hidden layers, the `"gain"` and `"offset"` of `normalization` and the
+`"slant"` of units, all (outputs,); in the first one also what stands before it, `"front"` factors
+(inputs,) and the arrays of `embeddings`; and what members that are `sharing` have of their own. For
+prediction under batch normalization a `"mean"` and `"variance"` stand beside.
 Drawing is NumPy (it happens once a member and must not cost a compilation); applying is JAX.
 """
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -17,8 +20,8 @@ from jax import lax
 from jax.extend.random import threefry2x32_p
 from jaxtyping import Array, Bool, Float
 
+from fleetgrad import embeddings, normalization, sharing
 from fleetgrad import layers as shapes
-from fleetgrad import normalization
 from fleetgrad.activations import ACTIVATIONS, Units
 from fleetgrad.products import DENSE, Product, Products
 from fleetgrad.settings import Settings
@@ -27,7 +30,8 @@ Layer = dict[str, Array]
 Mask = normalization.Mask | None
 Params = tuple[Layer, ...]
 
-_FIRST = {"bias": 0.0, "gain": 1.0, "offset": 0.0}  # what is not drawn
+_FIRST = dict.fromkeys(("front", "gain", "inward", "outward", "slant"), 1.0)
+_FIRST |= {"bias": 0.0, "offset": 0.0}  # what is not drawn
 
 
 def _orthogonal(draw: np.random.Generator, inputs: int, outputs: int) -> np.ndarray:
@@ -54,34 +58,52 @@ INITIALIZERS: Mapping[str, Callable[[np.random.Generator, int, int], np.ndarray]
 }
 
 
-def layer_sizes(hidden: tuple[int, ...], features: int, classes: int) -> list[tuple[int, int]]:
+def layer_sizes(hidden: tuple[int, ...], inputs: int, classes: int) -> list[tuple[int, int]]:
     """(inputs, outputs) of every layer, first to last."""
-    widths = (features, *hidden, classes)
+    widths = (inputs, *hidden, classes)
     return list(pairwise(widths))
 
 
 def init(
-    generator: np.random.Generator, settings: Settings, features: int, classes: int
+    generator: np.random.Generator,
+    settings: Settings,
+    features: int,
+    classes: int,
+    places: shapes.Places = None,
 ) -> tuple[dict[str, np.ndarray], ...]:
     """Fresh parameters in float32, as NumPy arrays.
 
     Args:
         generator: From `keys.generator(seed, "init", replicate)`.
-        settings: `hidden`, `init`, `init_scale`, `bias` and `normalization` are used.
+        settings: How they are drawn, and which there are.
         features: Inputs of the first layer.
         classes: Outputs of the last.
+        places: Which features can be embedded.
     """
-    draw, scale = INITIALIZERS[settings.init], np.float32(settings.init_scale)
+    arrays = shapes.learned(settings, features, classes, places)
+    scale = np.float32(settings.init_scale)
+    ntk = settings.parametrization == "ntk"
+    draw = INITIALIZERS["normal" if ntk else settings.init]
+    # All weights before the rest, so that they are the same whatever else is drawn.
+    one = partial(draw, generator)
+    weights = [sharing.drawn(layer["weight"], one) * scale for layer in arrays]
 
-    def first(name: str, shape: tuple[int, ...]) -> np.ndarray:
-        if name == "weight":
-            return draw(generator, *shape) * scale
+    def first(name: str, shape: tuple[int, ...], layer: int) -> np.ndarray:
+        if name == "bias" and ntk:  # the same for all members, as in TabM
+            return np.broadcast_to(generator.standard_normal(shape[-1], np.float32), shape).copy()
+        if name == "inward" and layer == 0:
+            return sharing.signs(shape, generator)
+        if name not in _FIRST:
+            return embeddings.drawn(name, shape, generator, settings)
         return np.full(shape, _FIRST[name], np.float32)
 
-    return tuple(
-        {name: first(name, shape) for name, shape in layer.items()}
-        for layer in shapes.learned(settings, features, classes)
+    *hidden, last = (
+        {"weight": weight} | {n: first(n, layer[n], number) for n in layer if n != "weight"}
+        for number, (layer, weight) in enumerate(zip(arrays, weights, strict=True))
     )
+    if ntk:  # as RealMLP-TD-S does
+        last |= {name: np.zeros_like(last[name]) for name in ("weight", "bias") if name in last}
+    return (*hidden, last)
 
 
 def predicting(params: Params, running: normalization.Statistics) -> Params:
@@ -95,8 +117,10 @@ def apply(
     activation: str | Units,
     x: Float[Array, "batch features"],
     products: Products = DENSE,
-) -> Float[Array, "batch classes"]:
+) -> Float[Array, "*members batch classes"]:
     """The logits for scaled inputs, as used for prediction: nothing is dropped, no noise.
+
+    Where members share weights, each has its own (`losses.pooled` brings them together).
 
     Args:
         params: All layers, as `predicting` gives them.
@@ -133,7 +157,7 @@ def apply_noisy(
     noisy: Noisy,
     kind: str = "none",
     products: Products = DENSE,
-) -> tuple[Float[Array, "batch classes"], normalization.Statistics]:
+) -> tuple[Float[Array, "*members batch classes"], normalization.Statistics]:
     """The logits as used for training: Gaussian noise, then dropout (Srivastava et al. 2014).
 
     Beside them the moments that a `normalization` of this kind found in the batch.
@@ -199,15 +223,26 @@ def _forward(
     disturb: Callable[[int, Array], Array],
     products: Products,
 ) -> Array:
-    multiply = products.first
+    multiply, x = products.first, embeddings.embedded(params[0], x, units.places)
+    if "front" in params[0]:
+        x = x * params[0]["front"]
+    x = sharing.repeated(params[-1], x)
     for number, layer in enumerate(params[:-1]):
         real = units.real(number, layer["weight"].shape[1])
-        x = units.activate(normalize(layer, _affine(layer, x, multiply), real))
+        x = _affine(layer, x, multiply, units.share(number, x.shape[1]))
+        x = _activated(layer, units, normalize(layer, x, real))
         x = disturb(number + 1, x if real is None else jnp.where(real, x, 0))
         multiply = products.others
-    return _affine(params[-1], x, multiply)
+    outputs = _affine(params[-1], x, multiply, units.share(len(params) - 1, x.shape[1]))
+    return sharing.apart(params[-1], outputs)
 
 
-def _affine(layer: Layer, x: Array, multiply: Product) -> Array:
-    product = multiply(x, layer["weight"])
-    return product + layer["bias"] if "bias" in layer else product
+def _activated(layer: Layer, units: Units, x: Array) -> Array:
+    if "slant" not in layer:
+        return units.activate(x)
+    return x + layer["slant"] * (units.activate(x) - x)
+
+
+def _affine(layer: Layer, x: Array, multiply: Product, share: Array | float | None) -> Array:
+    product = sharing.product(layer["weight"], sharing.entering(layer, x), multiply)
+    return sharing.leaving(layer, product if share is None else product * share)

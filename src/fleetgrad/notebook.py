@@ -22,6 +22,7 @@ from fleetgrad import network
 from fleetgrad.clock import Clock, Progress, Throttle
 from fleetgrad.data import Dataset, load
 from fleetgrad.errors import DataError, UsageError
+from fleetgrad.layers import Places
 from fleetgrad.machine import Machine
 from fleetgrad.material import Material, View
 from fleetgrad.population import Population
@@ -75,8 +76,16 @@ def settings(rate: float, epochs: int) -> Settings:
 class NotebookDraws:
     """Rows in file order, no noise, and initial weights from `RandomState(replicate).randn`."""
 
-    def initial(self, settings: Settings, replicate: int, features: int, classes: int) -> Any:
+    def initial(
+        self,
+        settings: Settings,
+        replicate: int,
+        features: int,
+        classes: int,
+        places: Places = None,
+    ) -> Any:
         """W1, W2, W3 in that order from one legacy generator, as float32."""
+        del places
         draw = np.random.RandomState(replicate)
         sizes = network.layer_sizes(settings.hidden, features, classes)
         return tuple({"weight": draw.randn(*size).astype(np.float32)} for size in sizes)

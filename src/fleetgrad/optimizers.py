@@ -21,12 +21,13 @@ _TINY = 1e-30  # divides nothing it should not: a gradient smaller than this mov
 class Rates(NamedTuple):
     """The traced numbers of one member's optimizer, at one step.
 
-    learning_rate is the scheduled one; momentum in [0, 1); weight_decay >= 0.
+    learning_rate is the scheduled one; momentum and beta2 in [0, 1); weight_decay >= 0.
     """
 
     learning_rate: Scalar
     momentum: Scalar
     weight_decay: Scalar
+    beta2: Scalar
 
 
 def two_tap(learning_rate: Scalar, momentum: Scalar) -> optax.GradientTransformation:
@@ -73,11 +74,13 @@ def _nesterov(rates: Rates) -> optax.GradientTransformation:
 
 
 def _adam(rates: Rates) -> optax.GradientTransformation:
-    return optax.adam(rates.learning_rate)
+    return optax.adam(rates.learning_rate, b2=rates.beta2)
 
 
 def _adamw(rates: Rates) -> optax.GradientTransformation:
-    return optax.adamw(rates.learning_rate, weight_decay=rates.weight_decay, mask=_weights_only)
+    return optax.adamw(
+        rates.learning_rate, b2=rates.beta2, weight_decay=rates.weight_decay, mask=_weights_only
+    )
 
 
 def _rmsprop(rates: Rates) -> optax.GradientTransformation:
@@ -104,6 +107,7 @@ SCHEDULES: Mapping[str, int] = {
     "linear": 2,
     "one_cycle": 3,
     "step": 4,
+    "coslog": 5,
 }
 
 
@@ -117,17 +121,20 @@ def scheduled(
     drops to 0.1 after a half and to 0.01 after three quarters of what follows the rise (`step`; He
     et al. 2016).
     `one_cycle` (Smith and Topin 2018) rises and falls along half cosines, from 1/25, and takes a
-    `warmup` of 0 to mean its customary 0.3.
+    `warmup` of 0 to mean its customary 0.3. `coslog` (coslog4 of RealMLP, arXiv 2407.04491) rises
+    and falls four times, each time twice as slowly; no warm-up comes before it.
     """
     one_cycle = schedule == SCHEDULES["one_cycle"]
     share = jnp.where(one_cycle & (warmup == 0), 0.3, warmup)
+    share = jnp.where(schedule == SCHEDULES["coslog"], 0.0, share)
     rising = share * steps
     up = jnp.clip((step + 1) / jnp.maximum(rising, 1), 0, 1)
     up = jnp.where(one_cycle, 1 / 25 + (1 - 1 / 25) * _half_cosine(1 - up), up)
     done = jnp.clip((step - rising) / jnp.maximum(steps - rising, 1), 0, 1)
     stays, cosine = jnp.ones_like(done), _half_cosine(done)
     drops = jnp.where(done < 0.5, 1.0, jnp.where(done < 0.75, 0.1, 0.01))  # noqa: PLR2004 - defined so
-    falls = jnp.stack([stays, cosine, 1 - done, cosine, drops])
+    waves = _half_cosine(1 - 2 * jnp.log2(1 + 15 * done))
+    falls = jnp.stack([stays, cosine, 1 - done, cosine, drops, waves])
     return jnp.where(step < rising, up, falls[schedule])
 
 

@@ -172,7 +172,7 @@ class Population:
             steps_per_epoch(one.batch_size, len(material.views[member.replicate].train))
             one.augment.check(material.image_shape)
             check_loss(one.loss, numbers=material.numbers)
-            size = memory.member_bytes(one, material.features, material.classes)
+            size = memory.member_bytes(one, material.features, material.classes, material.places)
             memory.check(one, size, room)
 
     def _begin(self, member: Member, settings: Settings) -> Training:
@@ -187,6 +187,7 @@ class Population:
             image_shape=self.material.image_shape,
             arithmetic=self.machine.arithmetic(settings.precision, self.material.filled),
             scored=self.material.scored,
+            places=self.material.places,
         )
         program = self._serving(own)
         # All rows, not this view's, so that a refit on more of them needs no other program.
@@ -212,7 +213,9 @@ class Population:
             put_away: State = self._spill.get(one.member)
             return put_away
         features, classes = self.material.features, self.material.classes
-        params = self._draws.initial(one.settings, one.member.replicate, features, classes)
+        params = self._draws.initial(
+            one.settings, one.member.replicate, features, classes, self.material.places
+        )
         return states.begin(one.own, params)
 
     def _held(self) -> int:

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple
 
+from fleetgrad import layers
 from fleetgrad.network import Noisy
 from fleetgrad.shapes import Shape
 
@@ -25,7 +26,7 @@ SKIPPING = 0.35  # what the first layer takes of that where it skips zeros
 WEIGHT = {"adam": 1.5e-9, "adamw": 1.5e-9, "rmsprop": 1e-9, "sgd": 0.3e-9}  # of a step, each
 WEIGHT_ELSE, WEIGHT_AVERAGED, WEIGHT_CLIPPED = 0.6e-9, 0.6e-9, 1.4e-9
 UNIT, UNIT_DROPPED, UNIT_PADDED, UNIT_CHOSEN = 1e-9, 5e-9, 0.3e-9, 0.5e-9  # of a row, each
-STEP, INPUT, INPUT_DROPPED, INPUT_NOISE = 1e-5, 2e-9, 2e-9, 7e-9
+STEP, INPUT, INPUT_DROPPED, INPUT_NOISE, WAVE = 1e-5, 2e-9, 2e-9, 7e-9, 5e-9
 PROGRAM, LAYER, CHOICE, MASK = 1.3, 0.15, 0.05, 0.3  # of a compilation
 AVERAGED, CLIPPED, AUGMENTED = 0.15, 0.3, 1.0
 
@@ -43,7 +44,8 @@ class Cost(NamedTuple):
 
 def step_seconds(program: Shape) -> float:
     """What a step of one network in a program should take."""
-    first = 4.0 * program.batch_size * program.features * (program.hidden or (program.classes,))[0]
+    rows = program.batch_size * program.members
+    first = 4.0 * rows * program.inputs * (program.hidden or (program.classes,))[0]
     skipped = (1 - SKIPPING) * first if program.arithmetic.skips_zeros else 0
     weight = WEIGHT.get(program.optimizer, WEIGHT_ELSE)
     weight += WEIGHT_AVERAGED * program.averages + WEIGHT_CLIPPED * program.clips
@@ -51,9 +53,11 @@ def step_seconds(program: Shape) -> float:
     unit = UNIT + UNIT_DROPPED * noisy.dropout
     unit += UNIT_PADDED * program.padded + UNIT_CHOSEN * chosen
     disturbed = INPUT_DROPPED * noisy.input_dropout + INPUT_NOISE * noisy.input_noise
-    rows = unit * sum(program.hidden) + (INPUT + disturbed) * program.features
+    waves = layers.embedded(program, program.features, program.places) * program.embedding_waves
+    units = rows * unit * sum(program.hidden)
+    inputs = program.batch_size * ((INPUT + disturbed) * program.features + WAVE * waves)
     flops = FLOP * (program.step_flops - skipped)
-    return STEP + flops + weight * program.multiplications + program.batch_size * rows
+    return STEP + flops + weight * program.weights + units + inputs
 
 
 def compile_seconds(program: Shape) -> float:

@@ -78,11 +78,13 @@ def target(value: Any) -> tuple[float, float]:
     return float(center), float(spread)
 
 
-def arrays(directory: Path, head: Mapping[str, Any], held: int) -> dict[str, np.ndarray]:
-    """The arrays that a description belongs to, of which `held` bytes are expected."""
+def arrays(
+    directory: Path, head: Mapping[str, Any], least: int, most: int
+) -> dict[str, np.ndarray]:
+    """The arrays that a description belongs to, of which so many bytes are expected."""
     file = _weights(head)
-    if not held < file.size < held + MOST_HEAD:
-        raise ValueError(f"weights of {file.size:,} bytes where the settings need {held:,}")
+    if not least < file.size < most + MOST_HEAD:
+        raise ValueError(f"weights of {file.size:,} bytes where the settings need {most:,}")
     try:
         return read_weights(directory, file)
     except RunError as error:

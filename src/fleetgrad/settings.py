@@ -15,7 +15,11 @@ from fleetgrad import stages
 from fleetgrad.augmentation import NONE, Augmentation
 from fleetgrad.errors import SettingsError, suggestion
 
-ACTIVATIONS = ("elu", "gelu", "leaky_relu", "relu", "rounded_sigmoid", "sigmoid", "silu", "tanh")
+ACTIVATIONS = (
+    *("elu", "gelu", "leaky_relu", "mish", "relu", "rounded_sigmoid", "selu", "sigmoid", "silu"),
+    "tanh",
+)
+EMBEDDINGS = ("none", "periodic")
 INITIALIZERS = ("glorot", "he", "lecun", "normal", "orthogonal")
 CLASS_LOSSES = ("binary_cross_entropy", "cross_entropy", "notebook", "squared_error")
 NUMBER_LOSSES = ("huber", "squared_error")
@@ -23,8 +27,9 @@ NUMBER_LOSS = "squared_error"  # where nothing is said
 LOSSES = tuple(sorted({*CLASS_LOSSES, *NUMBER_LOSSES}))
 NORMALIZATIONS = ("batch", "layer", "none")
 OPTIMIZERS = ("adam", "adamw", "momentum", "nesterov", "rmsprop", "sgd", "two_tap")
+PARAMETRIZATIONS = ("ntk", "standard")
 PRECISIONS = ("auto", "bfloat16", "float32")
-SCHEDULES = ("constant", "cosine", "linear", "one_cycle", "step")
+SCHEDULES = ("constant", "cosine", "coslog", "linear", "one_cycle", "step")
 
 LEAST_NORMALIZED = 2  # rows whose mean and variance say anything
 
@@ -35,11 +40,28 @@ class Settings:
 
     Args:
         hidden: Widths of the hidden layers; `()` is a linear model.
+        members: How many networks share the hidden layers' weights, each with factors, biases and a
+            last layer of its own, >= 1 (TabM, arXiv 2410.24210); what they say is averaged.
         activation: Of the hidden layers, one of `ACTIVATIONS`.
+        parametric: Whether each hidden unit has a learned share a of its activation f, started at
+            1, which learns at a tenth of the rate: x + a (f(x) - x) (RealMLP).
         bias: Whether layers have biases (started at 0). Under batch normalization hidden layers
             have none: subtracting the batch's mean would undo them, and the offset does their work.
         init: How weights are drawn, one of `INITIALIZERS`.
         init_scale: Factor on the drawn weights, > 0.
+        parametrization: How weights stand in the arrays, one of `PARAMETRIZATIONS`: as they
+            multiply (`standard`), or (`ntk`; Jacot et al. 2018, as in RealMLP, arXiv 2407.04491)
+            to be divided by the root of a layer's inputs. Those are then drawn from N(0, 1)
+            whatever `init`, and so are biases, which learn at a tenth of the rate; the last
+            layer starts at 0.
+        front_scale: Whether each input of the first layer has a learned factor, started at 1, which
+            learns at six times the rate (RealMLP).
+        embedding: What stands for each input beside itself, one of `EMBEDDINGS`: mixtures of its
+            cosines (`periodic`; PBLD of RealMLP), which learn at a tenth of the rate.
+        embedding_waves: Cosines of each input that are mixed, >= 1.
+        embedding_size: Numbers that stand for an input, itself among them, >= 2.
+        embedding_scale: Standard deviation of the first frequencies, in turns for each unit of a
+            scaled input, > 0.
         normalization: Of each hidden layer before its activation, one of `NORMALIZATIONS`, with a
             learned gain (started at 1) and offset (started at 0): over the minibatch (`batch`;
             Ioffe and Szegedy 2015) or over the layer's units (`layer`; Ba et al. 2016).
@@ -48,11 +70,13 @@ class Settings:
         optimizer: One of `OPTIMIZERS`.
         learning_rate: Peak step size, > 0.
         momentum: In [0, 1); used by `momentum`, `nesterov` and `two_tap`.
+        beta2: Decay of the gradient's mean square under `adam` and `adamw`, in [0, 1).
         weight_decay: >= 0, on weights only; decoupled for `adamw`, an L2 gradient elsewhere.
         gradient_clipping: Longest gradient, all layers together (Pascanu et al. 2013), >= 0; a
             longer one is shortened before decay and optimizer see it. 0 never clips.
         schedule: Shape of the learning rate over training, one of `SCHEDULES`.
-        warmup: Share of all steps over which the rate rises linearly from 0, in [0, 1).
+        warmup: Share of all steps over which the rate rises linearly from 0, in [0, 1); not of
+            `coslog`, which rises four times by itself.
         batch_size: Rows a step, >= 1; >= 2 under batch normalization.
         epochs: Passes over the training rows; the horizon of `schedule`.
         dropout: Share of hidden units dropped a step, in [0, 1).
@@ -75,15 +99,24 @@ class Settings:
     """
 
     hidden: tuple[int, ...] = (128,)
+    members: int = 1
     activation: str = "relu"
+    parametric: bool = False
     bias: bool = True
     init: str = "he"
     init_scale: float = 1.0
+    parametrization: str = "standard"
+    front_scale: bool = False
+    embedding: str = "none"
+    embedding_waves: int = 16
+    embedding_size: int = 4
+    embedding_scale: float = 0.1
     normalization: str = "none"
     loss: str = "cross_entropy"
     optimizer: str = "adam"
     learning_rate: float = 1e-3
     momentum: float = 0.9
+    beta2: float = 0.999
     weight_decay: float = 0.0
     gradient_clipping: float = 0.0
     schedule: str = "constant"
@@ -109,8 +142,8 @@ class Settings:
         for name, (low, high, open_low) in _RANGES.items():
             value = _number(name, getattr(self, name), low, high, open_low=open_low)
             object.__setattr__(self, name, value)
-        if not isinstance(self.bias, bool):
-            raise SettingsError(f"`bias` must be true or false, got {self.bias!r}; use true.")
+        for name in _SWITCHED:
+            _check_switch(name, getattr(self, name))
         if self.normalization == "batch" and self.batch_size < LEAST_NORMALIZED:
             raise SettingsError(
                 f"`batch_size` must be at least {LEAST_NORMALIZED} under batch normalization, got "
@@ -197,18 +230,23 @@ NAMES = tuple(field.name for field in fields(Settings) if field.name != EVOLVED)
 
 _NAMED = {
     "activation": ACTIVATIONS,
+    "embedding": EMBEDDINGS,
     "init": INITIALIZERS,
     "loss": LOSSES,
     "normalization": NORMALIZATIONS,
     "optimizer": OPTIMIZERS,
+    "parametrization": PARAMETRIZATIONS,
     "precision": PRECISIONS,
     "schedule": SCHEDULES,
 }
-_COUNTS = {"batch_size": 1, "epochs": 1}
+_SWITCHED = ("bias", "front_scale", "parametric")
+_COUNTS = {"batch_size": 1, "embedding_size": 2, "embedding_waves": 1, "epochs": 1, "members": 1}
 _RANGES: dict[str, tuple[float, float, bool]] = {  # low, high (excluded), whether low is excluded
     "init_scale": (0.0, math.inf, True),
+    "embedding_scale": (0.0, math.inf, True),
     "learning_rate": (0.0, math.inf, True),
     "momentum": (0.0, 1.0, False),
+    "beta2": (0.0, 1.0, False),
     "weight_decay": (0.0, math.inf, False),
     "gradient_clipping": (0.0, math.inf, False),
     "warmup": (0.0, 1.0, False),
@@ -233,6 +271,11 @@ def _check_named(name: str, value: Any, allowed: tuple[str, ...]) -> None:
         raise SettingsError(
             f"`{name}` must be a known name, got {value!r}; {suggestion(str(value), allowed)}"
         )
+
+
+def _check_switch(name: str, value: Any) -> None:
+    if not isinstance(value, bool):
+        raise SettingsError(f"`{name}` must be true or false, got {value!r}; use true.")
 
 
 def _count(name: str, value: Any, least: int) -> int:

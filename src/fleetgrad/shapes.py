@@ -4,13 +4,14 @@ Networks of one `Shape` share a program; a network may also train in a program o
 as a part of it (`programs`). Its `Rates` are the numbers that the program is given for it.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from fleetgrad import augment, network, optimizers
+from fleetgrad import augment, layers, network, optimizers
 from fleetgrad.augment import Amounts, Form
 from fleetgrad.metrics import METRICS, REGRESSION
 from fleetgrad.products import PLAIN, Arithmetic
@@ -29,8 +30,11 @@ class Shape:
         features: Inputs a row.
         classes: Outputs; one where numbers are predicted.
         hidden: Widths of the hidden layers, at most.
+        members: As in `Settings`.
         activations: Of the hidden layers; where there are several, each network says which.
-        bias, normalization, loss, optimizer, batch_size: As in `Settings`.
+        parametric, bias, parametrization, front_scale, normalization: As in `Settings`.
+        embedding, embedding_waves, embedding_size, loss, optimizer, batch_size: As in `Settings`.
+        places: Which features are embedded, where any are.
         clips: Whether gradients are clipped at all.
         averages: Whether weights are averaged at all.
         noisy: Which disturbances the program contains.
@@ -46,8 +50,15 @@ class Shape:
     features: int
     classes: int
     hidden: tuple[int, ...]
+    members: int
     activations: tuple[str, ...]
+    parametric: bool
     bias: bool
+    parametrization: str
+    front_scale: bool
+    embedding: str
+    embedding_waves: int
+    embedding_size: int
     normalization: str
     loss: str
     optimizer: str
@@ -62,6 +73,7 @@ class Shape:
     padded: bool = False
     metric: str = "accuracy"
     weighted: bool = False
+    places: layers.Places = None
 
     @property
     def numbers(self) -> bool:
@@ -74,10 +86,21 @@ class Shape:
         return self.metric == "accuracy" and not self.weighted
 
     @property
+    def inputs(self) -> int:
+        """Of the first layer."""
+        return layers.entering(self, self.features, self.places)
+
+    @property
     def multiplications(self) -> int:
         """Multiply-adds of one forward pass over one row."""
-        sizes = network.layer_sizes(self.hidden, self.features, self.classes)
-        return sum(inputs * outputs for inputs, outputs in sizes)
+        sizes = network.layer_sizes(self.hidden, self.inputs, self.classes)
+        return self.members * sum(inputs * outputs for inputs, outputs in sizes)
+
+    @property
+    def weights(self) -> int:
+        """Numbers that layers multiply by."""
+        learned = layers.learned(self, self.features, self.classes, self.places)
+        return sum(math.prod(layer["weight"]) for layer in learned)
 
     @property
     def step_flops(self) -> float:
@@ -85,7 +108,7 @@ class Shape:
 
         Forward, gradient of the weights, and gradient of the inputs of all layers but the first.
         """
-        first = self.features * (self.hidden or (self.classes,))[0]
+        first = self.members * self.inputs * (self.hidden or (self.classes,))[0]
         return 2.0 * self.batch_size * (3 * self.multiplications - first)
 
 
@@ -103,7 +126,7 @@ class Scored(NamedTuple):
 PLAINLY = Scored()
 
 
-def shape_of(
+def shape_of(  # noqa: PLR0913 - all that makes a program
     settings: Settings,
     features: int,
     classes: int,
@@ -113,6 +136,7 @@ def shape_of(
     image_shape: tuple[int, ...] | None = None,
     arithmetic: Arithmetic = PLAIN,
     scored: Scored = PLAINLY,
+    places: layers.Places = None,
 ) -> Shape:
     """The program that these settings need.
 
@@ -123,8 +147,9 @@ def shape_of(
         validation_rows: Rows scored after each epoch.
         epochs: Most epochs one call can cover.
         image_shape: Of a row, or None where rows are no images.
-        arithmetic: As the machine and the inputs suggest; `input_noise` leaves no zeros.
+        arithmetic: As the machine and the inputs suggest; noise and embeddings leave no zeros.
         scored: By what metric, and whether rows have weights.
+        places: Which features can be embedded.
 
     Raises:
         SettingsError: Images are to be disturbed, and rows are none.
@@ -132,12 +157,20 @@ def shape_of(
     noisy = network.Noisy(
         settings.dropout > 0, settings.input_dropout > 0, settings.input_noise > 0
     )
+    embeds = layers.embedded(settings, features, places) > 0
     return Shape(
         features=features,
         classes=classes,
         hidden=settings.hidden,
+        members=settings.members,
         activations=(settings.activation,),
+        parametric=settings.parametric,
         bias=settings.bias,
+        parametrization=settings.parametrization,
+        front_scale=settings.front_scale,
+        embedding=settings.embedding if embeds else "none",
+        embedding_waves=settings.embedding_waves if embeds else 0,
+        embedding_size=settings.embedding_size if embeds else 1,
         normalization=settings.normalization,
         loss=settings.loss,
         optimizer=settings.optimizer,
@@ -149,10 +182,11 @@ def shape_of(
         epochs=epochs,
         augment=augment.form_of(settings.augment, image_shape),
         arithmetic=arithmetic._replace(
-            skips_zeros=arithmetic.skips_zeros and not noisy.input_noise
+            skips_zeros=arithmetic.skips_zeros and not (noisy.input_noise or embeds)
         ),
         metric=scored.metric,
         weighted=scored.weighted,
+        places=places if embeds else None,
     )
 
 
@@ -166,6 +200,7 @@ class Rates(NamedTuple):
     learning_rate: Float[Array, ""]
     momentum: Float[Array, ""]
     weight_decay: Float[Array, ""]
+    beta2: Float[Array, ""]
     schedule: Int[Array, ""]
     warmup: Float[Array, ""]
     steps: Int[Array, ""]
@@ -187,6 +222,7 @@ def rates_of(settings: Settings, steps_per_epoch: int) -> Rates:
         learning_rate=_REAL(settings.learning_rate),
         momentum=_REAL(settings.momentum),
         weight_decay=_REAL(settings.weight_decay),
+        beta2=_REAL(settings.beta2),
         schedule=_WHOLE(optimizers.SCHEDULES[settings.schedule]),
         warmup=_REAL(settings.warmup),
         steps=_WHOLE(settings.epochs * steps_per_epoch),

@@ -45,7 +45,7 @@ class State(NamedTuple):
 
 def optimizer_state(optimizer: str, params: Any) -> Any:
     """Shapes and types of an optimizer's state for `params`; all of it starts at zero."""
-    rates = optimizers.Rates(_REAL(0), _REAL(0), _REAL(0))
+    rates = optimizers.Rates(*map(_REAL, (0,) * len(optimizers.Rates._fields)))
     return jax.eval_shape(optimizers.OPTIMIZERS[optimizer](rates).init, params)
 
 
@@ -68,7 +68,7 @@ def predicting(state: State) -> network.Params:
 @cache
 def described(shape: Shape) -> State:
     """Shapes and types of a state of this form."""
-    learned = layers.learned(shape, shape.features, shape.classes)
+    learned = layers.learned(shape, shape.features, shape.classes, shape.places)
     params = tuple({name: _real(size) for name, size in layer.items()} for layer in learned)
     begun = normalization.begin(shape.normalization, shape.hidden)
     running = jax.tree.map(lambda leaf: _real(leaf.shape), begun)

@@ -3,6 +3,8 @@
 optax says what a step is. For Adam on a CPU a kernel does the same in place, where there is one.
 """
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple, TypeVar
 
 import jax
@@ -18,7 +20,8 @@ from fleetgrad.optimizers import Rates
 Tree = TypeVar("Tree")
 
 IN_PLACE = ("adam", "adamw")  # the optimizers that the kernel knows
-FIRST, SECOND, EPSILON = 0.9, 0.999, 1e-8  # decays of the moments; optax's own
+EVEN: Mapping[str, float] = MappingProxyType({})  # everything at the rate itself
+FIRST, EPSILON = 0.9, 1e-8  # decay of the mean, and what keeps from dividing by 0; optax's own
 
 
 class Standing(NamedTuple):
@@ -36,6 +39,7 @@ def after(
     alive: Bool[Array, ""],
     *,
     in_place: bool = False,
+    paces: Mapping[str, float] = EVEN,
 ) -> Standing:
     """Where a step leads; a frozen member stays where it was, whatever its gradient.
 
@@ -46,11 +50,16 @@ def after(
         before: Where the member stands.
         alive: Whether it takes the step.
         in_place: Whether the kernel may be used, which must then be available.
+        paces: Factors on the learning rate of arrays of these names.
     """
     if in_place and optimizer in IN_PLACE:
-        return _in_place(optimizer, rates, grads, before, alive)
+        return _in_place(optimizer, rates, grads, before, alive, paces)
     transformation = optimizers.OPTIMIZERS[optimizer](rates)
     updates, state = transformation.update(grads, before.optimizer, before.params)
+    updates = jax.tree_util.tree_map_with_path(
+        lambda path, update: update * paces[path[-1].key] if path[-1].key in paces else update,
+        updates,
+    )  # every rule's step is proportional to its rate
     return where(alive, Standing(jax.tree.map(jnp.add, before.params, updates), state), before)
 
 
@@ -61,7 +70,12 @@ def where(alive: Bool[Array, ""], reached: Tree, before: Tree) -> Tree:
 
 
 def _in_place(
-    optimizer: str, rates: Rates, grads: Any, before: Standing, alive: Bool[Array, ""]
+    optimizer: str,
+    rates: Rates,
+    grads: Any,
+    before: Standing,
+    alive: Bool[Array, ""],
+    paces: Mapping[str, float],
 ) -> Standing:
     moments = _moments(before.optimizer)
     count = moments.count + 1
@@ -71,10 +85,10 @@ def _in_place(
         penalty=jnp.float32(0),
         first=jnp.float32(FIRST),
         first_missing=jnp.float32(1 - FIRST),
-        second=jnp.float32(SECOND),
-        second_missing=jnp.float32(1 - SECOND),
+        second=rates.beta2,
+        second_missing=1 - rates.beta2,
         unbiased_first=1 / (1 - FIRST**count),
-        unbiased_second=1 / (1 - SECOND**count),
+        unbiased_second=1 / (1 - rates.beta2**count),
         epsilon=jnp.float32(EPSILON),
         alive=alive,
     )
@@ -82,7 +96,10 @@ def _in_place(
     of_weights = common._replace(**{decays: rates.weight_decay})
 
     def step(path: Any, weight: Array, mean: Array, square: Array, slope: Array) -> Any:
-        numbers = of_weights if path[-1].key == "weight" else common
+        name = path[-1].key
+        numbers = of_weights if name == "weight" else common
+        if name in paces:
+            numbers = numbers._replace(rate=numbers.rate * paces[name])
         stepped = adam.step if weight.size >= adam.WORTH else adam.plain
         return stepped(weight, mean, square, slope, numbers)
 

@@ -16,6 +16,7 @@ from jaxtyping import Array, Float
 from fleetgrad import (
     augment,
     batches,
+    layers,
     losses,
     network,
     normalization,
@@ -138,7 +139,7 @@ def _step(
             shape.normalization,
             shape.arithmetic.products,
         )
-        return loss.objective(logits, targets, weights), (logits, moments)
+        return losses.mean(loss.objective, logits, targets, weights), (logits, moments)
 
     (value, (logits, moments)), grads = jax.value_and_grad(objective, has_aux=True)(state.params)
     alive = (state.diverged_at < 0) & jnp.isfinite(value)
@@ -150,7 +151,7 @@ def _step(
         running, finite = normalization.follow(running, moments)
         alive &= finite
         running = steps.where(alive, running, state.running)
-    now = optimizers.Rates(rates.learning_rate, rates.momentum, rates.weight_decay)
+    now = optimizers.Rates(rates.learning_rate, rates.momentum, rates.weight_decay, rates.beta2)
     reached = steps.after(
         shape.optimizer,
         now,
@@ -158,6 +159,7 @@ def _step(
         steps.Standing(state.params, state.optimizer),
         alive,
         in_place=shape.arithmetic.in_place,
+        paces=layers.paces(shape),
     )
     average = state.average
     if shape.averages:
@@ -165,13 +167,14 @@ def _step(
         average = optimizers.averaged(average, newest, rates.renewed, state.step)
         average = steps.where(alive, average, state.average)
     newly = (state.diverged_at < 0) & ~alive
+    said = losses.pooled(logits, shape.loss)
     return State(
         params=reached.params,
         optimizer=reached.optimizer,
         step=state.step + alive,
         diverged_at=jnp.where(newly, state.step, state.diverged_at),
-        loss=state.loss + loss.reports(logits, targets, weights),
-        correct=state.correct + scoring.noted(shape.metric, shape.loss, logits, y, weights),
+        loss=state.loss + losses.mean(loss.reports, logits, targets, weights),
+        correct=state.correct + scoring.noted(shape.metric, shape.loss, said, y, weights),
         running=running,
         average=average,
     )

@@ -30,7 +30,8 @@ def validate(shape: Shape, state: State, rates: Rates, feed: Feed, rows: Rows) -
 def units(shape: Shape, rates: Rates) -> Units:
     """A member's hidden units, in a program that may serve other activations and widths too."""
     activate = activations.chosen(shape.activations, rates.activation)
-    return Units(activate, rates.widths if shape.padded else None)
+    widths = rates.widths if shape.padded else None
+    return Units(activate, widths, ntk=shape.parametrization == "ntk", places=shape.places)
 
 
 def _counted(shape: Shape, state: State, rates: Rates, feed: Feed, rows: Rows) -> Scores:
@@ -79,4 +80,5 @@ def _outputs(
     chosen = lax.dynamic_slice(feed.validation, (start,), (min(shape.validation_rows, ROWS),))
     x, y = batches.take(rows, chosen, feed)
     layers = predicting(state)
-    return network.apply(layers, units(shape, rates), x, shape.arithmetic.products), y
+    outputs = network.apply(layers, units(shape, rates), x, shape.arithmetic.products)
+    return losses.pooled(outputs, shape.loss), y

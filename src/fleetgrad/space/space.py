@@ -26,7 +26,7 @@ from fleetgrad.space import conditions, written
 from fleetgrad.space.ranges import Choice, Float, Int, Range
 
 _DEFAULTS = Settings()
-_WHOLE = ("batch_size", "epochs")
+_WHOLE = tuple(name for name in NAMES if type(getattr(_DEFAULTS, name)) is int)
 _NUMBERS = tuple(name for name in NAMES if isinstance(getattr(_DEFAULTS, name), float))
 
 
@@ -36,7 +36,7 @@ class Space:
 
     Args:
         ranges: A `Float`, `Int` or `Choice` to search a name, any other value to fix it. `Int` is
-            for `batch_size` and `epochs`, `Float` for the other numbers, `Choice` for all.
+            for counts such as `epochs`, `Float` for the other numbers, `Choice` for all.
 
     Raises:
         SpaceError: A name is unknown (the nearest is suggested), a range holds a value its name
