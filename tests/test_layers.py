@@ -29,15 +29,9 @@ FLOORS = (
         " memory plan population rungs samplers selection spill timing underway"
     ),
     (
-<<<<<<< HEAD
-        "audits database defaults directory distilled distilling ensemble ensembling fleet forecast"
-        " history insight lock model models pace predictor preparing record repeats result rounds"
-        " rows saved search standing store study takeover unsealing verdict"
-=======
         "audits calibration database defaults directory distilled distilling ensemble ensembling"
-        " fleet forecast history insight lock model pace predictor preparing record repeats result"
-        " rounds rows saved search standing store study takeover unsealing verdict"
->>>>>>> 16905f1 (Make the winner as sure as rows held out allow, and tell how sure it was)
+        " fleet forecast history insight lock model models pace predictor preparing record repeats"
+        " result rounds rows saved search standing store study takeover unsealing verdict"
     ),
     "__main__ api bench cli display estimators folds limits notebook refitting slices",
 )
