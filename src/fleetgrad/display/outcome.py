@@ -154,7 +154,7 @@ def _guessing(result: Result) -> str:
 
 
 def _together(result: Result) -> dict[str, str]:
-    """Who predicts together, and what one network has learned from them."""
+    """Who predicts together, what one network has learned from them, or how sure it is alone."""
     facts, one = {}, result.distilled
     if result.ensemble:
         shares = [f"#{member} {100 * share:.0f} %" for member, share in result.ensemble.items()]
@@ -162,6 +162,8 @@ def _together(result: Result) -> dict[str, str]:
         facts["ensemble"] = f"{', '.join(shares)}: {place}"
     if one is not None:
         facts["distilled"] = _distilled(one)
+    if result.calibration is not None:
+        facts["calibrated"] = _calibrated(result.calibration)
     return facts
 
 
