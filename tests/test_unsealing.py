@@ -155,10 +155,10 @@ class Sure:
     classes = np.array(["a", "b"])
 
     def predict(self, x):
-        return self.classes[np.zeros(len(x), int)]
+        return self.classes[np.zeros(len(x.x), int)]
 
     def predict_proba(self, x):
-        return np.tile([0.9, 0.1], (len(x), 1))
+        return np.tile([0.9, 0.1], (len(x.x), 1))
 
 
 def test_a_share_of_rows_has_wilsons_interval_unless_rows_have_weights():

@@ -95,7 +95,7 @@ def _figures(result: Result) -> RenderableType:
     """The winner's id, its figures, and who cannot be told from it."""
     winner, metric = result.leaderboard.rows[0], METRICS[result.metric]
     facts = [("candidate", Text.assemble((f"#{winner.id}", "bold green"), f"  {_claim(result)}"))]
-    if result.dataset["test_rows"]:
+    if result.dataset.get("test_rows") != 0:
         facts.append(("test", _test(result.test)))
     if result.validation is not None:
         facts.append(("validation", _validated(result.validation)))
