@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 
 from fleetgrad import calibration, selection
 from fleetgrad.calibration import Calibration, expected_error
-from fleetgrad.ensembling import cooled
+from fleetgrad.settings import Settings
 from fleetgrad.space import Float, Space
 from fleetgrad.store import Run
+from fleetgrad.temperatures import cooled
 from simulated import World, counted, memory_after, search
 from test_study import somewhere
 
@@ -39,10 +40,22 @@ def test_probabilities_that_come_true_are_hardly_off_and_others_are():
     assert expected_error(*said(sharpness=0.3)) > 0.1
 
 
+class Told:
+    """A trainer of which only the validation rows are asked."""
+
+    def __init__(self, *told):
+        self.told = told
+
+    def probabilities(self, settings, params):
+        return self.told[0]
+
+    def labels(self):
+        return self.told[1]
+
+
 @given(st.integers(0, 100), st.sampled_from([0.4, 2.5]))
 def test_what_was_made_surer_is_made_less_sure_again(seed, sharpness):
-    shares, labels = said(seed, 1000, sharpness)
-    found = calibration._measured(shares, labels)
+    found = calibration._measured(Settings(), None, Told(*said(seed, 1000, sharpness)))
     assert found["temperature"] == pytest.approx(sharpness, rel=0.3)
     assert found["after"] < found["before"]
     assert found["rows"] == 1000

@@ -31,7 +31,8 @@ FLOORS = (
     (
         "audits calibration database defaults directory distilled distilling ensemble ensembling"
         " fleet forecast history insight lock model models pace predictor preparing record repeats"
-        " result rounds rows saved search standing store study takeover unsealing verdict"
+        " result rounds rows saved search standing store study takeover"
+        " temperatures unsealing verdict"
     ),
     "__main__ api bench cli display estimators folds limits notebook refitting slices",
 )
@@ -61,7 +62,7 @@ BORDERS = {  # library -> the modules that may name it
 SEARCH = (
     "audit audits budget calibration distilled distilling divergence doubling earlier effects ends"
     " ensembling evolving extrapolation finals insight leaderboard pace plan repeats rounds rungs"
-    " samplers search selection space standing strategies study timing trainees trials"
+    " samplers search selection space standing strategies study temperatures timing trainees trials"
 )
 TRAINING = {
     "augment",

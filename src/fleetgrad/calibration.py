@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
-from fleetgrad import selection
-from fleetgrad.ensembling import SOFTMAX
+from fleetgrad import temperatures
 from fleetgrad.leaderboard import Row
 from fleetgrad.rows import is_whole
+from fleetgrad.settings import Settings
 from fleetgrad.store import Run
 from fleetgrad.trainees import Trainer
 
@@ -66,14 +66,13 @@ def calibrated(
         weights: Gives the search's weights that are at hand, by id.
         epochs: A full training.
     """
-    if row.settings.loss != SOFTMAX:
+    if row.settings.loss != temperatures.SOFTMAX:
         return None
     if run.segment(SEGMENT) is None:
         held = weights()
         found = None
         if row.id in held and is_whole(row, epochs):
-            said = trainer.probabilities(row.settings, held[row.id]())
-            found = _measured(said, trainer.labels())
+            found = _measured(row.settings, held[row.id](), trainer)
         run.commit(SEGMENT, payload={"found": found})
     return on_record(run)
 
@@ -98,13 +97,14 @@ def expected_error(
     return float(np.abs(apart).sum() / len(labels))
 
 
-def _measured(said: np.ndarray, labels: np.ndarray) -> dict[str, Any] | None:
+def _measured(settings: Settings, params: Any, trainer: Trainer) -> dict[str, Any] | None:
+    said, labels = trainer.probabilities(settings, params), trainer.labels()
     if not np.isfinite(said).all():
         return None
-    degree = selection.temperature(said, labels)
+    sure = temperatures.found(settings, params, trainer.probabilities, said, labels)
     return {
-        "temperature": degree,
+        "temperature": sure.temperature,
         "before": expected_error(said, labels),
-        "after": expected_error(selection.tempered(said, degree), labels),
+        "after": expected_error(sure.said, labels),
         "rows": len(labels),
     }

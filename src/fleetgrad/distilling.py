@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from fleetgrad.distilled import REFIT, STUDENT, TRIAL, WINNER, Distilled, Score, on_record
-from fleetgrad.ensembling import REPLICATE, Partner, cooled
+from fleetgrad.ensembling import REPLICATE, Partner
 from fleetgrad.leaderboard import Row
 from fleetgrad.metrics import Metric, recorded
 from fleetgrad.pace import Pace, Stage
@@ -23,6 +23,7 @@ from fleetgrad.selection import log_loss
 from fleetgrad.settings import Settings
 from fleetgrad.standing import points, trained
 from fleetgrad.store import CurvePoint, Run
+from fleetgrad.temperatures import cooled
 from fleetgrad.trainees import Member, Trainees, Trainer
 
 PART = 0.5  # the teachers' share of a target

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fleetgrad import metrics, selection
+from fleetgrad import metrics, selection, temperatures
 from fleetgrad.leaderboard import Row
 from fleetgrad.pace import Pace, Stage
 from fleetgrad.plan import Plan
@@ -28,7 +28,6 @@ from fleetgrad.views import KINDS, View
 
 MOST_ASKED = 24  # networks, the best of them
 REPLICATE = 0  # of the search
-SOFTMAX = "cross_entropy"  # the loss whose outputs are logits of one
 
 
 class Partner(NamedTuple):
@@ -99,7 +98,7 @@ class Ensembling:
         partners = []
         for one, weight in done["weights"].items():
             degree = done["temperatures"][one]
-            params = cooled(population.params(Member(int(one), 0)), degree)
+            params = temperatures.cooled(population.params(Member(int(one), 0)), degree)
             own, views = rows[int(one)].settings, done.get("views", "plain")
             partners.append(Partner(int(one), own, params, weight, degree, views))
         return tuple(partners)
@@ -119,18 +118,22 @@ class Ensembling:
         if not whole:
             return {}
         labels = self._trainer.labels()
-        asked = [self._trainer.probabilities(row.settings, weights[row.id]()) for row in whole]
-        degrees = [_temperature(row, said, labels) for row, said in zip(whole, asked, strict=True)]
-        sure = [_sure(*pair) for pair in zip(asked, degrees, strict=True)]
-        found = self._selected(np.stack(sure), labels)
+        sure = [self._sure(row.settings, weights[row.id](), labels) for row in whole]
+        found = self._selected(np.stack([one.said for one in sure]), labels)
         ranked = np.argsort(-found, kind="stable")[: self._plan.ensemble].tolist()
         best = [place for place in ranked if found[place] > 0]
         if len(best) == 1:  # then the winner, which more than one split has chosen, stands alone
             return {}
         total = sum(found[place] for place in best)
         return {
-            whole[place].id: _Share(float(found[place] / total), degrees[place]) for place in best
+            whole[place].id: _Share(float(found[place] / total), sure[place].temperature)
+            for place in best
         }
+
+    def _sure(self, settings: Settings, params: Any, labels: np.ndarray) -> temperatures.Sure:
+        """What a network says of the validation rows, as sure as they allow."""
+        ask = self._trainer.probabilities
+        return temperatures.found(settings, params, ask, ask(settings, params), labels)
 
     def _seeing(
         self,
@@ -145,11 +148,14 @@ class Ensembling:
 
         @functools.cache
         def together(view: View) -> np.ndarray:
-            ask = self._trainer.probabilities
-            said = [
-                share.weight * _sure(ask(settings[one], params[one], view), share.temperature)
-                for one, share in shares.items()
-            ]
+            ask = functools.partial(self._trainer.probabilities, view=view)
+            said = []
+            for one, share in shares.items():
+                own, held = settings[one], params[one]
+                known = ask(own, held)
+                said.append(
+                    share.weight * temperatures.at(own, held, ask, known, share.temperature)
+                )
             total: np.ndarray = np.sum(said, axis=0)
             return total
 
@@ -200,22 +206,3 @@ class Ensembling:
         weights = population.state() if sound else None
         self._run.commit("ensemble", payload=done, curves=curves, weights=weights)
         return done
-
-
-def _sure(said: np.ndarray, temperature: float) -> np.ndarray:
-    """What a network says at a temperature; numbers have none."""
-    return said if temperature == 1 else selection.tempered(said, temperature)
-
-
-def _temperature(row: Row, said: np.ndarray, labels: np.ndarray) -> float:
-    if row.settings.loss != SOFTMAX or not np.isfinite(said).all():
-        return 1.0
-    return selection.temperature(said, labels)
-
-
-def cooled(params: Any, temperature: float) -> Any:
-    """The weights with logits divided by a temperature."""
-    if temperature == 1:
-        return params
-    last = {name: array / np.float32(temperature) for name, array in params[-1].items()}
-    return (*params[:-1], last)

@@ -27,7 +27,7 @@ from fleetgrad.candidates import Candidates
 from fleetgrad.clock import Clock, Progress
 from fleetgrad.distilled import WINNER, Distilled
 from fleetgrad.distilling import Distilling
-from fleetgrad.ensembling import Ensembling, Partner, cooled
+from fleetgrad.ensembling import Ensembling, Partner
 from fleetgrad.errors import TrainingError
 from fleetgrad.leaderboard import Leaderboard, Row
 from fleetgrad.pace import Pace, Stage
@@ -40,6 +40,7 @@ from fleetgrad.search import Search
 from fleetgrad.settings import Settings
 from fleetgrad.standing import points, trained
 from fleetgrad.store import Run
+from fleetgrad.temperatures import cooled
 from fleetgrad.trainees import Trainees, Trainer
 from fleetgrad.trials import Strategy
 

@@ -93,12 +93,9 @@ def _headline(result: Result) -> Text:
 
 def _figures(result: Result) -> RenderableType:
     """The winner's id, its figures, and who cannot be told from it."""
-    winner, metric = result.leaderboard.rows[0], METRICS[result.metric]
+    winner = result.leaderboard.rows[0]
     facts = [("candidate", Text.assemble((f"#{winner.id}", "bold green"), f"  {_claim(result)}"))]
-    if result.dataset.get("test_rows") != 0:
-        facts.append(("test", _test(result.test)))
-    if result.validation is not None:
-        facts.append(("validation", _validated(result.validation)))
+    facts += _scores(result)
     guessed = result.above_chance is False
     if guessed:
         facts.append(("beware", Text(_guessing(result), "yellow")))
@@ -115,11 +112,21 @@ def _figures(result: Result) -> RenderableType:
         facts.append(("doubling", Text(_doubling(result.doubling))))
     if not guessed and result.importances and any(result.importances.values()):
         facts.append(("mattered", Text(lessons.line(result.importances))))
-    if metric.name != "accuracy":
-        facts.insert(1, ("metric", Text(_direction(metric))))
     if result.diverged:
         facts.append(("diverged", Text(f"{result.diverged} of {result.candidates}", "red")))
     return _facts(facts)
+
+
+def _scores(result: Result) -> list[tuple[str, Text]]:
+    """How the winner does by the metric, on the test part if there is one, and on validation."""
+    facts, metric = [], METRICS[result.metric]
+    if metric.name != "accuracy":
+        facts.append(("metric", Text(_direction(metric))))
+    if result.dataset.get("test_rows") != 0:
+        facts.append(("test", _test(result.test)))
+    if result.validation is not None:
+        facts.append(("validation", _validated(result.validation)))
+    return facts
 
 
 def _claim(result: Result) -> str:
