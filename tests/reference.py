@@ -387,6 +387,8 @@ class Network:
 
     def _pooled(self, z):
         """The logits of the mean of the members' probabilities."""
+        if self.settings.members == 1:
+            return z
         members = z.reshape(self.settings.members, -1, z.shape[1])
         if z.shape[1] == 1:
             return members.mean(0)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleetgrad import batches, graph, inference, keys, losses, network, normalization
+from fleetgrad import batches, forward, graph, inference, keys, losses, network, normalization
 from fleetgrad.activations import ACTIVATIONS as JAX_ACTIVATIONS
 from fleetgrad.activations import Units
 from fleetgrad.data import columns, scaling
@@ -62,8 +62,8 @@ def run(onnx):
 
 
 def test_every_activation_has_its_form_without_jax():
-    assert tuple(sorted(inference.ACTIVATIONS)) == ACTIVATIONS
-    assert graph.ACTIVATIONS.keys() == inference.ACTIVATIONS.keys()
+    assert tuple(sorted(forward.ACTIVATIONS)) == ACTIVATIONS
+    assert graph.ACTIVATIONS.keys() == forward.ACTIVATIONS.keys()
 
 
 @pytest.mark.parametrize("bias", [True, False])

@@ -14,14 +14,17 @@ import fleetgrad
 
 FLOORS = (
     "errors",
-    "augmentation cache clock durable kernels keys metrics payload settings stages views weights",
+    (
+        "augmentation cache checks clock durable kernels keys metrics payload settings stages views"
+        " weights"
+    ),
     (
         "activations augment batches data embeddings frames layers losses network normalization"
         " optimizers products scoring sharing space"
     ),
     (
-        "candidates divergence earlier effects ends extrapolation graph inference intake shapes"
-        " states steps strategies trainees training trials validation"
+        "candidates divergence earlier effects ends extrapolation forward graph inference intake"
+        " shapes states steps strategies trainees training trials validation"
     ),
     "programs",
     (

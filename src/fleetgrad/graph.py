@@ -10,7 +10,8 @@ from fleetgrad import intake
 from fleetgrad.data.encoding import Encoding
 from fleetgrad.data.scaling import FARTHEST
 from fleetgrad.errors import ModelError, UsageError
-from fleetgrad.inference import EPSILON, GELU, LEAK, SELU, Layer, Network, Part
+from fleetgrad.forward import EPSILON, GELU, LEAK, SELU, Layer
+from fleetgrad.inference import Network, Part
 from fleetgrad.views import CENTER, PLAIN, REACH, View
 
 OPSET, IR_VERSION = 17, 8  # of ONNX: what runtimes from 2022 on can read

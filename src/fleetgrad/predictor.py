@@ -23,6 +23,7 @@ from fleetgrad.data.features import Features, as_features, numeric
 from fleetgrad.data.inputs import WHITE, read_inputs, read_table
 from fleetgrad.durable import replacing
 from fleetgrad.errors import ModelError
+from fleetgrad.forward import Logits
 from fleetgrad.inference import Part
 from fleetgrad.metrics import CLASSIFICATION, REGRESSION
 from fleetgrad.payload import encode
@@ -257,7 +258,7 @@ class Predictor(ABC):
         return rows
 
 
-def logits(network: inference.Network, rows: Num[np.ndarray, "batch features"]) -> inference.Logits:
+def logits(network: inference.Network, rows: Num[np.ndarray, "batch features"]) -> Logits:
     """A network's outputs for a block of rows.
 
     Raises:

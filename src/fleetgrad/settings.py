@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Self
 
-from fleetgrad import stages
+from fleetgrad import checks, stages
 from fleetgrad.augmentation import NONE, Augmentation
 from fleetgrad.errors import SettingsError, suggestion
 
@@ -133,17 +133,17 @@ class Settings:
     evolved: Any = ()
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "hidden", _widths(self.hidden))
+        object.__setattr__(self, "hidden", checks.widths(self.hidden))
         object.__setattr__(self, "augment", Augmentation.of(self.augment))
         for name, allowed in _NAMED.items():
-            _check_named(name, getattr(self, name), allowed)
+            checks.named(name, getattr(self, name), allowed)
         for name, least in _COUNTS.items():
-            object.__setattr__(self, name, _count(name, getattr(self, name), least))
+            object.__setattr__(self, name, checks.count(name, getattr(self, name), least))
         for name, (low, high, open_low) in _RANGES.items():
-            value = _number(name, getattr(self, name), low, high, open_low=open_low)
+            value = checks.number(name, getattr(self, name), low, high, open_low=open_low)
             object.__setattr__(self, name, value)
         for name in _SWITCHED:
-            _check_switch(name, getattr(self, name))
+            checks.switch(name, getattr(self, name))
         if self.normalization == "batch" and self.batch_size < LEAST_NORMALIZED:
             raise SettingsError(
                 f"`batch_size` must be at least {LEAST_NORMALIZED} under batch normalization, got "
@@ -256,45 +256,3 @@ _RANGES: dict[str, tuple[float, float, bool]] = {  # low, high (excluded), wheth
     "label_smoothing": (0.0, 1.0, False),
     "ema": (0.0, 1.0, False),
 }
-
-
-def _widths(hidden: Any) -> tuple[int, ...]:
-    if isinstance(hidden, int):
-        hidden = (hidden,)
-    if not isinstance(hidden, tuple | list):
-        raise SettingsError(f"`hidden` must be a list of widths, got {hidden!r}; use [128, 64].")
-    return tuple(_count("hidden", width, 1) for width in hidden)
-
-
-def _check_named(name: str, value: Any, allowed: tuple[str, ...]) -> None:
-    if value not in allowed:
-        raise SettingsError(
-            f"`{name}` must be a known name, got {value!r}; {suggestion(str(value), allowed)}"
-        )
-
-
-def _check_switch(name: str, value: Any) -> None:
-    if not isinstance(value, bool):
-        raise SettingsError(f"`{name}` must be true or false, got {value!r}; use true.")
-
-
-def _count(name: str, value: Any, least: int) -> int:
-    whole = not isinstance(value, bool) and hasattr(value, "__index__")
-    if not whole or int(value) < least:
-        raise SettingsError(
-            f"`{name}` must be a whole number of at least {least}, got {value!r}; use {least}."
-        )
-    return int(value)
-
-
-def _number(name: str, value: Any, low: float, high: float, *, open_low: bool) -> float:
-    interval = f"{'(' if open_low else '['}{low:g}, {high:g})"
-    try:
-        number = math.nan if isinstance(value, bool | str) else float(value)
-    except (OverflowError, TypeError, ValueError):
-        number = math.nan
-    above = number > low if open_low else number >= low
-    if not (above and number < high):
-        example = low if not open_low else 0.001
-        raise SettingsError(f"`{name}` must be in {interval}, got {value!r}; use {example:g}.")
-    return number
