@@ -43,6 +43,19 @@ def test_numbers_stay_and_say_where_they_are_missing():
     np.testing.assert_equal(out, np.array([[math.nan, 1, 7], [5, 0, math.nan]], np.float32))
 
 
+def test_amounts_that_recur_where_most_have_none_have_a_feature():
+    found = fitted(numbers("a", *[0] * 20, 5, 5, 7, 7.5, 0.1, 0.1, math.nan))
+    assert found.feature_names == ("a", "a=0.1", "a=5", "a missing")
+    assert found.numeric.tolist() == [True, False, False, False]
+    out = found.apply(table(numbers("a", 0, 5, float(np.float32(0.1)), 9, math.nan)))
+    assert out[:, 1:].tolist() == [[0, 0, 0], [0, 1, 0], [1, 0, 0], [0, 0, 0], [0, 0, 1]]
+
+
+@pytest.mark.parametrize("values", [[0] * 9 + [1] * 3, [0, 1, 1, 2, 2, 3, 3, 4], [*range(12)]])
+def test_other_numbers_have_none(values):
+    assert fitted(numbers("a", *values)).features == 1
+
+
 def test_a_word_has_a_feature_and_one_unseen_in_training_none():
     found = fitted(words("w", MADE))
     assert found.feature_names == ("w=a", "w=b", "w=c")
@@ -120,6 +133,7 @@ def test_an_encoding_goes_through_json_and_does_the_same(data):
         numbers("n", *[math.nan if v is None else v for v in data.draw(lists(number, rows))]),
         words("w", data.draw(lists(st.none() | st.sampled_from("abc"), rows))),
         numbers("d", *data.draw(lists(st.floats(0, 3e4), rows)), kind=DATE),
+        numbers("p", *data.draw(lists(st.sampled_from([0, 0, 0, 0.1, 2, 3]), rows))),
         numbers("i", *range(rows)),
     ]
     found = fitted(*held)
@@ -150,6 +164,10 @@ def lists(cells, rows):
         {"other": 1},
         {"missing": None},
         {"origin": math.nan},
+        {"points": [1.0]},
+        {"kind": "numeric", "words": [], "features": 3, "points": [2.0, 1.0]},
+        {"kind": "numeric", "words": [], "features": 2, "points": [math.inf]},
+        {"kind": "numeric", "words": [], "features": 2, "points": ["1"]},
         {"origin": "1"},
         {"kind": "numeric"},
         {"extra": 1},

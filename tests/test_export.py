@@ -233,6 +233,7 @@ MIXED = Table(
         columns.of_words("color", np.array([0, 1, 0, -1] * 3, np.int32), ["red", "blue"]),
         columns.of_words("town", np.arange(12, dtype=np.int32) % 5, ["a", "b", "c", "d", "NA"]),
         columns.of_words("many", np.array([0, 1, 0, 1, 2, 3] * 2), ["p", "q", "rare", "rarer"]),
+        columns.of_numbers("paid", np.array([0, 0, 0, 0.1, 0.1, 7, 7, np.nan, 0, 0, 0, 9])),
         columns.of_numbers("same", np.ones(12)),
         columns.of_numbers("label", np.arange(12) % 2.0, columns.BOOLEAN),
         columns.of_numbers("net/concat_0", np.arange(12.0)),

@@ -13,6 +13,7 @@ from fleetgrad.data.encoding import Encoding
 from fleetgrad.errors import ModelError
 
 DOMAIN = ("ai.onnx.ml", 2)  # its operator on text, of 2019
+FLOAT = 1  # its number in ONNX
 OUTPUTS = ("probabilities", "label", "prediction")  # names that no input may have
 
 
@@ -67,10 +68,13 @@ def input_names(encoding: Encoding) -> list[str]:
 
 
 def _number(graph: Nodes, coding: Coding, name: str) -> str:
-    if not coding.missing:
-        return graph.add("Identity", name)
-    missing = graph.add("Cast", graph.add("IsNaN", name), to=1)
-    return graph.add("Concat", name, missing, axis=1)
+    parts = [name]
+    if coding.points:
+        equal = graph.add("Equal", name, graph.constant([coding.points]))
+        parts.append(graph.add("Cast", equal, to=FLOAT))
+    if coding.missing:
+        parts.append(graph.add("Cast", graph.add("IsNaN", name), to=FLOAT))
+    return graph.add("Concat", *parts, axis=1)
 
 
 def _words(graph: Nodes, coding: Coding, name: str) -> str:

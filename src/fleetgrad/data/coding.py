@@ -11,6 +11,7 @@ from fleetgrad.data import columns
 from fleetgrad.data.columns import CATEGORY, Column
 
 MOST_WORDS = 256  # features of a category; the rarest words beyond share one
+MANY = 3  # different values of a number, from which on one may have a feature of its own
 RARE = (2, 5)  # a word in fewer rows is rare: a fiftieth of the rows, within these bounds
 
 Matrix = Float32[np.ndarray, "rows features"]
@@ -28,6 +29,7 @@ class Coding:
         other: Whether all other words share a feature.
         missing: Whether a feature says where a cell is missing.
         origin: Taken from a date, in days, before it is rounded to float32.
+        points: Of a number, values that have a feature of their own beside it, sorted.
     """
 
     name: str
@@ -37,12 +39,14 @@ class Coding:
     other: bool = False
     missing: bool = False
     origin: float = 0.0
+    points: tuple[float, ...] = ()
 
     @property
     def names(self) -> list[str]:
         """What its features are called."""
-        own = [f"{self.name}={word}" for word in self.words] if self.kind == CATEGORY else []
-        own = own or ([] if self.kind == CATEGORY else [self.name])
+        whole = [] if self.kind == CATEGORY else [self.name]
+        shown = (*self.words, *(f"{point:g}" for point in self.points))
+        own = whole + [f"{self.name}={value}" for value in shown]
         more = {"other": self.other, "missing": self.missing}
         return own + [f"{self.name} {name}" for name, holds in more.items() if holds]
 
@@ -63,6 +67,8 @@ class Coding:
             self._write_words(column, out)
         else:
             out[:, 0] = column.values - self.origin
+            for place, point in enumerate(self.points, start=1):
+                out[:, place] = out[:, 0] == np.float32(point)
         if self.missing:
             out[:, -1] = column.missing
 
@@ -87,16 +93,40 @@ def fitted(column: Column) -> Coding:
     if not known.size or (not lacks and known.min() == known.max()):
         return Coding(column.name, column.kind, 0)
     origin = float(np.median(known)) if column.kind == columns.DATE else 0.0
-    return Coding(column.name, column.kind, 1 + lacks, missing=lacks, origin=origin)
+    own_points = points(known) if column.kind == columns.NUMERIC else ()
+    features = 1 + len(own_points) + lacks
+    name, kind = column.name, column.kind
+    return Coding(name, kind, features, missing=lacks, origin=origin, points=own_points)
+
+
+def points(values: columns.Numbers) -> tuple[float, ...]:
+    """The values of a number that get a feature, where most are the same: its quartiles agree.
+
+    Such a column is an amount that most do not have. Where others recur, they are likely to mean
+    something that no smooth function of the amount tells: a fee, a code, a bound.
+    """
+    lower, middle, upper = np.quantile(values, [0.25, 0.5, 0.75])
+    found, counts = np.unique(values.astype(np.float32), return_counts=True)
+    if not lower == middle == upper or len(found) < MANY:
+        return ()
+    recur = (counts >= _least(len(values))) & (found != np.float32(middle))
+    commonest = np.argsort(-counts, kind="stable")
+    kept = commonest[recur[commonest]][:MOST_WORDS]
+    return tuple(sorted(found[kept].tolist()))
 
 
 def words(column: Column) -> tuple[tuple[str, ...], bool]:
     """The words that get a feature, sorted, and whether there are others."""
     counts = column.counts
-    least = np.clip(len(column.values) // 50, *RARE)
+    least = _least(len(column.values))
     commonest = np.argsort(-counts, kind="stable")[:MOST_WORDS]
     kept = sorted(place for place in commonest.tolist() if counts[place] >= least)
     return tuple(column.words[place] for place in kept), len(kept) < int(np.count_nonzero(counts))
+
+
+def _least(rows: int) -> int:
+    """In how many rows a value is not rare."""
+    return int(np.clip(rows // 50, *RARE))
 
 
 def restored(values: Mapping[str, Any]) -> Coding:
@@ -106,8 +136,8 @@ def restored(values: Mapping[str, Any]) -> Coding:
         ValueError, TypeError, KeyError: It is none.
     """
     given = dict(values)
-    own = given.pop("words", [])
-    made = Coding(**given, words=tuple(own))
+    own, own_points = given.pop("words", []), given.pop("points", [])
+    made = Coding(**given, words=tuple(own), points=tuple(own_points))
     texts, truths = (made.name, made.kind, *own), (made.other, made.missing)
     sound = (
         isinstance(own, list)
@@ -115,11 +145,14 @@ def restored(values: Mapping[str, Any]) -> Coding:
         and all(type(truth) is bool for truth in truths)
         and made.kind in columns.KINDS
         and (made.kind == CATEGORY or not (own or made.other))
-        and type(made.origin) in {int, float}
-        and np.isfinite(made.origin)
+        and isinstance(own_points, list)
+        and (made.kind == columns.NUMERIC or not own_points)
+        and all(type(one) in {int, float} for one in (made.origin, *own_points))
+        and np.isfinite([made.origin, *own_points]).all()
         and type(made.features) is int
         and made.features in {0, len(made.names)}
         and own == sorted(set(own))
+        and own_points == sorted(set(own_points))
     )
     if not sound:
         raise ValueError(f"a column `{str(made.name)[:40]}` that no table has")

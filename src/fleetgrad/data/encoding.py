@@ -110,6 +110,7 @@ class Encoding:
         return [
             {"name": one.name, "kind": one.kind, "features": one.features, "missing": one.missing}
             | ({"words": len(one.words), "other": one.other} if one.kind == CATEGORY else {})
+            | ({"points": len(one.points)} if one.points else {})
             for one in self.codings
         ]
 

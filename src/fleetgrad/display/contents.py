@@ -57,6 +57,8 @@ def _fate(column: Mapping[str, Any]) -> str:
     if not column["features"]:
         return "nothing: always the same"
     parts = [count(column["words"], "word") if "words" in column else "a number"]
+    if column.get("points"):
+        parts.append(f"{count(column['points'], 'value')} of it")
     if column.get("other"):
         parts.append("others")
     if column["missing"]:
