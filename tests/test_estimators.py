@@ -37,7 +37,22 @@ def regressor(**others):
     return FleetRegressor(SHORT, space=ONE_SHAPE, random_state=0, **others)
 
 
-@parametrize_with_checks([classifier(), regressor()])
+CHECKED = Space(
+    hidden=(32,),
+    optimizer="adamw",
+    schedule="one_cycle",
+    batch_size=2,  # some checks come with four rows
+    learning_rate=Float(5e-3, 2e-2, log=True),
+)
+FEW = Budget(candidates=2, epochs=10)
+
+
+@parametrize_with_checks(
+    [
+        FleetClassifier(FEW, space=CHECKED, random_state=0),
+        FleetRegressor(FEW, space=CHECKED, random_state=0),
+    ]
+)
 def test_scikit_learn_finds_nothing_wrong(estimator, check):
     check(estimator)
 
@@ -146,6 +161,12 @@ def test_it_goes_through_pipelines_folds_and_grids():
 def test_folds_may_be_fitted_in_processes_of_their_own():
     scores = cross_val_score(classifier(), IRIS, KINDS, cv=2, n_jobs=2)
     assert scores.min() > 0.85
+
+
+def test_a_rows_answer_is_the_same_in_any_company(fitted):
+    whole = fitted.predict_proba(IRIS)
+    for some in (slice(7, 8), slice(0, 33), slice(100, 150)):
+        np.testing.assert_array_equal(fitted.predict_proba(IRIS[some]), whole[some])
 
 
 def test_weights_move_what_is_predicted():

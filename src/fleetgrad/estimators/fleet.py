@@ -193,7 +193,7 @@ class FleetClassifier(ClassifierMixin, FleetEstimator):
         """(rows, classes): the probability of each class, in the order of `classes_`."""
         check_is_fitted(self)
         with as_value_errors():
-            return self.model_.predict_proba(inputs.asked(self, X))
+            return inputs.answered(self.model_.predict_proba, inputs.asked(self, X))
 
 
 class FleetRegressor(RegressorMixin, FleetEstimator):
@@ -222,7 +222,7 @@ class FleetRegressor(RegressorMixin, FleetEstimator):
         """(rows,): the expected target of each row, in its own units."""
         check_is_fitted(self)
         with as_value_errors():
-            return self.model_.predict(inputs.asked(self, X))
+            return inputs.answered(self.model_.predict, inputs.asked(self, X))
 
 
 def seed_of(random_state: Any) -> int:
