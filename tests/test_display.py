@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import Console
 
+from fleetgrad.calibration import Calibration
 from fleetgrad.clock import Progress
 from fleetgrad.data import Dataset, load
 from fleetgrad.display import ahead, consoles, contents, downloads, live, measures, outcome, words
@@ -562,3 +563,9 @@ def test_errors_no_better_than_one_answer_for_all_rows_are_no_success():
 def test_progress_tells_the_best_error_so_far():
     progress = Progress("search", 2, 3, 9, 52_613.4, 40.0, 3.0, None, "rmse")
     assert "best 52,613" in live.sentence(progress, None)
+
+
+def test_how_sure_the_winner_is_stands_in_one_line():
+    text = shown(result([finalist(4, 0.98)], calibration=Calibration(0.8, 0.052, 0.011, 240)))
+    assert " ".join(text.split()).count("calibrated probabilities are off by 1.10 % on") == 1
+    assert "5.20 % before logits were divided by 0.80 (240 held-out rows)" in " ".join(text.split())

@@ -23,7 +23,6 @@ Weights = Float[np.ndarray, " rows"]
 Judge = Callable[[Weights], float]
 
 _LEAST = np.finfo(np.float64).eps  # a probability below this counts as this much
-_DIGITS = 4
 _LARGE = 1000  # from here on numbers are written without decimals
 
 
@@ -84,7 +83,9 @@ class Metric:
 
     def amount(self, score: float) -> str:
         """A difference of scores, without a unit."""
-        return f"{100 * score:.2f}" if self.percent else number(score)
+        if self.percent:
+            return f"{100 * score:.2f}"
+        return f"{score:.3g}" if abs(score) < _LARGE else number(score)
 
     def gain(self, score: float) -> str:
         """How much better, in words, of a difference of scores that is at least 0.
@@ -99,12 +100,12 @@ class Metric:
 def number(value: float) -> str:
     """A number to four digits or so.
 
-    >>> number(0.0123456), number(12345.6), number(1e12)
-    ('0.01235', '12,346', '1e+12')
+    >>> number(0.0123456), number(0.913), number(12345.6), number(1e12)
+    ('0.01235', '0.9130', '12,346', '1.000e+12')
     """
     if _LARGE <= abs(value) < 1e9:  # noqa: PLR2004 - longer ones are not read anyway
         return f"{value:,.0f}"
-    return f"{value:.{_DIGITS}g}"
+    return f"{value:#.4g}"
 
 
 def _mean(values: NDArray[Any]) -> Judge:

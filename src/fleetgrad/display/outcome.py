@@ -100,8 +100,6 @@ def _figures(result: Result) -> RenderableType:
     if guessed:
         facts.append(("beware", Text(_guessing(result), "yellow")))
     facts += [(name, Text(words)) for name, words in _together(result).items()]
-    if result.calibration is not None:
-        facts.append(("calibrated", Text(_calibrated(result.calibration))))
     if result.ties:
         ids = ", ".join(f"#{one}" for one in result.ties)
         them = "it" if len(result.ties) == 1 else "them"
