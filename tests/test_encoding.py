@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleetgrad.data import coding, columns
+from fleetgrad.data import columns, encoding
 from fleetgrad.data.columns import CATEGORY, DATE, Table
 from fleetgrad.data.encoding import Encoding
 from fleetgrad.errors import DataError
@@ -72,9 +72,24 @@ def test_rare_words_share_a_feature_with_those_unseen():
 
 
 def test_no_more_words_have_a_feature_than_may(monkeypatch):
-    monkeypatch.setattr(coding, "MOST_WORDS", 2)
+    monkeypatch.setattr(encoding, "MOST", (2,))
     found = fitted(words("w", [*MADE, "b", "c"]))
     assert found.feature_names == ("w=b", "w=c", "w other")
+
+
+def test_fewer_words_have_a_feature_where_rows_are_many(monkeypatch):
+    many = words("w", [chr(97 + n % 26) for n in range(260)])
+    assert fitted(many).features == 26
+    monkeypatch.setattr(encoding, "MOST_NUMBERS", 260 * 20)
+    assert fitted(many).features == 17
+    monkeypatch.setattr(encoding, "MOST_NUMBERS", 1)
+    assert fitted(many).features == 5
+
+
+def test_many_columns_of_mostly_nothing_are_no_amounts():
+    held = [numbers(f"p{n}", *[0] * 20, 5, 5, 7, 7) for n in range(encoding.MOST_AMOUNTS + 1)]
+    assert fitted(*held[:-1]).features == 3 * encoding.MOST_AMOUNTS
+    assert fitted(*held).features == len(held)
 
 
 def test_columns_that_never_differ_are_left_out_and_not_needed():

@@ -10,7 +10,7 @@ from jaxtyping import Float32
 from fleetgrad.data import columns
 from fleetgrad.data.columns import CATEGORY, Column
 
-MOST_WORDS = 256  # features of a category; the rarest words beyond share one
+MOST_WORDS = 256  # or points with a feature each; the rarest words beyond share one
 MANY = 3  # different values of a number, from which on one may have a feature of its own
 RARE = (2, 5)  # a word in fewer rows is rare: a fiftieth of the rows, within these bounds
 
@@ -80,12 +80,18 @@ class Coding:
         out[known, places[known]] = 1
 
 
-def fitted(column: Column) -> Coding:
-    """The coding of a column of training rows, and of no others."""
+def fitted(column: Column, most: int = MOST_WORDS, *, pointed: bool = True) -> Coding:
+    """The coding of a column of training rows, and of no others.
+
+    Args:
+        column: Of training rows.
+        most: Words or points that get a feature.
+        pointed: Whether points get any.
+    """
     gone = column.missing
     lacks = bool(gone.any())
     if column.kind == CATEGORY:
-        own, other = words(column)
+        own, other = words(column, most)
         features = len(own) + other + lacks
         features = features if features > 1 else 0
         return Coding(column.name, column.kind, features, own, other, missing=lacks)
@@ -93,13 +99,14 @@ def fitted(column: Column) -> Coding:
     if not known.size or (not lacks and known.min() == known.max()):
         return Coding(column.name, column.kind, 0)
     origin = float(np.median(known)) if column.kind == columns.DATE else 0.0
-    own_points = points(known) if column.kind == columns.NUMERIC else ()
+    amount = pointed and column.kind == columns.NUMERIC
+    own_points = points(known, most) if amount else ()
     features = 1 + len(own_points) + lacks
     name, kind = column.name, column.kind
     return Coding(name, kind, features, missing=lacks, origin=origin, points=own_points)
 
 
-def points(values: columns.Numbers) -> tuple[float, ...]:
+def points(values: columns.Numbers, most: int = MOST_WORDS) -> tuple[float, ...]:
     """The values of a number that get a feature, where most are the same: its quartiles agree.
 
     Such a column is an amount that most do not have. Where others recur, they are likely to mean
@@ -111,15 +118,15 @@ def points(values: columns.Numbers) -> tuple[float, ...]:
         return ()
     recur = (counts >= _least(len(values))) & (found != np.float32(middle))
     commonest = np.argsort(-counts, kind="stable")
-    kept = commonest[recur[commonest]][:MOST_WORDS]
+    kept = commonest[recur[commonest]][:most]
     return tuple(sorted(found[kept].tolist()))
 
 
-def words(column: Column) -> tuple[tuple[str, ...], bool]:
+def words(column: Column, most: int = MOST_WORDS) -> tuple[tuple[str, ...], bool]:
     """The words that get a feature, sorted, and whether there are others."""
     counts = column.counts
     least = _least(len(column.values))
-    commonest = np.argsort(-counts, kind="stable")[:MOST_WORDS]
+    commonest = np.argsort(-counts, kind="stable")[:most]
     kept = sorted(place for place in commonest.tolist() if counts[place] >= least)
     return tuple(column.words[place] for place in kept), len(kept) < int(np.count_nonzero(counts))
 

@@ -21,6 +21,9 @@ from fleetgrad.data.columns import CATEGORY, Table
 from fleetgrad.data.features import Features
 from fleetgrad.errors import DataError, suggestion
 
+MOST = (coding.MOST_WORDS, 64, 16, 4)  # words of a category with a feature, from most to least
+MOST_NUMBERS = 1 << 29  # in the features of a table: two gibibytes
+MOST_AMOUNTS = 16  # columns with points: more are counts of something, or pixels
 MOST_LEFT_OUT = 20  # columns that a summary names
 
 
@@ -35,13 +38,19 @@ class Encoding:
         """The encoding of a table.
 
         Args:
-            table: Training rows, and no others.
+            table: Training rows, and no others. Where there are so many that their features would
+                not fit into memory, fewer words get one.
 
         Raises:
             DataError: A column holds free text, or no column varies.
         """
         unfit.check(table)
-        found = cls(tuple(map(coding.fitted, table.columns)))
+        pointed = sum(bool(coding.fitted(one).points) for one in table.columns) <= MOST_AMOUNTS
+        for most in MOST:
+            codings = [coding.fitted(one, most, pointed=pointed) for one in table.columns]
+            found = cls(tuple(codings))
+            if found.features * table.rows <= MOST_NUMBERS:
+                break
         if not found.features:
             raise DataError(
                 f"{table.source} must have a column that differs from row to row, got "
