@@ -496,6 +496,17 @@ def test_a_machine_that_slows_down_gets_more_time_for_the_end(place):
     assert outcome.scores.shape[1] >= 5
 
 
+@pytest.mark.parametrize("late", [20, 22, 24])
+def test_repeats_that_are_nearly_over_are_not_cut(place, late):
+    """They count only as a whole: when a slow machine leaves two epochs of 54 undone, they end."""
+    world = World(lanes=2, noise=0)
+    world.costs = lambda settings: 1.0 if world.now < 100 + late else 2.0
+    outcome = search(place, world, Plan((200,), 9, seconds=100.0), space=SOUND)
+    assert outcome.scores.shape[1] == 2
+    assert outcome.winner.refitted
+    assert world.now - 100 <= 100 * (1 + GRACE)
+
+
 def test_a_cut_search_begins_no_other_generation(place):
     plan = Plan((9, 9, 9, 9), 9, seconds=110.0)
     outcome = search(place, World(lanes=2), plan, space=SOUND)

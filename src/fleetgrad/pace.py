@@ -17,7 +17,7 @@ MOST_HELD = 0.75  # of the time left when the search begins: rather fewer repeat
 LATELY = 1 / 3  # of the time a search has taken: what its speed is measured over
 AUDITED = 0.05  # of the budget, at most, for candidates that had been stopped
 TINY = 1e-9  # seconds: nothing is faster
-GRACE = 0.05  # of the budget: a refit cut short is worth little, so it may run over by this
+GRACE = 0.05  # of the budget: a refit, or repeats, cut short are worth little, so may run over
 
 
 class Stage(NamedTuple):
@@ -147,10 +147,24 @@ class Pace:
             return self._for_the_end(stage.leading)
         end = REFIT * self._refits * self._full(population) + END_SECONDS
         if stage.phase == "finals":
-            return end
+            return end - self._grace(population)
         waves = math.ceil(self._plan.finalists * self._fewest / self._lanes)
         held = SLACK * waves * self._expected(population) + end
         return min(held, self._most_held)
+
+    def _grace(self, population: Trainees) -> float:
+        """Seconds that these may run into the time kept back, where they are nearly over.
+
+        A block of repeats counts only as a whole, so it is not cut shortly before its end.
+        """
+        grace = GRACE * (self._clock.seconds or 0.0)
+        costs = [
+            (self._plan.epochs - len(population.curve(one))) * population.epoch_seconds(one)
+            for one in population.members
+            if population.diverged_at(one) is None
+        ]
+        needed = max(sum(costs) / self._lanes, max(costs, default=0.0))
+        return grace if needed <= grace else 0.0
 
     def _expected(self, population: Trainees) -> float:
         """Seconds a lane will need for a full training of a finalist, whoever that will be.
