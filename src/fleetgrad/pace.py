@@ -155,9 +155,12 @@ class Pace:
     def _grace(self, population: Trainees) -> float:
         """Seconds that these may run into the time kept back, where they are nearly over.
 
-        A block of repeats counts only as a whole, so it is not cut shortly before its end.
+        A block of repeats counts only as a whole, so one of those that are wanted is not cut
+        shortly before its end.
         """
         grace = GRACE * (self._clock.seconds or 0.0)
+        if any(member.replicate > self._fewest for member in population.members):
+            return 0.0
         costs = [
             (self._plan.epochs - len(population.curve(one))) * population.epoch_seconds(one)
             for one in population.members
