@@ -44,13 +44,15 @@ def rates(draw, optimizer: str, loss: str) -> dict:
 def trainable(draw) -> Settings:
     """Any settings at all, of a network small enough to train while one waits."""
     loss, optimizer = draw(st.sampled_from(LOSSES)), draw(st.sampled_from(OPTIMIZERS))
+    parametrization = draw(st.sampled_from(PARAMETRIZATIONS))
     return Settings(
         hidden=draw(st.lists(st.integers(1, 9), max_size=3).map(tuple)),
         activation=draw(st.sampled_from(ACTIVATIONS)),
-        members=draw(st.integers(1, 3)),
+        # Outputs that start at 0 are ties, which 32 and 64 bits break differently once averaged.
+        members=1 if parametrization == "ntk" else draw(st.integers(1, 3)),
         parametric=draw(st.booleans()),
         bias=draw(st.booleans()),
-        parametrization=draw(st.sampled_from(PARAMETRIZATIONS)),
+        parametrization=parametrization,
         front_scale=draw(st.booleans()),
         embedding=draw(st.sampled_from(EMBEDDINGS)),
         embedding_waves=draw(st.integers(1, 4)),

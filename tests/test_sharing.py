@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fleetgrad import keys, layers, losses, network
-from fleetgrad.settings import LOSSES, Settings
+from fleetgrad.settings import CLASS_LOSSES, NUMBER_LOSSES, Settings
 
 THREE = Settings(hidden=(7, 5), members=3, front_scale=True)
 X = np.random.default_rng(0).standard_normal((6, 12)).astype(np.float32)
@@ -74,13 +74,19 @@ def test_a_member_says_what_it_would_say_alone(hidden):
         np.testing.assert_allclose(outputs, expected, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("name", LOSSES)
+@pytest.mark.parametrize("name", CLASS_LOSSES)
 def test_the_mean_of_a_loss_is_the_members(name):
     outputs = network.apply(drawn(THREE), "tanh", jnp.asarray(X))
     targets, loss = jax.nn.one_hot(jnp.arange(6) % 4, 4), losses.LOSSES[name]
     for side in (loss.objective, loss.reports):
         expected = np.mean([side(own, targets) for own in outputs])
         assert losses.mean(side, outputs, targets) == pytest.approx(expected, rel=1e-5)
+
+
+def test_numbers_that_members_say_are_averaged():
+    outputs = jnp.asarray([[[1.0], [2.0]], [[3.0], [5.0]]])
+    for name in NUMBER_LOSSES:
+        assert losses.pooled(outputs, name).tolist() == [[2.0], [3.5]]
 
 
 def test_what_members_say_is_averaged_as_probabilities():

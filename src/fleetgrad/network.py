@@ -224,8 +224,6 @@ def _forward(
     products: Products,
 ) -> Array:
     multiply, x = products.first, embeddings.embedded(params[0], x, units.places)
-    if "front" in params[0]:
-        x = x * params[0]["front"]
     x = sharing.repeated(params[-1], x)
     for number, layer in enumerate(params[:-1]):
         real = units.real(number, layer["weight"].shape[1])
@@ -244,5 +242,8 @@ def _activated(layer: Layer, units: Units, x: Array) -> Array:
 
 
 def _affine(layer: Layer, x: Array, multiply: Product, share: Array | float | None) -> Array:
-    product = sharing.product(layer["weight"], sharing.entering(layer, x), multiply)
+    weight = layer["weight"]
+    if "front" in layer:  # of the weights, so that nobody asks for the slope of the inputs
+        weight = layer["front"][:, None] * weight
+    product = sharing.product(weight, sharing.entering(layer, x), multiply)
     return sharing.leaving(layer, product if share is None else product * share)
