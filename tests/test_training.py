@@ -254,24 +254,6 @@ def test_an_average_that_is_not_finite_is_noticed_with_nothing_to_score():
     assert FINISH(blind, state, VALUES, FEED, ROWS)[0].diverged_at == 0
 
 
-@pytest.mark.parametrize("block", [1, 7, 39, 40, 1000])
-def test_validation_rows_are_scored_once_whatever_the_blocks(block, monkeypatch):
-    shape, state = started(SMALL)
-    monkeypatch.setattr(training, "EVALUATION_ROWS", block)
-    found = training._validate(shape, state, VALUES, FEED, ROWS)
-    rows = MATERIAL.views[0].validation
-    logits = reference.Network(state.params, SMALL, 1).logits(MATERIAL.x[rows] / 16)
-    shares = reference.softmax(logits)[np.arange(len(rows)), MATERIAL.y[rows]]
-    expected = [-np.log(shares).mean(), (logits.argmax(1) == MATERIAL.y[rows]).mean()]
-    np.testing.assert_allclose(found, expected, rtol=1e-5)
-
-
-def test_without_validation_rows_the_scores_are_unknown():
-    shape, state = started(SMALL)
-    shape = dataclasses.replace(shape, validation_rows=0)
-    assert np.isnan(training._validate(shape, state, VALUES, FEED, ROWS)).all()
-
-
 def test_a_curve_has_rows_for_the_epochs_completed_and_no_others():
     settings = dataclasses.replace(MIXED[0], batch_size=16)
     shape, state = started(settings)
@@ -286,11 +268,3 @@ def test_a_curve_has_rows_for_the_epochs_completed_and_no_others():
     np.testing.assert_allclose(np.where(np.isnan(first), second, first), curve, rtol=1e-5)
     for one, other in zip(*map(jax.tree.leaves, (rest, whole)), strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
-
-
-def test_uint8_rows_are_scaled_batch_by_batch():
-    feed = FEED._replace(shift=np.full(64, 2, np.float32), scale=np.full(64, 0.5, np.float32))
-    x, y = training._take(ROWS, jnp.array([3, 3, 1]), feed)
-    np.testing.assert_allclose(x, (MATERIAL.x[[3, 3, 1]].astype(float) - 2) / 2)
-    assert x.dtype == jnp.float32
-    assert y.tolist() == MATERIAL.y[[3, 3, 1]].tolist()
