@@ -59,7 +59,7 @@ def test_of_a_curve_few_epochs_are_kept_the_last_among_them(epochs, reached):
     assert len(found.at) <= earlier.POINTS + 1
     assert list(found.at) == sorted(set(found.at))
     assert (reached in found.at) == (reached > 0)
-    assert found.scores == tuple(round((epoch - 1) / 300, 6) for epoch in found.at)
+    assert found.scores == pytest.approx([(epoch - 1) / 300 for epoch in found.at], rel=1e-5)
 
 
 @given(spaces(), trainable())

@@ -76,7 +76,7 @@ def test_the_map_counts_everyone_and_shows_where_it_broke(found):
 
 def test_it_is_strict_json_and_frames(found):
     told = json.loads(json.dumps(found.to_dict(), allow_nan=False))
-    assert set(told) == {"candidates", "importances", "effects", "divergence", "reason"}
+    assert set(told) == {"candidates", "metric", "importances", "effects", "divergence", "reason"}
     assert told["effects"]["hidden"][1]["value"] == [128, 64]
     assert told["effects"]["augment"][0]["value"] == "none"
     assert set(told["effects"]["hidden"][0]) == {"value", "mean", "low", "high"}
