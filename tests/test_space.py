@@ -332,7 +332,7 @@ def test_any_values_are_a_space_or_a_clear_error(values):
 def test_the_default_space_searches_few_shapes(rows, features, image_shape):
     space = default_space(rows, features, image_shape)
     grid = [Settings(**point) for point in space.grid(2_000)]
-    shapes = {(s.hidden, s.batch_size, s.activation, s.optimizer, s.init, s.loss) for s in grid}
+    shapes = {(s.hidden, s.batch_size, s.optimizer, s.init, s.loss) for s in grid}
     assert len(shapes) <= 4
     assert all(settings.batch_size <= max(1, rows / 2) for settings in grid)
     assert ("augment" in space.names) == (image_shape is not None)
