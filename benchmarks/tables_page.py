@@ -1,0 +1,55 @@
+"""The answer of the race over tables as a page of Markdown."""
+
+from collections.abc import Mapping
+from typing import Any
+
+TITLES = {
+    "fleetgrad": "Fleetgrad",
+    "boosting": "HistGradientBoosting",
+    "mlp": "scikit-learn's MLP",
+    "realmlp": "RealMLP-TD",
+}
+HEAD = """\
+# Tables
+
+Written by `python benchmarks/tables.py --table`; `--json` prints the same. {date}, {cores} cores,
+{seconds:g} s for each racer on each set (search, refit and all), {seeds} seed{s}. The figures are
+shares of wrong labels in percent, or the root of the mean squared error, on the same test rows.
+
+- Fleetgrad: `fleetgrad.tune(..., ensemble=True)`, default space.
+- HistGradientBoosting: defaults first, then a random search by one split, as long as there is time.
+- scikit-learn's MLP: numbers standardized, categories one-hot, early stopping, random search.
+- RealMLP-TD: pytabkit's tuned defaults, seed after seed as long as there is time, averaged; a single
+  one where that alone takes longer."""
+
+
+def markdown(found: Mapping[str, Any]) -> str:
+    """The whole page."""
+    racers = list(found["mean_rank"])
+    head = HEAD.format(
+        date=found["date"],
+        cores=found["machine"]["cores"],
+        seconds=found["seconds"],
+        seeds=found["seeds"],
+        s="" if found["seeds"] == 1 else "s",
+    )
+    lines = [
+        _line(["set", *(TITLES[one] for one in racers)]),
+        _line(["---"] + ["---:"] * len(racers)),
+    ]
+    for name, errors in found["errors"].items():
+        best = min(errors.values())
+        lines.append(_line([name, *(_figure(errors[one], best) for one in racers)]))
+    for title, key in (("mean rank", "mean_rank"), ("mean normalized error", "normalized_error")):
+        lines.append(_line([f"**{title}**", *(f"{found[key][one]:.2f}" for one in racers)]))
+    notes = [f"Not run: {', '.join(TITLES[one] for one in found['missing'])}."]
+    return "\n\n".join([head, "\n".join(lines), *(notes if found["missing"] else [])]) + "\n"
+
+
+def _figure(error: float, best: float) -> str:
+    text = f"{100 * error:.2f} %" if error < 1 else f"{error:,.1f}"
+    return f"**{text}**" if error == best else text
+
+
+def _line(cells: list[str]) -> str:
+    return f"| {' | '.join(cells)} |"
