@@ -36,7 +36,10 @@ SECONDS = 60.0
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Race and print."""
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if not {*options.sets}.isdisjoint(tables_data.FILES) and not options.data.is_dir():
+        parser.error(f"`--data` must be the folder of CSV files, got {options.data}; see --help.")
     missing = [] if importlib.util.find_spec("pytabkit") else ["realmlp"]
     racers = [name for name in options.racers if name not in missing]
     rows = []

@@ -17,10 +17,10 @@ Written by `python benchmarks/tables.py --table`; `--json` prints the same. {dat
 shares of wrong labels in percent, or the root of the mean squared error, on the same test rows.
 
 - Fleetgrad: `fleetgrad.tune(..., ensemble=True)`, default space.
-- HistGradientBoosting: defaults first, then a random search by one split, as long as there is time.
+- HistGradientBoosting: its defaults, then a random search by one split, as long as there is time.
 - scikit-learn's MLP: numbers standardized, categories one-hot, early stopping, random search.
-- RealMLP-TD: pytabkit's tuned defaults, seed after seed as long as there is time, averaged; a single
-  one where that alone takes longer."""
+- RealMLP-TD: pytabkit's tuned defaults, seed after seed as long as there is time, averaged; one
+  where that alone takes longer."""
 
 
 def markdown(found: Mapping[str, Any]) -> str:
