@@ -39,6 +39,7 @@ QUIET = "ignore::UserWarning"  # that a rung has not converged is what rungs are
 def search(task: Task) -> None:
     """Search again and again; whoever started this ends it."""
     os.environ["PYTHONWARNINGS"] = QUIET
+    warnings.simplefilter("ignore", ConvergenceWarning)  # which jobs inherit
     os.environ["OMP_NUM_THREADS"] = "1"
     began = time.time()
     write(task.log, began=began)
