@@ -211,6 +211,15 @@ def test_a_machine_that_slows_down_still_repeats_the_finalists_and_refits_the_wi
     assert outcome.leaderboard.best.replicates >= 3
 
 
+def test_the_first_round_is_a_network_a_lane_so_that_one_is_soon_held(place):
+    search(place, World(lanes=2), PLAN, thaw(lanes=2))
+    with Run.open(place, write=False) as run:
+        first, second = (run.segment(f"search/{number}") for number in (0, 1))
+    assert [one["candidate"] for one in first["rung"]] == [0, 1]
+    assert first["kept"] == [0, 1]
+    assert min(one["candidate"] for one in second["rung"]) == 2
+
+
 def test_the_record_tells_what_the_study_told(place):
     outcome = search(place, World(), PLAN, thaw(space=WILD))
     with Run.open(place) as run:

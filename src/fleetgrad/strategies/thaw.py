@@ -110,7 +110,8 @@ def decide(
     count, first = len(record.points), options.stops[0]
     missing = options.start(cube.dimensions) - count
     if missing > 0 or record.broken.all():
-        ask = int(min(max(missing, options.lanes), _spare(record, options, left), left // first))
+        wanted = max(missing, options.lanes) if count else options.lanes  # soon there is a leader
+        ask = int(min(wanted, _spare(record, options, left), left // first))
         best = elders.first if elders is not None else record.points[:0]
         spread = _spread(cube, record, options.seed, ask, best)
         if len(spread) or record.broken.all():
