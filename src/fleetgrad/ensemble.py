@@ -188,10 +188,7 @@ def _read(directory: Path) -> dict[str, Any]:
     arrays = saved.arrays(directory, head, *map(sum, zip(*sizes, strict=True)))
     known: list[Part] = []
     for number, (settings, weight, target) in enumerate(members):
-        prefix = _prefix(number)
-        own = {
-            name.removeprefix(prefix): a for name, a in arrays.items() if name.startswith(prefix)
-        }
+        own = _own(arrays, _prefix(number))
         known.append(Part(Network.of(settings, own, target), weight))
     if sum(len(part.network.arrays) for part in known) != len(arrays):
         raise ValueError("weights of more networks than are described")

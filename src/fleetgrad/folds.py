@@ -104,8 +104,8 @@ class _Groups:
             self._populations.append(fleet.populate(members))
 
     def advance(self, alive: np.ndarray, until: int) -> None:
+        kept = set(alive.tolist())
         for population in self._populations:
-            kept = set(alive.tolist())
             population.keep([one for one in population.members if one.candidate in kept])
             population.advance(until)
 

@@ -8,7 +8,7 @@
 Text is a category unless all of it can be read as truth values or as dates.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -16,7 +16,7 @@ import numpy as np
 from jaxtyping import Bool, Float64, Int, Int32
 
 from fleetgrad.data.features import LARGEST
-from fleetgrad.errors import DataError
+from fleetgrad.errors import DataError, suggestion
 
 NUMERIC, BOOLEAN, DATE, CATEGORY = KINDS = ("numeric", "boolean", "date", "category")
 MISSING = frozenset({"", "na", "n/a", "#n/a", "<na>", "nan", "nat", "null", "none", "?"})
@@ -102,6 +102,25 @@ class Table:
     def take(self, rows: Int[np.ndarray, " some"]) -> "Table":
         """Some rows, in their order."""
         return Table(tuple(one.take(rows) for one in self.columns), len(rows), self.source)
+
+
+def check_present(wanted: Iterable[str], found: Collection[str], source: object) -> None:
+    """Refuse a table that lacks a column of training.
+
+    Args:
+        wanted: The columns of training; the first that is missing is named.
+        found: Those that there are.
+        source: What messages call the table.
+
+    Raises:
+        DataError: One is missing; the nearest name is suggested.
+    """
+    missing = [name for name in wanted if name not in found]
+    if missing:
+        raise DataError(
+            f"{source} must have the columns of training, got none of the name `{missing[0]}` "
+            f"({len(missing)} missing); {suggestion(missing[0], found)}"
+        )
 
 
 def empty(name: str, kind: str, rows: int) -> Column:

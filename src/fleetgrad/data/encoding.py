@@ -19,7 +19,7 @@ from fleetgrad.data import coding, columns, unfit
 from fleetgrad.data.coding import Coding, Matrix
 from fleetgrad.data.columns import CATEGORY, Table
 from fleetgrad.data.features import Features
-from fleetgrad.errors import DataError, suggestion
+from fleetgrad.errors import DataError
 
 MOST = (coding.MOST_WORDS, 64, 16, 4)  # words of a category with a feature, from most to least
 MOST_NUMBERS = 1 << 29  # in the features of a table: two gibibytes
@@ -101,12 +101,7 @@ class Encoding:
         """
         known = {column.name: column for column in table.columns}
         wanted = [one for one in self.codings if one.features]
-        missing = [one.name for one in wanted if one.name not in known]
-        if missing:
-            raise DataError(
-                f"{table.source} must have the columns of training, got none of the name "
-                f"`{missing[0]}` ({len(missing)} missing); {suggestion(missing[0], known)}"
-            )
+        columns.check_present([one.name for one in wanted], known, table.source)
         out = np.zeros((table.rows, self.features), np.float32)
         start = 0
         for one in wanted:

@@ -76,12 +76,7 @@ def table(frame: Any, source: str, kinds: Mapping[str, str | None]) -> Table:
     """
     wrapped = _wrapped(frame, source)
     found = dict(zip(map(str, wrapped.columns), wrapped.iter_columns(), strict=True))
-    missing = [name for name in kinds if name not in found]
-    if missing:
-        raise DataError(
-            f"{source} must have the columns of training, got none of the name `{missing[0]}` "
-            f"({len(missing)} missing); {suggestion(missing[0], found)}"
-        )
+    columns.check_present(kinds, found, source)
     made = tuple(_column(name, found[name], kind) for name, kind in kinds.items())
     return Table(made, len(wrapped), source)
 

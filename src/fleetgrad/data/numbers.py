@@ -12,8 +12,9 @@ import numpy as np
 from jaxtyping import Float32
 
 from fleetgrad.data import packing, text
+from fleetgrad.data.columns import check_present
 from fleetgrad.data.text import Row
-from fleetgrad.errors import DataError, suggestion
+from fleetgrad.errors import DataError
 
 SHOWN = 4  # columns that a message names
 
@@ -55,12 +56,7 @@ def read(path: Path, features: int, names: Sequence[str] | None = None) -> Numbe
 
 
 def _columns(path: Path, header: Row, names: Sequence[str]) -> list[int]:
-    missing = [name for name in names if name not in header]
-    if missing:
-        raise DataError(
-            f"`{path}` must have the columns of training, got none of the name `{missing[0]}` "
-            f"({len(missing)} missing); {suggestion(missing[0], header)}"
-        )
+    check_present(names, header, f"`{path}`")
     return [header.index(name) for name in names]
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Shaped
 
 from fleetgrad.data import frames, packing, text
-from fleetgrad.data.columns import Table
+from fleetgrad.data.columns import Table, check_present
 from fleetgrad.data.dataset import Dataset
 from fleetgrad.data.gathering import Gathered
 from fleetgrad.data.text import Row
@@ -70,12 +70,7 @@ def read_columns(path: Path, kinds: Mapping[str, str], names: Sequence[str] = ()
             f"`{path}` must have each column of training once, got `{twice[0]}` twice; rename or "
             "drop one of them."
         )
-    missing = sorted(kinds.keys() - set(header))
-    if missing:
-        raise DataError(
-            f"`{path}` must have the columns of training, got none of the name `{missing[0]}` "
-            f"({len(missing)} missing); {suggestion(missing[0], header)}"
-        )
+    check_present(sorted(kinds), header, f"`{path}`")
     found = {name: Gathered(name, kind) for name, kind in kinds.items()}
     return _table(path, found, _fill(path, header, found, headed=headed))
 
