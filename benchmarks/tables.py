@@ -18,6 +18,7 @@ import json
 import multiprocessing
 import os
 import platform
+import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
@@ -129,7 +130,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--seeds", type=int, default=1)
     add("--json", action="store_true", help="print one JSON object")
     add("--table", action="store_true", help="write docs/tables.md")
-    add("--progress", type=argparse.FileType("w"), default="/dev/stderr", help="a line a race")
+    add("--progress", type=argparse.FileType("a"), default=sys.stderr, help="a line a race")
     return parser
 
 
