@@ -82,6 +82,10 @@ def realmlp(given: Set, seconds: float, seed: int, place: Path) -> np.ndarray:
     kind = {"classification": RealMLP_TD_Classifier, "regression": RealMLP_TD_Regressor}[given.task]
     began, x, y = time.perf_counter(), given.train.drop(columns=TARGET), given.train[TARGET]
     test, said, longest = given.test.drop(columns=TARGET), [], 0.0
+    numbers = x.select_dtypes("number").columns  # it takes none that is missing
+    if len(numbers):
+        middle = x[numbers].median()
+        x, test = x.fillna(middle), test.fillna(middle)
     while not said or time.perf_counter() - began + longest < seconds:
         started = time.perf_counter()
         model = kind(
