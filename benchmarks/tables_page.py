@@ -9,6 +9,7 @@ TITLES = {
     "mlp": "scikit-learn's MLP",
     "realmlp": "RealMLP-TD",
 }
+LATE = 1.25  # times as long as allowed is worth a word
 HEAD = """\
 # Tables
 
@@ -42,8 +43,22 @@ def markdown(found: Mapping[str, Any]) -> str:
         lines.append(_line([name, *(_figure(errors[one], best) for one in racers)]))
     for title, key in (("mean rank", "mean_rank"), ("mean normalized error", "normalized_error")):
         lines.append(_line([f"**{title}**", *(f"{found[key][one]:.2f}" for one in racers)]))
-    notes = [f"Not run: {', '.join(TITLES[one] for one in found['missing'])}."]
-    return "\n\n".join([head, "\n".join(lines), *(notes if found["missing"] else [])]) + "\n"
+    return "\n\n".join([head, "\n".join(lines), *_notes(found)]) + "\n"
+
+
+def _notes(found: Mapping[str, Any]) -> list[str]:
+    """Who did not race, and who took longer than is fair."""
+    notes = []
+    if found["missing"]:
+        notes.append(f"Not run: {', '.join(TITLES[one] for one in found['missing'])}.")
+    late = [
+        f"{TITLES[row['racer']]} on {row['set']} ({row['seconds']:.0f} s)"
+        for row in found["rows"]
+        if row["seconds"] > LATE * found["seconds"]
+    ]
+    if late:
+        notes.append(f"Took longer than their time: {', '.join(late)}.")
+    return notes
 
 
 def _figure(error: float, best: float) -> str:

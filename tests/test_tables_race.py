@@ -48,12 +48,14 @@ def test_the_page_shows_every_figure_and_what_did_not_run():
         "seconds": 60.0,
         "seeds": 2,
         "missing": ["realmlp"],
+        "rows": [*ROWS, row("iris", "mlp", 0.03, seed=2) | {"seconds": 90.4}],
         **tables.summary(ROWS),
     }
     page = markdown(json.loads(json.dumps(found)))
     assert "| iris | **3.00 %** | 6.00 % | **3.00 %** |" in page
     assert "| diabetes | 55.0 | **50.0** | 60.0 |" in page
     assert "Not run: RealMLP-TD." in page
+    assert "Took longer than their time: scikit-learn's MLP on iris (90 s)." in page
 
 
 @pytest.mark.parametrize("name", tables_data.BUNDLED)
