@@ -522,6 +522,27 @@ def test_a_table_goes_all_the_way_and_is_taken_raw_again(capsys, tmp_path):
     assert "did you mean `colour`" in err
 
 
+def test_columns_to_ignore_are_on_record_and_may_be_there_in_use_or_not(capsys, tmp_path):
+    head, *rows = TABLE.splitlines()
+    path, run = tmp_path / "t.csv", tmp_path / "run"
+    path.write_text("\n".join([f"id,{head}", *(f"word {n},{r}" for n, r in enumerate(rows))]))
+    shown = spoken(capsys, "data", "show", path, "--ignore", "id", "--ignore", "color", "--json")
+    assert [one["name"] for one in json.loads(shown[1])["columns"]] == ["size", "same"]
+    (tmp_path / "space.toml").write_text("hidden = { choice = [[3], [4]] }\nbatch_size = 8\n")
+    options = ["--candidates", 1, "--epochs", 1, "--space", tmp_path / "space.toml"]
+    status, _, err = spoken(capsys, "tune", path, *options, "--ignore", "idd", "--out", run)
+    assert (status, run.exists()) == (2, False)
+    assert "did you mean `id`" in err
+    options += ["--ignore", "id", "--out", run, "--json", "-q"]
+    assert spoken(capsys, "tune", path, *options)[0] == 0
+    assert spoken(capsys, "resume", run, "-q")[0] == 0
+    assert fleetgrad.resume(run, fleetgrad.load(path, ignore=["id"])).candidates == 1
+    whole = spoken(capsys, "predict", run, path)
+    path.write_text(TABLE)
+    assert spoken(capsys, "predict", run, path)[:2] == whole[:2]
+    assert len(whole[1].split()) == 40
+
+
 def test_a_set_that_is_here_is_not_fetched_again(capsys, monkeypatch, tmp_path, shared_data):
     (tmp_path / "mnist").symlink_to(shared_data / "mnist")
     monkeypatch.setenv("FLEETGRAD_CACHE", str(tmp_path))

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from fleetgrad.data import columns
 from fleetgrad.data.columns import BOOLEAN, CATEGORY, DATE, NUMERIC, Column, Table
-from fleetgrad.errors import DataError
+from fleetgrad.errors import DataError, UsageError
 
 
 def worded(cells, kind=None):
@@ -79,6 +79,17 @@ def test_a_column_of_another_kind_is_refused(column, kind, words):
 def test_a_number_that_is_not_finite_is_refused_by_its_row(value):
     with pytest.raises(DataError, match=r"column `c` must hold finite.*in row 2 \(1 such cells\)"):
         columns.of_numbers("c", np.array([1, math.nan, value]))
+
+
+def test_columns_to_ignore_are_left_aside():
+    assert columns.kept(["a", "y", "b", "id"], "y", ["id", "a"], "the table") == ["b"]
+    assert columns.kept(["id", "i", "d", "y"], "y", "id", "the table") == ["i", "d"]
+    with pytest.raises(DataError, match="columns of the table, got 'idd'; did you mean `id`"):
+        columns.kept(["a", "id", "y"], "y", ("idd",), "the table")
+    with pytest.raises(UsageError, match="leave the column to predict, got `y`"):
+        columns.kept(["a", "y"], "y", ("y",), "the table")
+    with pytest.raises(UsageError, match="leave a column to learn from, got all 1 of the table"):
+        columns.kept(["a", "y"], "y", ("a", "a"), "the table")
 
 
 def test_some_rows_are_taken_in_their_order():

@@ -110,6 +110,21 @@ def test_frames_that_cannot_be_learned_from_are_refused(library):
     refused(lambda: Dataset.from_frame(one, "kind"), "two classes", "1 rows")
 
 
+@LIBRARIES
+def test_columns_to_ignore_need_not_be_there_in_use(library):
+    without = {name: cells for name, cells in HELD.items() if name != "color"}
+    train, test = library(HELD), library(without)
+    data = Dataset.from_frame(train, "kind", test, ignore=("color",))
+    assert data.fingerprint == Dataset.from_frame(test, "kind", test).fingerprint
+    for used in (train, test):
+        read = frames.table(used, "X", data.encoding.kinds)
+        assert data.encoding.apply(read).shape == (12, data.features)
+    refused(
+        lambda: Dataset.from_frame(train, "kind", ignore="colour"),
+        "columns of the frame, got 'colour'; did you mean `color`",
+    )
+
+
 def test_what_is_no_frame_is_refused():
     refused(lambda: Dataset.from_frame(np.eye(3), "a"), "must be a frame", "ndarray")
     refused(lambda: Dataset.from_frame(pl.DataFrame(HELD).lazy(), "kind"), "LazyFrame", "collect")

@@ -9,7 +9,7 @@ import digits_fleet
 import fleetgrad as fg
 from fleetgrad import preparing, timing
 from fleetgrad.clock import Clock
-from fleetgrad.errors import BudgetError, FleetgradError
+from fleetgrad.errors import BudgetError, FleetgradError, UsageError
 from fleetgrad.fleet import Fleet
 from fleetgrad.plan import Plan
 from fleetgrad.settings import Settings
@@ -96,6 +96,13 @@ def test_what_cannot_be_done_in_time_is_refused_before_anything_is_compiled():
     named = float(re.search(r"(\d+)s here", str(error.value))[1])
     large = fleet.reckoned_seconds([Settings(hidden=(512, 256), optimizer="adamw", batch_size=128)])
     assert named > timing.fewest_seconds(large, fleet.lanes)
+
+
+def test_columns_to_ignore_are_named_where_data_are_made():
+    data = fg.Dataset.from_arrays(np.eye(30), np.arange(30) % 2)
+    with pytest.raises(UsageError, match=r"columns of data to load.*`Dataset.from_frame"):
+        preparing.loaded(data, ignore="id")
+    assert preparing.loaded(data) is data
 
 
 POPULATION = {"strategy": "pbt", "sampler": None, "space": None}

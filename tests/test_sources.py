@@ -54,6 +54,11 @@ def refused(*args, words=(), error=DataError, **options):
     return message
 
 
+def test_columns_are_named_of_tables_alone():
+    for option in ({"target": "label"}, {"ignore": "id"}):
+        refused("digits", words=("column of a table", "leave it out"), error=UsageError, **option)
+
+
 def test_digits_are_embedded_and_small():
     data = load("digits")
     assert (data.name, data.image_shape, data.rows, data.test.rows) == ("digits", (8, 8), 1438, 359)

@@ -245,6 +245,18 @@ def test_numbers_without_names_are_found_by_their_places(table):
     assert [one.values.tolist() for one in named.columns] == [[5]]
 
 
+def test_columns_to_ignore_are_not_even_looked_at(table, tmp_path):
+    rows = [f"word {n},{n},{n / 2},{'xy'[n % 2]}" for n in range(40)]
+    whole = table(lines("id,a,b,kind", *rows))
+    part = table(lines("a,b,kind", *(row.partition(",")[2] for row in rows)), "part.csv")
+    assert load(whole, ignore="id").fingerprint == load(part).fingerprint
+    refused(load, whole, words=("text that differs",))
+    refused(load, whole, ignore=("idd",), words=(f"columns of `{whole}`", "did you mean `id`"))
+    pl = pytest.importorskip("polars")
+    pl.read_csv(whole).write_parquet(tmp_path / "t.parquet")
+    assert load(tmp_path / "t.parquet", ignore=["id"]).encoding == load(part).encoding
+
+
 # Real tables
 
 

@@ -17,6 +17,7 @@ from fleetgrad import evolving, history, models, preparing, unsealing
 from fleetgrad.budget import Budget
 from fleetgrad.clock import Clock, Progress
 from fleetgrad.data import AUTO, Dataset
+from fleetgrad.data.columns import Names
 from fleetgrad.directory import check_vacant
 from fleetgrad.earlier import recorded, summary
 from fleetgrad.ensemble import Ensemble
@@ -54,6 +55,7 @@ def tune(  # noqa: PLR0913 - all that makes a run, each with a default but the d
     ensemble: bool = False,
     distill: bool = False,
     target: str | None = None,
+    ignore: Names = (),
     data_dir: str | PathLike[str] | None = None,
     warm_start: str | PathLike[str] | Sequence[str | PathLike[str]] = (),
     metric: str | None = None,
@@ -79,6 +81,7 @@ def tune(  # noqa: PLR0913 - all that makes a run, each with a default but the d
         distill: Whether one network of the winner's size is to learn from such an ensemble and to
             take its place, where it is better than the winner; the ensemble lies beside it.
         target: The column to predict, for tables.
+        ignore: Columns of a table not to learn from, a name or several.
         data_dir: Where named sets lie.
         warm_start: Directories of earlier runs, of these or of other data: their best settings are
             tried first, and a model hears of the others as of a task that may be alike.
@@ -102,6 +105,7 @@ def tune(  # noqa: PLR0913 - all that makes a run, each with a default but the d
         ensemble=ensemble,
         distill=distill,
         target=target,
+        ignore=ignore,
         data_dir=data_dir,
         warm_start=warm_start,
         out=out,
@@ -131,6 +135,7 @@ def dry_run(  # noqa: PLR0913 - as for `tune`
     ensemble: bool = False,
     distill: bool = False,
     target: str | None = None,
+    ignore: Names = (),
     data_dir: str | PathLike[str] | None = None,
     warm_start: str | PathLike[str] | Sequence[str | PathLike[str]] = (),
     metric: str | None = None,
@@ -155,6 +160,7 @@ def dry_run(  # noqa: PLR0913 - as for `tune`
         ensemble=ensemble,
         distill=distill,
         target=target,
+        ignore=ignore,
         data_dir=data_dir,
         warm_start=warm_start,
         out=out,
@@ -187,7 +193,8 @@ def resume(
                 f"`{directory}` was a run over arrays in memory, got no data; "
                 "use fleetgrad.resume(directory, data)."
             )
-        data = loaded(data or source["name"], *_where(source))
+        if not isinstance(data, Dataset):
+            data = loaded(data or source["name"], *_where(source))
         if data.fingerprint != run.config["fingerprint"]:
             raise RunError(
                 f"a run goes on with the data it began with, got others from {data.name!r}; "
@@ -377,7 +384,7 @@ def _elapsed(run: Run) -> float:
     return max(spent, default=0.0)
 
 
-def _where(source: dict[str, Any] | None) -> tuple[str | None, str | None, str]:
+def _where(source: dict[str, Any] | None) -> tuple[str | None, str | None, str, Names]:
     if source is None:
-        return None, None, AUTO
-    return source["target"], source["data_dir"], source.get("task", AUTO)
+        return None, None, AUTO, ()
+    return source["target"], source["data_dir"], source.get("task", AUTO), source.get("ignore", ())

@@ -3,6 +3,7 @@
 from os import PathLike
 
 from fleetgrad.data import AUTO, Dataset, load
+from fleetgrad.data.columns import Names
 from fleetgrad.machine import Machine
 from fleetgrad.metrics import REGRESSION
 from fleetgrad.space import NAMED, Space, default_toml, meaning, named_toml
@@ -16,6 +17,7 @@ def default_space(
     target: str | None = None,
     data_dir: Path_ | None = None,
     task: str = AUTO,
+    ignore: Names = (),
 ) -> Space:
     """What `tune` searches in these data if it is told no space.
 
@@ -24,11 +26,12 @@ def default_space(
         target: The column to predict, for tables.
         data_dir: Where named sets lie.
         task: "classification", "regression" or "auto", of data to load.
+        ignore: Columns of a table to load not to learn from.
 
     Raises:
         FleetgradError: The data cannot be loaded.
     """
-    return meaning(default_text(data, target=target, data_dir=data_dir, task=task))
+    return meaning(default_text(data, target=target, data_dir=data_dir, task=task, ignore=ignore))
 
 
 def default_text(
@@ -37,6 +40,7 @@ def default_text(
     target: str | None = None,
     data_dir: Path_ | None = None,
     task: str = AUTO,
+    ignore: Names = (),
 ) -> str:
     """The same as TOML, with a reason for each line; arguments as for `default_space`.
 
@@ -48,7 +52,7 @@ def default_text(
     if not isinstance(data, Dataset):
         if str(data) in NAMED:
             return named_toml(str(data))
-        data = load(data, target=target, data_dir=data_dir, task=task)
+        data = load(data, target=target, data_dir=data_dir, task=task, ignore=ignore)
     precision = "float32"
     if data.image_shape is not None:
         precision = Machine.here().arithmetic("auto", filled=1.0).precision

@@ -18,6 +18,7 @@ from fleetgrad.augmentation import NONE
 from fleetgrad.budget import Budget
 from fleetgrad.clock import Clock
 from fleetgrad.data import AUTO, NAMES, Dataset, load
+from fleetgrad.data.columns import Names
 from fleetgrad.defaults import default_space
 from fleetgrad.earlier import Earlier, recorded
 from fleetgrad.errors import BudgetError, SettingsError, UsageError, suggestion
@@ -69,6 +70,7 @@ def asked(  # noqa: PLR0913 - all that makes a run
     out: Path_ | None = None,
     metric: str | None = None,
     task: str = AUTO,
+    ignore: Names = (),
 ) -> Asked:
     """Load the data and check everything against them; arguments as for `tune`.
 
@@ -81,8 +83,8 @@ def asked(  # noqa: PLR0913 - all that makes a run
     if sampler is not None and sampler not in samplers.NAMES:
         raise UsageError(f"`{sampler}` is no sampler; {suggestion(sampler, samplers.NAMES)}")
     metrics.check_name(metric)
-    source = _described(data, target, data_dir, task)
-    data = loaded(data, target, data_dir, task)
+    source = _described(data, target, data_dir, task, ignore)
+    data = loaded(data, target, data_dir, task, ignore)
     judged = metrics.chosen(metric, data.task)
     _check_can_distill(data, distill=distill)
     evolves = strategy == evolving.NAME
@@ -241,12 +243,25 @@ def directory(out: Path_ | None, name: str) -> Path:
 
 
 def loaded(
-    data: Source, target: str | None = None, data_dir: Path_ | None = None, task: str = AUTO
+    data: Source,
+    target: str | None = None,
+    data_dir: Path_ | None = None,
+    task: str = AUTO,
+    ignore: Names = (),
 ) -> Dataset:
-    """The dataset itself, or what `load` makes of it."""
-    if isinstance(data, Dataset):
-        return data
-    return load(data, target=target, data_dir=data_dir, task=task)
+    """The dataset itself, or what `load` makes of it.
+
+    Raises:
+        UsageError: Columns of a dataset are to be ignored, which has been made of all.
+    """
+    if not isinstance(data, Dataset):
+        return load(data, target=target, data_dir=data_dir, task=task, ignore=ignore)
+    if ignore:
+        raise UsageError(
+            f"`ignore` must name columns of data to load, got {ignore!r} and a dataset; use "
+            "`Dataset.from_frame(..., ignore=...)`."
+        )
+    return data
 
 
 def _default(data: Dataset, *, evolves: bool) -> Space:
@@ -265,7 +280,7 @@ def check_seed(seed: object) -> None:
 
 
 def _described(
-    data: Source, target: str | None, data_dir: Path_ | None, task: str
+    data: Source, target: str | None, data_dir: Path_ | None, task: str, ignore: Names
 ) -> dict[str, Any] | None:
     """Where the data came from, so that `resume` finds them; None for arrays in memory."""
     if isinstance(data, Dataset):
@@ -276,6 +291,7 @@ def _described(
         "target": target,
         "data_dir": str(Path(data_dir).resolve()) if data_dir else None,
         "task": task,
+        "ignore": [ignore] if isinstance(ignore, str) else list(ignore),
     }
 
 

@@ -18,5 +18,9 @@ RunDirectory = Annotated[
 Target = Annotated[
     str | None, typer.Option(metavar="COLUMN", help="Column to predict, the last by default.")
 ]
+Ignore = Annotated[
+    list[str] | None,
+    typer.Option("--ignore", metavar="COLUMN", help="Column not to learn from; repeatable."),
+]
 Task = Annotated[str, typer.Option(help="classification, regression, or auto: what the column is.")]
 DataDirectory = Annotated[Path | None, typer.Option(metavar="DIR", help="Where named sets lie.")]

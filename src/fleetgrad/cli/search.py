@@ -7,7 +7,16 @@ import typer
 
 import fleetgrad as fg
 from fleetgrad.cli import ending, sets, spaces
-from fleetgrad.cli.options import DataDirectory, Json, Quiet, RunDirectory, Target, Task, Verbose
+from fleetgrad.cli.options import (
+    DataDirectory,
+    Ignore,
+    Json,
+    Quiet,
+    RunDirectory,
+    Target,
+    Task,
+    Verbose,
+)
 from fleetgrad.errors import BudgetError
 
 DATA_HELP = (
@@ -26,6 +35,7 @@ def tune(  # noqa: PLR0913 - one for each option
     data: Annotated[str, typer.Argument(metavar="DATA", help=DATA_HELP, show_default=False)],
     *,
     target: Target = None,
+    ignore: Ignore = None,
     data_dir: DataDirectory = None,
     space: Annotated[
         str | None,
@@ -96,6 +106,7 @@ def tune(  # noqa: PLR0913 - one for each option
         "ensemble": ensemble,
         "distill": distill,
         "target": target,
+        "ignore": ignore or (),
         "data_dir": data_dir,
         "warm_start": earlier or (),
         "metric": metric,

@@ -9,7 +9,7 @@ import typer
 from fleetgrad import cache
 from fleetgrad.cli import ending
 from fleetgrad.cli.commands import Commands
-from fleetgrad.cli.options import DataDirectory, Json, Quiet, Target
+from fleetgrad.cli.options import DataDirectory, Ignore, Json, Quiet, Target
 
 data = typer.Typer(
     cls=Commands,
@@ -58,6 +58,7 @@ def show_data(
     data: Annotated[str, typer.Argument(metavar="DATA", help="As for tune.", show_default=False)],
     *,
     target: Target = None,
+    ignore: Ignore = None,
     data_dir: DataDirectory = None,
     quiet: Quiet = False,
     as_json: Json = False,
@@ -70,7 +71,7 @@ def show_data(
     from fleetgrad.display import consoles, contents  # noqa: PLC0415 - not for `--help`
 
     bring(data, data_dir, quiet=quiet)
-    found = contents.described(load(data, target=target, data_dir=data_dir))
+    found = contents.described(load(data, target=target, data_dir=data_dir, ignore=ignore or ()))
     if as_json:
         ending.answer(found)
     else:

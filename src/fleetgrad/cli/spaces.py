@@ -6,7 +6,7 @@ import typer
 
 import fleetgrad as fg
 from fleetgrad.cli import ending, sets
-from fleetgrad.cli.options import DataDirectory, Json, Quiet, Target, Task
+from fleetgrad.cli.options import DataDirectory, Ignore, Json, Quiet, Target, Task
 
 
 def register(app: typer.Typer) -> None:
@@ -21,6 +21,7 @@ def space(
     ],
     *,
     target: Target = None,
+    ignore: Ignore = None,
     data_dir: DataDirectory = None,
     task: Task = "auto",
     quiet: Quiet = False,
@@ -34,7 +35,7 @@ def space(
     from fleetgrad.space import meaning  # noqa: PLC0415 - not for `--help`
 
     sets.bring(data, data_dir, quiet=quiet)
-    text = default_text(data, target=target, data_dir=data_dir, task=task)
+    text = default_text(data, target=target, data_dir=data_dir, task=task, ignore=ignore or ())
     if as_json:
         ending.answer({"space": meaning(text).to_dict(), "toml": text})
     else:

@@ -2,7 +2,7 @@
 
     numeric   float64, NaN where a cell is missing
     boolean   the same, 0 or 1
-    date      the same, days since 1970
+    date      the same, days since 1970, in UTC
     category  positions in `words`, -1 where a cell is missing
 
 Text is a category unless all of it can be read as truth values or as dates.
@@ -16,13 +16,14 @@ import numpy as np
 from jaxtyping import Bool, Float64, Int, Int32
 
 from fleetgrad.data.features import LARGEST
-from fleetgrad.errors import DataError, suggestion
+from fleetgrad.errors import DataError, UsageError, suggestion
 
 NUMERIC, BOOLEAN, DATE, CATEGORY = KINDS = ("numeric", "boolean", "date", "category")
 MISSING = frozenset({"", "na", "n/a", "#n/a", "<na>", "nan", "nat", "null", "none", "?"})
 TRUTH = {"true": 1.0, "false": 0.0, "1": 1.0, "0": 0.0}
 DAY = 86_400  # seconds
 
+Names = str | Sequence[str]
 Codes = Int32[np.ndarray, " rows"]
 Numbers = Float64[np.ndarray, " rows"]
 
@@ -102,6 +103,40 @@ class Table:
     def take(self, rows: Int[np.ndarray, " some"]) -> "Table":
         """Some rows, in their order."""
         return Table(tuple(one.take(rows) for one in self.columns), len(rows), self.source)
+
+
+def kept(names: Sequence[str], target: str, ignore: Names, source: str) -> list[str]:
+    """The columns to learn from: all but the target and those to ignore.
+
+    Args:
+        names: Of all columns, the target's among them.
+        target: The label column.
+        ignore: One name, or several.
+        source: What messages call the table.
+
+    Raises:
+        DataError: One to ignore is not there; the nearest name is suggested.
+        UsageError: One is the target, or none is left to learn from.
+    """
+    ignored = (ignore,) if isinstance(ignore, str) else tuple(ignore)
+    unknown = [name for name in ignored if name not in names]
+    if unknown:
+        raise DataError(
+            f"`ignore` must name columns of {source}, got {unknown[0]!r}; "
+            f"{suggestion(str(unknown[0]), names)}"
+        )
+    if target in ignored:
+        raise UsageError(
+            f"`ignore` must leave the column to predict, got `{target}`, which is that; leave it "
+            "out, or name another `target`."
+        )
+    left = [name for name in names if name != target and name not in ignored]
+    if ignored and not left:
+        raise UsageError(
+            f"`ignore` must leave a column to learn from, got all {len(set(ignored))} of {source}; "
+            "name fewer."
+        )
+    return left
 
 
 def check_present(wanted: Iterable[str], found: Collection[str], source: object) -> None:

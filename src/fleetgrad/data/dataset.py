@@ -16,7 +16,7 @@ from jaxtyping import Float32, Int, Int32, Int64, UInt8
 
 from fleetgrad import keys
 from fleetgrad.data import frames, labels, scaling, targets
-from fleetgrad.data.columns import Table
+from fleetgrad.data.columns import Names, Table
 from fleetgrad.data.encoding import Encoding
 from fleetgrad.data.features import (
     Features,
@@ -138,7 +138,14 @@ class Dataset:
 
     @classmethod
     def from_frame(
-        cls, frame: Any, target: str, test: Any = None, *, name: str = "frame", **options: Any
+        cls,
+        frame: Any,
+        target: str,
+        test: Any = None,
+        *,
+        name: str = "frame",
+        ignore: Names = (),
+        **options: Any,
     ) -> Self:
         """A dataset from a frame of pandas, Polars, or another library that narwhals knows.
 
@@ -150,12 +157,13 @@ class Dataset:
             target: The column of labels.
             test: A frame of test rows with the same columns; without, a fifth is sealed off.
             name: What reports call it.
+            ignore: Columns not to learn from, by name; the test frame need not have them.
             options: As for `from_arrays`.
 
         Raises:
             DataError: The data cannot be learned from; the message says where and what to do.
         """
-        known = frames.learned(frame, target)
+        known = frames.learned(frame, target, ignore=ignore)
         tested: tuple[Table | None, Any] = (None, None)
         if test is not None:
             tested = frames.learned(test, target, "the test frame", known[0])

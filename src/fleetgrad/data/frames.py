@@ -37,7 +37,11 @@ def _misses(column: Series) -> bool:
 
 
 def learned(
-    frame: Any, target: str, source: str = "the frame", like: Table | None = None
+    frame: Any,
+    target: str,
+    source: str = "the frame",
+    like: Table | None = None,
+    ignore: columns.Names = (),
 ) -> tuple[Table, np.ndarray]:
     """The columns of a frame, and its labels.
 
@@ -45,10 +49,12 @@ def learned(
         frame: With a column `target`.
         target: The name of the label column.
         source: What messages call the frame.
-        like: Columns that it must have too, each of the same kind.
+        like: Columns that it must have too, each of the same kind; others are left aside.
+        ignore: Columns to leave aside where nothing says which ones it must have.
 
     Raises:
         DataError: It is no frame, has no rows, no such target, or labels are missing.
+        UsageError: `ignore` leaves nothing to learn from.
     """
     wrapped = _wrapped(frame, source)
     names = list(map(str, wrapped.columns))
@@ -56,8 +62,10 @@ def learned(
         raise DataError(
             f"`target` must be a column of {source}, got {target!r}; {suggestion(target, names)}"
         )
-    kinds: dict[str, str | None] = dict.fromkeys(name for name in names if name != target)
-    if like is not None:
+    kinds: dict[str, str | None] = {}
+    if like is None:
+        kinds = dict.fromkeys(columns.kept(names, target, ignore, source))
+    else:
         kinds = _kinds(like)
     labels = wrapped.get_column(wrapped.columns[names.index(target)])
     return table(frame, source, kinds), _labels(labels, source)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from fleetgrad import cache
 from fleetgrad.data import archives, catalog, download, folders, pickles, tables, targets
+from fleetgrad.data.columns import Names
 from fleetgrad.data.dataset import Dataset
 from fleetgrad.data.download import Watcher
 from fleetgrad.data.targets import AUTO
@@ -28,6 +29,7 @@ def load(
     data_dir: str | os.PathLike[str] | None = None,
     progress: Watcher | None = None,
     task: str = AUTO,
+    ignore: Names = (),
 ) -> Dataset:
     """A dataset by name, or from a folder or a file.
 
@@ -42,21 +44,18 @@ def load(
         progress: Told of a download's every piece.
         task: "classification", "regression" or "auto", of tables and `.npz`; as for
             `Dataset.from_arrays`.
+        ignore: Columns of a table not to learn from, a name or several.
 
     Raises:
         DataError: The source is unknown, or what it holds cannot be learned from.
         DownloadError: A named set is nowhere here and cannot be fetched.
-        UsageError: `target` was given for what is no table.
+        UsageError: `target` or `ignore` was given for what is no table.
     """
     targets.check_task(task)
     path = Path(source)
     if str(source) not in NAMES and tables.is_table(path):
-        return tables.read(path, target, task=task)
-    if target is not None:
-        raise UsageError(
-            f"`target` must name a column of a table, got {target!r} for `{source}`, which is "
-            "none; leave it out."
-        )
+        return tables.read(path, target, ignore, task=task)
+    _check_no_columns(source, target, ignore)
     if task == REGRESSION and (str(source) in NAMES or path.suffix.lower() != ".npz"):
         raise UsageError(
             f"`task` must be that of the data, got {task!r} for `{source}`, which has classes; "
@@ -96,6 +95,17 @@ def fetch(
     for remote in named.files:
         download.fetch(remote, mirrors or named.mirrors, folder, progress=progress, timeout=timeout)
     return folder
+
+
+def _check_no_columns(source: str | os.PathLike[str], target: str | None, ignore: Names) -> None:
+    """Refuse names of columns for what has none."""
+    given = {"target": target, "ignore": ignore or None}
+    for option, names in given.items():
+        if names is not None:
+            raise UsageError(
+                f"`{option}` must name a column of a table, got {names!r} for `{source}`, which is "
+                "none; leave it out."
+            )
 
 
 def _digits() -> Dataset:

@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Shaped
 
 from fleetgrad.data import frames, packing, text
-from fleetgrad.data.columns import Table, check_present
+from fleetgrad.data.columns import Names, Table, check_present, kept
 from fleetgrad.data.dataset import Dataset
 from fleetgrad.data.gathering import Gathered
 from fleetgrad.data.text import Row
@@ -28,23 +28,25 @@ def is_table(path: Path) -> bool:
     return path.name.lower().endswith(SUFFIXES)
 
 
-def read(path: Path, target: str | None = None, **options: Any) -> Dataset:
+def read(path: Path, target: str | None = None, ignore: Names = (), **options: Any) -> Dataset:
     """The dataset in a table.
 
     Args:
         path: Comma-separated, UTF-8, with a header row; or Parquet.
         target: The name of the label column; the last one by default.
+        ignore: Columns not to learn from, by name; of a CSV file they are not even looked at.
         options: As for `Dataset.from_arrays`.
 
     Raises:
-        DataError: The table is no table, cannot be learned from, or there is no such target.
+        DataError: The table is no table, cannot be learned from, or lacks one of these columns.
+        UsageError: `ignore` leaves nothing to learn from.
     """
     name = _stem(path)
     if not path.name.lower().endswith(CSV):
         frame = _parquet(path)
         target = str(frame.columns[-1]) if target is None else target
-        return Dataset.from_frame(frame, target, name=name, **options)
-    table, labels = _learned(path, target)
+        return Dataset.from_frame(frame, target, name=name, ignore=ignore, **options)
+    table, labels = _learned(path, target, ignore)
     return Dataset.from_table(table, _labels(labels), name=name, **options)
 
 
@@ -85,11 +87,11 @@ def _unnamed(path: Path, first: Row, names: Sequence[str]) -> Row:
     return list(names)
 
 
-def _learned(path: Path, target: str | None) -> tuple[Table, list[str]]:
+def _learned(path: Path, target: str | None, ignore: Names) -> tuple[Table, list[str]]:
     """The columns and labels of a table; read twice where a column turns out to be text."""
     header = _header(path)
     label = _target(path, header, target)
-    names = [name for name in header if name != label]
+    names = kept(header, label, ignore, f"`{path}`")
     labels = _Labels(path, label)
     found = {name: Gathered(name) for name in names}
     rows = _fill(path, header, {**found, label: labels})
