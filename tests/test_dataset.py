@@ -460,6 +460,11 @@ def test_signs_of_tables_stay_and_those_of_no_row_count_for_nothing():
     assert found.scale.tolist() == [1, 1, 0]
 
 
+def test_what_is_below_zero_in_all_rows_is_no_sign_of_nothing():
+    x = np.array([[-1], [-0.5]], np.float32)
+    assert scaling.robust(x, np.arange(2), np.zeros(1, bool)).scale.tolist() == [1]
+
+
 @given(finite_rows(), st.data())
 def test_the_scaling_of_tables_is_finite_and_sees_no_other_rows(x, drawn):
     x = np.tile(x, (3, 1)).astype(np.float32)

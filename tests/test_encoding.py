@@ -121,6 +121,19 @@ def test_dates_keep_their_seconds():
     np.testing.assert_allclose(np.diff(out[:, 0]) * columns.DAY, 1, rtol=1e-4)
 
 
+def test_dates_tell_what_comes_again_beside_their_number():
+    days = [0, 1, math.nan, 7]  # two Thursdays and a Friday of January 1970
+    found = fitted(numbers("d", *days, kind=DATE))
+    again = ("time of year (sine)", "time of year (cosine)", "Thursday", "Friday")
+    assert found.feature_names == ("d", *(f"d {name}" for name in again), "d missing")
+    assert found.numeric.tolist() == [True, False, False, False, False, False]
+    assert found.described()[0]["recurring"] == ["time of year", "weekday"]
+    out = found.apply(table(numbers("d", *days, 2.5, kind=DATE)))
+    assert out[:, 3:].tolist() == [[1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 0, 0], [0, 0, 0]]
+    assert out[2, 1:3].tolist() == [0, 0]
+    assert fitted(numbers("d", 0, 7, 14, kind=columns.NUMERIC)).features == 1
+
+
 def test_features_of_one_name_are_told_apart():
     found = fitted(words("a", MADE), words("a=a", MADE), numbers("a=b", *range(12)))
     assert found.feature_names[-1] == "a=b (2)"
@@ -184,6 +197,11 @@ def lists(cells, rows):
         {"kind": "numeric", "words": [], "features": 2, "points": [math.inf]},
         {"kind": "numeric", "words": [], "features": 2, "points": ["1"]},
         {"origin": "1"},
+        {"recurring": ["Monday"]},
+        {"kind": "date", "words": [], "features": 2, "recurring": ["Moonday"]},
+        {"kind": "date", "words": [], "features": 3, "recurring": ["Tuesday", "Monday"]},
+        {"kind": "date", "words": [], "features": 3, "recurring": ["Monday", "Monday"]},
+        {"kind": "date", "words": [], "features": 2, "recurring": "Monday"},
         {"kind": "numeric"},
         {"extra": 1},
     ],

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleetgrad.data import columns, load, packing, tables, text
+from fleetgrad.data import columns, dates, load, packing, tables, text
 from fleetgrad.errors import UsageError
 from written import lines, refused
 
@@ -175,7 +175,9 @@ def test_the_kind_of_each_column_is_found_out(table):
     }
     assert "empty" not in data.encoding.kinds
     names = "size,size missing,color=blue,color=red,color missing,sold,when"
-    assert data.feature_names == tuple(names.split(","))
+    assert data.feature_names[:7] == tuple(names.split(","))
+    again = [name.removeprefix("when ") for name in data.feature_names[7:]]
+    assert dates.parts(again) == ["time of year", "weekday"]
 
 
 @pytest.mark.parametrize("batch", [1, 4, 100])

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float32
 
-from fleetgrad.data import columns
-from fleetgrad.data.columns import CATEGORY, Column
+from fleetgrad.data import columns, dates
+from fleetgrad.data.columns import CATEGORY, DATE, Column
 
 MOST_WORDS = 256  # or points with a feature each; the rarest words beyond share one
 MANY = 3  # different values of a number, from which on one may have a feature of its own
@@ -30,6 +30,7 @@ class Coding:
         missing: Whether a feature says where a cell is missing.
         origin: Taken from a date, in days, before it is rounded to float32.
         points: Of a number, values that have a feature of their own beside it, sorted.
+        recurring: Of a date, what comes again in it and has a feature, of `dates.NAMES`.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Coding:
     missing: bool = False
     origin: float = 0.0
     points: tuple[float, ...] = ()
+    recurring: tuple[str, ...] = ()
 
     @property
     def names(self) -> list[str]:
@@ -47,6 +49,7 @@ class Coding:
         whole = [] if self.kind == CATEGORY else [self.name]
         shown = (*self.words, *(f"{point:g}" for point in self.points))
         own = whole + [f"{self.name}={value}" for value in shown]
+        own += [f"{self.name} {name}" for name in self.recurring]
         more = {"other": self.other, "missing": self.missing}
         return own + [f"{self.name} {name}" for name, holds in more.items() if holds]
 
@@ -69,6 +72,9 @@ class Coding:
             out[:, 0] = column.values - self.origin
             for place, point in enumerate(self.points, start=1):
                 out[:, place] = out[:, 0] == np.float32(point)
+            if self.recurring:
+                made = dates.features(column.values, self.recurring)
+                out[:, 1 : 1 + len(self.recurring)] = made
         if self.missing:
             out[:, -1] = column.missing
 
@@ -98,12 +104,19 @@ def fitted(column: Column, most: int = MOST_WORDS, *, pointed: bool = True) -> C
     known = column.values[~gone]
     if not known.size or (not lacks and known.min() == known.max()):
         return Coding(column.name, column.kind, 0)
-    origin = float(np.median(known)) if column.kind == columns.DATE else 0.0
+    origin = float(np.median(known)) if column.kind == DATE else 0.0
     amount = pointed and column.kind == columns.NUMERIC
     own_points = points(known, most) if amount else ()
-    features = 1 + len(own_points) + lacks
-    name, kind = column.name, column.kind
-    return Coding(name, kind, features, missing=lacks, origin=origin, points=own_points)
+    recurring = dates.varying(known) if column.kind == DATE else ()
+    return Coding(
+        column.name,
+        column.kind,
+        1 + len(own_points) + len(recurring) + lacks,
+        missing=lacks,
+        origin=origin,
+        points=own_points,
+        recurring=recurring,
+    )
 
 
 def points(values: columns.Numbers, most: int = MOST_WORDS) -> tuple[float, ...]:
@@ -143,9 +156,9 @@ def restored(values: Mapping[str, Any]) -> Coding:
         ValueError, TypeError, KeyError: It is none.
     """
     given = dict(values)
-    own, own_points = given.pop("words", []), given.pop("points", [])
-    made = Coding(**given, words=tuple(own), points=tuple(own_points))
-    texts, truths = (made.name, made.kind, *own), (made.other, made.missing)
+    own, own_points, again = (given.pop(name, []) for name in ("words", "points", "recurring"))
+    made = Coding(**given, words=tuple(own), points=tuple(own_points), recurring=tuple(again))
+    texts, truths = (made.name, made.kind, *own, *again), (made.other, made.missing)
     sound = (
         isinstance(own, list)
         and all(type(text) is str for text in texts)
@@ -154,6 +167,9 @@ def restored(values: Mapping[str, Any]) -> Coding:
         and (made.kind == CATEGORY or not (own or made.other))
         and isinstance(own_points, list)
         and (made.kind == columns.NUMERIC or not own_points)
+        and isinstance(again, list)
+        and (made.kind == DATE or not again)
+        and again == [name for name in dates.NAMES if name in again]
         and all(type(one) in {int, float} for one in (made.origin, *own_points))
         and np.isfinite([made.origin, *own_points]).all()
         and type(made.features) is int

@@ -3,8 +3,9 @@
 Numbers stay as they are, NaN where one is missing. A category has a feature for each of its words,
 1 where a row has it: to a network that is an embedding learned for each word, and zeros cost its
 first layer nothing. Rare words share one feature, which words unseen in training share too. A
-column that lacked cells in training has a feature that says where. All of that is fitted on
-training rows, is a plain value, and goes wherever the network goes.
+column that lacked cells in training has a feature that says where, and a date has features of what
+comes again in it. All of that is fitted on training rows, is a plain value, and goes wherever the
+network goes.
 """
 
 from collections import Counter
@@ -15,7 +16,7 @@ from typing import Any, Self
 import numpy as np
 from jaxtyping import Bool
 
-from fleetgrad.data import coding, columns, unfit
+from fleetgrad.data import coding, columns, dates, unfit
 from fleetgrad.data.coding import Coding, Matrix
 from fleetgrad.data.columns import CATEGORY, Table
 from fleetgrad.data.features import Features
@@ -115,6 +116,7 @@ class Encoding:
             {"name": one.name, "kind": one.kind, "features": one.features, "missing": one.missing}
             | ({"words": len(one.words), "other": one.other} if one.kind == CATEGORY else {})
             | ({"points": len(one.points)} if one.points else {})
+            | ({"recurring": dates.parts(one.recurring)} if one.recurring else {})
             for one in self.codings
         ]
 

@@ -53,15 +53,15 @@ def robust(
     Numbers are brought to median 0 and quartiles 1 apart, and bent back beyond 3 (arXiv 2407.04491,
     section 3). Where the quartiles agree, which is where most rows say the same, the others are
     brought to 1 from it in the median; RealMLP would bring the extremes to 2 apart, and all but
-    these to 0. What only says that something is so, a category say, stays 0 or 1, and is 0
-    throughout where no row of these has it.
+    these to 0. What is no number, a category's 0 or 1 say, stays as it is, and is 0 throughout
+    where no row of these has it.
 
     Args:
         x: Features, NaN where a number is missing.
         rows: Which of its rows to fit on.
         numeric: Which features are numbers.
     """
-    occurs = np.any([(chunk > 0).any(axis=0) for chunk in _chunks(x, rows)], axis=0)
+    occurs = np.any([(chunk != 0).any(axis=0) for chunk in _chunks(x, rows)], axis=0)
     shift, scale = np.zeros(len(numeric)), occurs.astype(np.float64)
     for feature in np.flatnonzero(numeric):
         shift[feature], scale[feature] = _spread(x[rows, feature])

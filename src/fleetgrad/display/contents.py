@@ -59,6 +59,7 @@ def _fate(column: Mapping[str, Any]) -> str:
     parts = [count(column["words"], "word") if "words" in column else "a number"]
     if column.get("points"):
         parts.append(f"{count(column['points'], 'value')} of it")
+    parts += column.get("recurring", ())
     if column.get("other"):
         parts.append("others")
     if column["missing"]:
