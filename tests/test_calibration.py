@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleetgrad import calibration, selection
+from fleetgrad import calibration, temperatures
 from fleetgrad.calibration import Calibration, expected_error
 from fleetgrad.settings import Settings
 from fleetgrad.space import Float, Space
@@ -31,7 +31,7 @@ def said(seed=0, rows=2000, sharpness=1.0):
     draw = np.random.default_rng(seed)
     shares = draw.dirichlet(np.ones(3), rows)
     labels = np.array([draw.choice(3, p=row) for row in shares])
-    return selection.tempered(shares, 1 / sharpness), labels
+    return temperatures.tempered(shares, 1 / sharpness), labels
 
 
 def test_probabilities_that_come_true_are_hardly_off_and_others_are():
@@ -72,7 +72,7 @@ def test_the_winner_alone_is_as_sure_as_the_rows_held_out_allow(place):
     outcome = search(place, world, PLAN, space=SPACE)
     found, winner = outcome.calibration, outcome.winner
     shares = world.probabilities(winner.settings, None)
-    assert found.temperature == selection.temperature(shares, world.labels())
+    assert found.temperature == temperatures.best(shares, world.labels())
     assert found.before == expected_error(shares, world.labels())
     raw = np.full((winner.settings.hidden[-1], 10), memory_after(PLAN.epochs))
     as_sure = cooled(({"weight": raw.astype(np.float32)},), found.temperature)

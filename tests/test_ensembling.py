@@ -1,11 +1,14 @@
 """Those that predict together were whole, are refitted, and count as much as they help."""
 
+from collections import Counter
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from fleetgrad import selection
+from fleetgrad import temperatures
+from fleetgrad.space import Space
+from fleetgrad.views import CENTER, KINDS
 from simulated import SOUND, Crash, World, counted, memory_after, search
 from test_rounds import EPOCHS, PLAN, TIMED, thaw
 from test_study import somewhere, told
@@ -50,11 +53,29 @@ def test_logits_are_divided_by_the_temperature_of_the_validation_rows(place):
 
     class Sure(Various):
         def probabilities(self, settings, params):
-            return selection.tempered(super().probabilities(settings, params), 0.4)
+            return temperatures.tempered(super().probabilities(settings, params), 0.4)
 
     partner = search(place, Sure(), TOGETHER, thaw()).partners[0]
     first, last = partner.params[0]["weight"], partner.params[-1]["weight"]
     assert 0 < last[0, 0] < 0.6 * first[0, 0]
+
+
+def test_where_images_are_seen_from_is_chosen_without_asking_twice(place):
+    """Here from between pixels, where networks are right more often."""
+    asked = Counter()
+
+    class Shifted(Various):
+        def probabilities(self, settings, params, view=CENTER):
+            asked[settings.learning_rate, view] += 1
+            said = super().probabilities(settings, params)
+            return (said + [0, 1]) / 2 if view in KINDS["halves"] else said
+
+    space = Space(learning_rate=SOUND.ranges["learning_rate"], augment="shift")
+    partners = search(place, Shifted(), TOGETHER, thaw(space=space)).partners
+    assert {one.views for one in partners} == {"halves"}
+    assert set(asked.values()) == {1}
+    moved = {rate for rate, view in asked if view != CENTER}
+    assert moved == {one.settings.learning_rate for one in partners}
 
 
 def test_where_nobody_helps_the_winner_stands_alone(place):

@@ -4,10 +4,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from hypothesis.extra import numpy as hnp
 
 from fleetgrad.errors import UsageError
-from fleetgrad.selection import log_loss, select, select_numbers, temperature, tempered
+from fleetgrad.selection import log_loss, select, select_numbers
 
 
 def noisy(members, rows, classes, seed=0, noise=2.0):
@@ -112,44 +111,6 @@ def test_what_does_not_fit_is_refused(shares, labels, word):
 def test_counts_must_be_counts(wrong):
     with pytest.raises(UsageError, match="`most` must be at least 1"):
         select(*noisy(2, 5, 2), **wrong)
-
-
-def softmax(logits):
-    powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    return powers / powers.sum(axis=-1, keepdims=True)
-
-
-@pytest.mark.parametrize("planted", [0.4, 1.0, 2.5])
-def test_the_planted_temperature_is_found(planted):
-    """Labels are drawn from what the network would say at that temperature."""
-    draws = np.random.default_rng(5)
-    logits = draws.normal(0, 2, (20_000, 4))
-    labels = (softmax(logits / planted).cumsum(1) < draws.random((20_000, 1))).sum(1)
-    assert temperature(softmax(logits), labels) == pytest.approx(planted, rel=0.05)
-
-
-@given(hnp.arrays(float, (6, 3), elements=st.floats(-50, 50)), st.floats(0.2, 5))
-def test_a_temperature_divides_logits_and_changes_no_answer(logits, degrees):
-    shares = softmax(logits)
-    found = tempered(shares, degrees)
-    np.testing.assert_allclose(found, softmax(logits / degrees), atol=1e-9)
-    np.testing.assert_allclose(found.sum(1), 1)
-
-
-def test_networks_smoothed_unlike_each_other_join_once_they_are_as_sure_as_they_may_be():
-    """All are wrong about other rows; the more a network is smoothed, the less sure it is."""
-    draws = np.random.default_rng(6)
-    labels = draws.integers(0, 10, 2000)
-    said = []
-    for smoothing in (0.0, 0.05, 0.1):
-        wrong = draws.random(2000) < 0.02
-        sides = np.where(wrong, (labels + 1) % 10, labels)
-        unsure = np.where(draws.random(2000) < 0.5, 0.3, 0.02)[:, None]  # of the wrong ones, most
-        peak = np.eye(10)[sides] * (1 - np.where(wrong[:, None], 0.3, unsure / 10)) + 0.003
-        said.append((1 - smoothing) * peak / peak.sum(1, keepdims=True) + smoothing / 10)
-    degrees = [temperature(one, labels) for one in said]
-    sure = np.stack([tempered(*pair) for pair in zip(said, degrees, strict=True)])
-    assert (select(np.stack(said), labels) > 0).sum() < (select(sure, labels) > 0).sum()
 
 
 @given(st.integers(0, 500), st.sampled_from([1, 2]))

@@ -2,10 +2,13 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
 
 from fleetgrad import selection, temperatures
 from fleetgrad.settings import Settings
-from fleetgrad.temperatures import Sure, cooled
+from fleetgrad.temperatures import Sure, best, cooled, tempered
 
 DRAW = np.random.default_rng(0)
 LABELS = DRAW.integers(0, 3, 400)
@@ -18,7 +21,7 @@ MANY = Settings(hidden=(4,), members=2)
 def ask(settings, params):
     """The mean of what members say, each from its own last layer."""
     each = [X @ weight for weight in np.reshape(params[-1]["weight"], (-1, 3, 3))]
-    return np.mean([selection.tempered(np.exp(z), 1.0) for z in each], axis=0)
+    return np.mean([tempered(np.exp(z), 1.0) for z in each], axis=0)
 
 
 def loss(params):
@@ -55,3 +58,41 @@ def test_only_what_makes_logits_is_divided():
     assert {name: array[0] for name, array in found.items()} == {
         "weight": 0.5, "bias": 0.5, "front": 2.0, "mixture": 2.0,
     }  # fmt: skip
+
+
+def softmax(logits):
+    powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return powers / powers.sum(axis=-1, keepdims=True)
+
+
+@pytest.mark.parametrize("planted", [0.4, 1.0, 2.5])
+def test_the_planted_temperature_is_found(planted):
+    """Labels are drawn from what the network would say at that temperature."""
+    draws = np.random.default_rng(5)
+    logits = draws.normal(0, 2, (20_000, 4))
+    labels = (softmax(logits / planted).cumsum(1) < draws.random((20_000, 1))).sum(1)
+    assert best(softmax(logits), labels) == pytest.approx(planted, rel=0.05)
+
+
+@given(hnp.arrays(float, (6, 3), elements=st.floats(-50, 50)), st.floats(0.2, 5))
+def test_a_temperature_divides_logits_and_changes_no_answer(logits, degrees):
+    shares = softmax(logits)
+    found = tempered(shares, degrees)
+    np.testing.assert_allclose(found, softmax(logits / degrees), atol=1e-9)
+    np.testing.assert_allclose(found.sum(1), 1)
+
+
+def test_networks_smoothed_unlike_each_other_join_once_they_are_as_sure_as_they_may_be():
+    """All are wrong about other rows; the more a network is smoothed, the less sure it is."""
+    draws = np.random.default_rng(6)
+    labels = draws.integers(0, 10, 2000)
+    said = []
+    for smoothing in (0.0, 0.05, 0.1):
+        wrong = draws.random(2000) < 0.02
+        sides = np.where(wrong, (labels + 1) % 10, labels)
+        unsure = np.where(draws.random(2000) < 0.5, 0.3, 0.02)[:, None]  # of the wrong ones, most
+        peak = np.eye(10)[sides] * (1 - np.where(wrong[:, None], 0.3, unsure / 10)) + 0.003
+        said.append((1 - smoothing) * peak / peak.sum(1, keepdims=True) + smoothing / 10)
+    degrees = [best(one, labels) for one in said]
+    sure = np.stack([tempered(*pair) for pair in zip(said, degrees, strict=True)])
+    assert (selection.select(np.stack(said), labels) > 0).sum() < (selection.select(sure, labels) > 0).sum()

@@ -24,7 +24,7 @@ from fleetgrad.settings import Settings
 from fleetgrad.standing import points, trained
 from fleetgrad.store import Run
 from fleetgrad.trainees import Member, Trainees, Trainer
-from fleetgrad.views import KINDS, View
+from fleetgrad.views import CENTER, KINDS, View
 
 MOST_ASKED = 24  # networks, the best of them
 REPLICATE = 0  # of the search
@@ -46,10 +46,14 @@ class Partner(NamedTuple):
 
 
 class _Share(NamedTuple):
-    """How much a network counts, and the temperature that its logits are divided by."""
+    """How much a network counts, its temperature, and what it says at that, of images as they are.
+
+    Its logits are divided by the temperature.
+    """
 
     weight: float
     temperature: float
+    said: np.ndarray
 
 
 class Ensembling:
@@ -89,7 +93,7 @@ class Ensembling:
             held = weights()
             shares = self._chosen(rows, held)
             settings = {one: rows[one].settings for one in shares}
-            views = self._seeing(shares, settings, {one: held[one]() for one in shares})
+            views = self._seeing(shares, settings, held)
             done = self._train(shares, views, population := self._refit(settings))
         else:
             population = self._refit({int(one): rows[int(one)].settings for one in done["weights"]})
@@ -126,7 +130,7 @@ class Ensembling:
             return {}
         total = sum(found[place] for place in best)
         return {
-            whole[place].id: _Share(float(found[place] / total), sure[place].temperature)
+            whole[place].id: _Share(float(found[place] / total), *sure[place])
             for place in best
         }
 
@@ -139,24 +143,25 @@ class Ensembling:
         self,
         shares: Mapping[int, _Share],
         settings: Mapping[int, Settings],
-        params: Mapping[int, Any],
+        weights: Mapping[int, Callable[[], Any]],
     ) -> str:
         """From where those chosen see the validation rows best, if they have learned to shift."""
         if not shares or any(one.augment.shift == 0 for one in settings.values()):
             return "plain"
         labels = self._trainer.labels()
+        params = {one: weights[one]() for one in shares}
+
+        def said(one: int, view: View) -> np.ndarray:
+            share = shares[one]
+            if view == CENTER:
+                return share.said
+            own, ask = settings[one], functools.partial(self._trainer.probabilities, view=view)
+            return temperatures.at(own, params[one], ask, ask(own, params[one]), share.temperature)
 
         @functools.cache
         def together(view: View) -> np.ndarray:
-            ask = functools.partial(self._trainer.probabilities, view=view)
-            said = []
-            for one, share in shares.items():
-                own, held = settings[one], params[one]
-                known = ask(own, held)
-                said.append(
-                    share.weight * temperatures.at(own, held, ask, known, share.temperature)
-                )
-            total: np.ndarray = np.sum(said, axis=0)
+            each = [share.weight * said(one, view) for one, share in shares.items()]
+            total: np.ndarray = np.sum(each, axis=0)
             return total
 
         losses = {

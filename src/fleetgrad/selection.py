@@ -15,12 +15,10 @@ import numpy as np
 from jaxtyping import Float, Int
 from numpy.typing import NDArray
 
-from fleetgrad import inference, keys
+from fleetgrad import keys
 from fleetgrad.errors import UsageError
 
 MOST = 25
-TEMPERATURES = (0.2, 5.0)
-_TINY = 1e-300  # has a logarithm
 _LEAST = 1e-7  # a probability below this counts as this much: one row must not decide alone
 _GAIN = 1e-9  # of log loss; less is rounding
 _DIMENSIONS = 3
@@ -117,37 +115,6 @@ def log_loss(shares: Float[np.ndarray, "rows classes"], labels: Int[np.ndarray, 
     """Mean negative log probability of the true classes."""
     right = np.take_along_axis(shares, labels[:, None], axis=1)
     return float(-np.log(np.maximum(right, _LEAST)).mean())
-
-
-def temperature(
-    shares: Float[np.ndarray, "rows classes"], labels: Int[np.ndarray, " rows"]
-) -> float:
-    """By how much logits are to be divided for the lowest log loss (Guo et al., ICML 2017).
-
-    Below 1 for a network that is less sure than it may be, as label smoothing makes it. Without
-    this, networks that were smoothed alike look as if they had nothing to add to each other.
-
-    Args:
-        shares: A softmax's probabilities, each row's summing to 1.
-        labels: The true class of each row, from 0.
-
-    Returns:
-        A number of `TEMPERATURES`.
-    """
-    from scipy.optimize import minimize_scalar  # noqa: PLC0415 - only the end of a run needs SciPy
-
-    low, high = map(math.log, TEMPERATURES)
-    found = minimize_scalar(
-        lambda t: log_loss(tempered(shares, math.exp(t)), labels), bounds=(low, high)
-    )
-    return float(math.exp(found.x))
-
-
-def tempered(
-    shares: Float[np.ndarray, "rows classes"], temperature: float
-) -> Float[np.ndarray, "rows classes"]:
-    """The probabilities where logits are divided by a temperature."""
-    return inference.probabilities("cross_entropy", np.log(np.maximum(shares, _TINY)) / temperature)
 
 
 def _chosen(shares: Shares, labels: Int[np.ndarray, " rows"], most: int) -> NDArray[np.float64]:
