@@ -460,6 +460,42 @@ def test_signs_of_tables_stay_and_those_of_no_row_count_for_nothing():
     assert found.scale.tolist() == [1, 1, 0]
 
 
+@given(st.integers(0, 200))
+def test_a_row_that_counts_twice_is_scaled_by_as_if_it_were_there_twice(seed):
+    draw = np.random.default_rng(seed)
+    x = np.round(draw.normal(size=(40, 3)), 1).astype(np.float32)  # with ties
+    x[:30, 2] = 0.5  # its quartiles agree
+    x[draw.random(40) < 0.1, 0] = np.nan
+    counts, rows, numeric = draw.integers(1, 4, 40), np.arange(40), np.ones(3, bool)
+    weights = (counts / counts.mean()).astype(np.float32)
+    twice = np.repeat(rows, counts)
+    alike = np.ones(len(twice), np.float32)
+    robust = [
+        scaling.robust(x, *one) for one in ((rows, numeric, weights), (twice, numeric, alike))
+    ]
+    standard = [scaling.fit(x[:, 1:], *one) for one in ((rows, weights), (twice, alike))]
+    for one, other in (robust, standard):
+        np.testing.assert_allclose(one.shift, other.shift, rtol=1e-5)
+        np.testing.assert_allclose(one.scale, other.scale, rtol=1e-5)
+
+
+def test_weights_of_a_dataset_count_in_its_scaling():
+    x, y = np.repeat([[0.0], [1.0], [9.0]], 8, axis=0), np.arange(24) % 2
+    plain, weighted = (
+        Dataset.from_arrays(x, y, x, y, weights=one) for one in (None, 1 + (x[:, 0] == 0))
+    )
+    assert plain.scaling(np.arange(24)).shift == np.float32(10 / 3)
+    assert weighted.scaling(np.arange(24)).shift == np.float32(10 / 4)
+
+
+def test_quartiles_of_no_weights_are_those_of_numpy():
+    values = np.random.default_rng(0).normal(size=101)
+    found = scaling.quantiles(values, [0.25, 0.5, 0.75])
+    assert found.tolist() == np.quantile(values, [0.25, 0.5, 0.75]).tolist()
+    even = scaling.quantiles(values, [0.25, 0.5, 0.75], np.full(101, 0.1, np.float32))
+    assert even.tolist() == np.sort(values)[[25, 50, 75]].tolist()
+
+
 def test_what_is_below_zero_in_all_rows_is_no_sign_of_nothing():
     x = np.array([[-1], [-0.5]], np.float32)
     assert scaling.robust(x, np.arange(2), np.zeros(1, bool)).scale.tolist() == [1]

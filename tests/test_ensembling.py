@@ -68,7 +68,7 @@ def test_where_images_are_seen_from_is_chosen_without_asking_twice(place):
         def probabilities(self, settings, params, view=CENTER):
             asked[settings.learning_rate, view] += 1
             said = super().probabilities(settings, params)
-            return (said + [0, 1]) / 2 if view in KINDS["halves"] else said
+            return np.add(said, [0, 1]) / 2 if view in KINDS["halves"] else said
 
     space = Space(learning_rate=SOUND.ranges["learning_rate"], augment="shift")
     partners = search(place, Shifted(), TOGETHER, thaw(space=space)).partners

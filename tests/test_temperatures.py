@@ -95,4 +95,6 @@ def test_networks_smoothed_unlike_each_other_join_once_they_are_as_sure_as_they_
         said.append((1 - smoothing) * peak / peak.sum(1, keepdims=True) + smoothing / 10)
     degrees = [best(one, labels) for one in said]
     sure = np.stack([tempered(*pair) for pair in zip(said, degrees, strict=True)])
-    assert (selection.select(np.stack(said), labels) > 0).sum() < (selection.select(sure, labels) > 0).sum()
+    assert (selection.select(np.stack(said), labels) > 0).sum() < (
+        selection.select(sure, labels) > 0
+    ).sum()

@@ -17,6 +17,7 @@ from jaxtyping import Float, Int
 from fleetgrad import temperatures
 from fleetgrad.leaderboard import Row
 from fleetgrad.rows import is_whole
+from fleetgrad.selection import Counts
 from fleetgrad.settings import Settings
 from fleetgrad.store import Run
 from fleetgrad.trainees import Trainer
@@ -84,27 +85,31 @@ def on_record(run: Run) -> Calibration | None:
 
 
 def expected_error(
-    shares: Float[np.ndarray, "rows classes"], labels: Int[np.ndarray, " rows"]
+    shares: Float[np.ndarray, "rows classes"],
+    labels: Int[np.ndarray, " rows"],
+    counts: Counts = None,
 ) -> float:
     """By how much the probability of the likeliest class differs from how often it is right.
 
     Rows are put into `BINS` bins of equal width by that probability; the differences are averaged
-    over rows (Naeini, Cooper and Hauskrecht, AAAI 2015).
+    over rows (Naeini, Cooper and Hauskrecht, AAAI 2015), each counting as much as it does.
     """
     sure, right = shares.max(axis=1), shares.argmax(axis=1) == labels
     place = np.minimum((sure * BINS).astype(int), BINS - 1)
-    apart = np.bincount(place, sure - right, BINS)
-    return float(np.abs(apart).sum() / len(labels))
+    each = np.ones(len(labels)) if counts is None else counts
+    apart = np.bincount(place, each * (sure - right), BINS)
+    return float(np.abs(apart).sum() / each.sum(dtype=np.float64))
 
 
 def _measured(settings: Settings, params: Any, trainer: Trainer) -> dict[str, Any] | None:
     said, labels = trainer.probabilities(settings, params), trainer.labels()
+    counts = trainer.row_weights()
     if not np.isfinite(said).all():
         return None
-    sure = temperatures.found(settings, params, trainer.probabilities, said, labels)
+    sure = temperatures.found(settings, params, trainer.probabilities, said, labels, counts)
     return {
         "temperature": sure.temperature,
-        "before": expected_error(said, labels),
-        "after": expected_error(sure.said, labels),
+        "before": expected_error(said, labels, counts),
+        "after": expected_error(sure.said, labels, counts),
         "rows": len(labels),
     }

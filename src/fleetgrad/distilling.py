@@ -19,7 +19,7 @@ from fleetgrad.metrics import Metric, recorded
 from fleetgrad.pace import Pace, Stage
 from fleetgrad.plan import Plan
 from fleetgrad.rows import is_whole
-from fleetgrad.selection import log_loss
+from fleetgrad.selection import Counts, log_loss
 from fleetgrad.settings import Settings
 from fleetgrad.standing import points, trained
 from fleetgrad.store import CurvePoint, Run
@@ -136,9 +136,9 @@ class Distilling:
         asked = {WINNER: ask(settings, winner), "ensemble": _together(teachers, ask)}
         if pupil.diverged_at(member) is None:
             asked[STUDENT] = ask(settings, pupil.params(member))
-        labels = self._trainer.labels()
+        known = self._trainer.labels(), self._trainer.row_weights()
         metric = recorded(self._run.config)
-        return {name: _score(one, labels, metric) for name, one in asked.items()}
+        return {name: _score(metric, one, *known) for name, one in asked.items()}
 
     def _refitted(self, winner: int, settings: Settings, partners: Sequence[Partner]) -> Any:
         """The weights of the student of all rows; None where it came to nothing."""
@@ -206,8 +206,9 @@ def _fate(population: Trainees, *, arrived: bool) -> tuple[str, str]:
     return (STUDENT, "better") if arrived else (WINNER, "no time")
 
 
-def _score(shares: np.ndarray, labels: np.ndarray, metric: Metric) -> Score:
-    return Score(metric.score(metric.of(shares, labels)), log_loss(shares, labels))
+def _score(metric: Metric, shares: np.ndarray, labels: np.ndarray, counts: Counts) -> Score:
+    value = metric.of(shares, labels, counts)
+    return Score(metric.score(value), log_loss(shares, labels, counts))
 
 
 def _curves(phase: str, winner: int, population: Trainees) -> list[CurvePoint]:

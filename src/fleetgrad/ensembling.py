@@ -121,23 +121,22 @@ class Ensembling:
         whole = whole[:MOST_ASKED]
         if not whole:
             return {}
-        labels = self._trainer.labels()
-        sure = [self._sure(row.settings, weights[row.id](), labels) for row in whole]
-        found = self._selected(np.stack([one.said for one in sure]), labels)
+        sure = [self._sure(row.settings, weights[row.id]()) for row in whole]
+        found = self._selected(np.stack([one.said for one in sure]))
         ranked = np.argsort(-found, kind="stable")[: self._plan.ensemble].tolist()
         best = [place for place in ranked if found[place] > 0]
         if len(best) == 1:  # then the winner, which more than one split has chosen, stands alone
             return {}
         total = sum(found[place] for place in best)
         return {
-            whole[place].id: _Share(float(found[place] / total), *sure[place])
-            for place in best
+            whole[place].id: _Share(float(found[place] / total), *sure[place]) for place in best
         }
 
-    def _sure(self, settings: Settings, params: Any, labels: np.ndarray) -> temperatures.Sure:
+    def _sure(self, settings: Settings, params: Any) -> temperatures.Sure:
         """What a network says of the validation rows, as sure as they allow."""
-        ask = self._trainer.probabilities
-        return temperatures.found(settings, params, ask, ask(settings, params), labels)
+        ask, counts = self._trainer.probabilities, self._trainer.row_weights()
+        said, labels = ask(settings, params), self._trainer.labels()
+        return temperatures.found(settings, params, ask, said, labels, counts)
 
     def _seeing(
         self,
@@ -148,7 +147,6 @@ class Ensembling:
         """From where those chosen see the validation rows best, if they have learned to shift."""
         if not shares or any(one.augment.shift == 0 for one in settings.values()):
             return "plain"
-        labels = self._trainer.labels()
         params = {one: weights[one]() for one in shares}
 
         def said(one: int, view: View) -> np.ndarray:
@@ -165,22 +163,25 @@ class Ensembling:
             return total
 
         losses = {
-            name: self._loss(np.mean([together(view) for view in views], axis=0), labels)
+            name: self._loss(np.mean([together(view) for view in views], axis=0))
             for name, views in KINDS.items()
         }
         return min(losses, key=losses.__getitem__)
 
-    def _loss(self, said: np.ndarray, truth: np.ndarray) -> float:
+    def _loss(self, said: np.ndarray) -> float:
         """What an ensemble is chosen by, the less the better."""
+        truth, counts = self._trainer.labels(), self._trainer.row_weights()
         if self._power:
-            return float((np.abs(said[:, 0] - truth) ** self._power).mean())
-        return selection.log_loss(said, truth)
+            errors = np.abs(said[:, 0] - truth) ** self._power
+            return float(np.average(errors, weights=counts))
+        return selection.log_loss(said, truth, counts)
 
-    def _selected(self, said: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    def _selected(self, said: np.ndarray) -> np.ndarray:
         """The weight of each, by what they say of the same rows."""
+        truth, counts = self._trainer.labels(), self._trainer.row_weights()
         if self._power:
-            return selection.select_numbers(said[:, :, 0], truth, power=self._power)
-        return selection.select(said, truth, seed=self._seed)
+            return selection.select_numbers(said[:, :, 0], truth, counts, power=self._power)
+        return selection.select(said, truth, counts, seed=self._seed)
 
     def _refit(self, settings: Mapping[int, Settings]) -> Trainees:
         members = {Member(one, 0): own for one, own in settings.items()}

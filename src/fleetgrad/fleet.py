@@ -118,6 +118,11 @@ class Fleet:
         labels: np.ndarray = self._data.y[self.view(0).validation]
         return labels
 
+    def row_weights(self) -> np.ndarray | None:
+        """(rows,): how much each of these rows counts; None where all count alike."""
+        given = self._data.weights
+        return None if given is None else given[self.view(0).validation]
+
     def steps(self, settings: Settings) -> int:
         """Steps an epoch."""
         return steps_per_epoch(settings.batch_size, len(self.view(0).train))

@@ -10,6 +10,7 @@ Networks of numbers are averaged in the same way, for the lowest squared or abso
 """
 
 import math
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -24,11 +25,13 @@ _GAIN = 1e-9  # of log loss; less is rounding
 _DIMENSIONS = 3
 
 Shares = Float[np.ndarray, "members rows classes"]
+Counts = Float[np.ndarray, " rows"] | None  # how much each row counts; None for all alike
 
 
 def select(
     probabilities: Shares,
     labels: Int[np.ndarray, " rows"],
+    counts: Counts = None,
     *,
     most: int = MOST,
     bags: int = 0,
@@ -42,6 +45,7 @@ def select(
         probabilities: What each network says, shape (members, rows, classes), each row's summing to
             1. One that says something not finite has no part in it.
         labels: The true class of each row, from 0.
+        counts: How much each row counts, at least 0; only ratios matter.
         most: How many draws an ensemble is made of at most, >= 1.
         bags: How many random halves of the networks to choose among; 0 chooses among all, once.
         seed: Of the halves.
@@ -62,13 +66,14 @@ def select(
     weights = np.zeros(len(shares))
     for bag in range(max(1, bags)):
         among = sound if bags == 0 else _half(sound, seed, bag)
-        weights[among] += _chosen(shares[among], truth, most) / max(1, bags)
+        weights[among] += _chosen(shares[among], truth, counts, most) / max(1, bags)
     return weights
 
 
 def select_numbers(
     predicted: Float[np.ndarray, "members rows"],
     truth: Float[np.ndarray, " rows"],
+    counts: Counts = None,
     *,
     power: int = 2,
     most: int = MOST,
@@ -79,6 +84,7 @@ def select_numbers(
         predicted: What each network says, shape (members, rows). One that says something not finite
             has no part in it.
         truth: The number of each row.
+        counts: How much each row counts, as for `select`.
         power: 2 for the squared error, 1 for the absolute one.
         most: How many draws an ensemble is made of at most, >= 1.
 
@@ -97,51 +103,67 @@ def select_numbers(
         )
     scale = exact.std() or 1.0
     errors = (said[sound] - exact) / scale
-    counts, total, reached = np.zeros(len(sound)), np.zeros(len(exact)), math.inf
+    times, total, reached = np.zeros(len(sound)), np.zeros(len(exact)), math.inf
     for drawn in range(1, most + 1):
-        losses = (np.abs((total + errors) / drawn) ** power).mean(axis=1)
+        losses = _mean(np.abs((total + errors) / drawn) ** power, counts)
         best = int(np.argmin(losses))
         if losses[best] > reached - _GAIN:
             break
-        counts[best] += 1
+        times[best] += 1
         total += errors[best]
         reached = float(losses[best])
     weights = np.zeros(len(said))
-    weights[sound] = counts / counts.sum()
+    weights[sound] = times / times.sum()
     return weights
 
 
-def log_loss(shares: Float[np.ndarray, "rows classes"], labels: Int[np.ndarray, " rows"]) -> float:
-    """Mean negative log probability of the true classes."""
-    right = np.take_along_axis(shares, labels[:, None], axis=1)
-    return float(-np.log(np.maximum(right, _LEAST)).mean())
+def log_loss(
+    shares: Float[np.ndarray, "rows classes"],
+    labels: Int[np.ndarray, " rows"],
+    counts: Counts = None,
+) -> float:
+    """Mean negative log probability of the true classes, each row counting as much as it does."""
+    right = shares[np.arange(len(labels)), labels]
+    return float(-_mean(np.log(np.maximum(right, _LEAST)), counts))
 
 
-def _chosen(shares: Shares, labels: Int[np.ndarray, " rows"], most: int) -> NDArray[np.float64]:
+def _mean(values: NDArray[np.float64], counts: Counts) -> Any:
+    """Over rows, the last axis."""
+    return values.mean(axis=-1) if counts is None else np.average(values, axis=-1, weights=counts)
+
+
+def _chosen(
+    shares: Shares, labels: Int[np.ndarray, " rows"], counts: Counts, most: int
+) -> NDArray[np.float64]:
     """Weights of one greedy selection."""
-    counts = np.zeros(len(shares))
+    times = np.zeros(len(shares))
     total = np.zeros(shares.shape[1:])
     reached = math.inf
     for drawn in range(1, most + 1):
-        best, loss = _best_addition(total, shares, labels, drawn)
+        best, loss = _best_addition(total, shares, labels, counts, drawn)
         if loss > reached - _GAIN:
             break
-        counts[best] += 1
+        times[best] += 1
         total += shares[best]
         reached = loss
-    weights: NDArray[np.float64] = counts / counts.sum()
+    weights: NDArray[np.float64] = times / times.sum()
     return weights
 
 
 def _best_addition(
-    total: NDArray[np.float64], shares: Shares, labels: Int[np.ndarray, " rows"], drawn: int
+    total: NDArray[np.float64],
+    shares: Shares,
+    labels: Int[np.ndarray, " rows"],
+    counts: Counts,
+    drawn: int,
 ) -> tuple[int, float]:
     """Which network to add to a sum of probabilities, and the loss with it."""
     rows = np.arange(len(labels))
     right = (total[rows, labels] + shares[:, rows, labels]) / drawn
-    losses = -np.log(np.maximum(right, _LEAST)).mean(axis=1)
+    losses = -_mean(np.log(np.maximum(right, _LEAST)), counts)
     equal = np.flatnonzero(losses <= losses.min() + _GAIN)
-    hits = [(np.argmax(total + shares[place], axis=1) == labels).mean() for place in equal]
+    right = [np.argmax(total + shares[place], axis=1) == labels for place in equal]
+    hits = _mean(np.array(right, np.float64), counts)
     best = int(equal[int(np.argmax(hits))])
     return best, float(losses[best])
 

@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
-from fleetgrad import inference, selection
+from fleetgrad import inference
+from fleetgrad.selection import Counts, log_loss
 from fleetgrad.settings import Settings
 
 TEMPERATURES = (0.2, 5.0)  # the lowest and the highest
@@ -31,7 +32,12 @@ class Sure(NamedTuple):
 
 
 def found(
-    settings: Settings, params: Any, ask: Ask, said: Shares, labels: Int[np.ndarray, " rows"]
+    settings: Settings,
+    params: Any,
+    ask: Ask,
+    said: Shares,
+    labels: Int[np.ndarray, " rows"],
+    counts: Counts = None,
 ) -> Sure:
     """The best temperature; 1 where a network has none, or is not finite.
 
@@ -41,14 +47,14 @@ def found(
         ask: What weights say of the rows.
         said: What these say.
         labels: What is true of the rows.
+        counts: How much each row counts; None for all alike.
     """
     if settings.loss != SOFTMAX or not np.isfinite(said).all():
         return Sure(1.0, said)
-    degree = best(said, labels)
+    degree = best(said, labels, counts)
     surer = at(settings, params, ask, said, degree)
-    if settings.members > 1 and not selection.log_loss(surer, labels) < selection.log_loss(
-        said, labels
-    ):
+    before, after = (log_loss(one, labels, counts) for one in (said, surer))
+    if settings.members > 1 and not after < before:
         return Sure(1.0, said)
     return Sure(degree, surer)
 
@@ -73,7 +79,7 @@ def cooled(params: Any, temperature: float) -> Any:
     return (*params[:-1], last)
 
 
-def best(shares: Shares, labels: Int[np.ndarray, " rows"]) -> float:
+def best(shares: Shares, labels: Int[np.ndarray, " rows"], counts: Counts = None) -> float:
     """By how much logits are to be divided for the lowest log loss (Guo et al., ICML 2017).
 
     Below 1 for a network that is less sure than it may be, as label smoothing makes it. Without
@@ -82,6 +88,7 @@ def best(shares: Shares, labels: Int[np.ndarray, " rows"]) -> float:
     Args:
         shares: A softmax's probabilities, each row's summing to 1.
         labels: The true class of each row, from 0.
+        counts: How much each row counts; None for all alike.
 
     Returns:
         A number of `TEMPERATURES`.
@@ -90,7 +97,7 @@ def best(shares: Shares, labels: Int[np.ndarray, " rows"]) -> float:
 
     low, high = map(math.log, TEMPERATURES)
     found = minimize_scalar(
-        lambda t: selection.log_loss(tempered(shares, math.exp(t)), labels), bounds=(low, high)
+        lambda t: log_loss(tempered(shares, math.exp(t)), labels, counts), bounds=(low, high)
     )
     return float(math.exp(found.x))
 

@@ -100,5 +100,8 @@ class Trainer(Protocol):
     def labels(self) -> np.ndarray:
         """(rows,): the true classes of these rows, or numbers."""
 
+    def row_weights(self) -> np.ndarray | None:
+        """(rows,): how much each of these rows counts; None where all count alike."""
+
     def view(self, replicate: int) -> Any:
         """What a replicate's networks see: the rows of its split, and the scaling."""

@@ -256,9 +256,10 @@ class Dataset:
 
     def scaling(self, rows: Int[np.ndarray, " rows"]) -> Scaling:
         """How to scale features, fitted on these rows alone."""
+        weights = _only(self.weights, rows)
         if self.encoding is not None:
-            return scaling.robust(self.x, rows, self.encoding.numeric)
-        return scaling.fit(self.x, rows)
+            return scaling.robust(self.x, rows, self.encoding.numeric, weights)
+        return scaling.fit(self.x, rows, weights)
 
     def standard(self, rows: Int[np.ndarray, " rows"]) -> Standard:
         """How to standardize the target of a regression, fitted on these rows alone."""

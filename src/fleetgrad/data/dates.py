@@ -79,8 +79,8 @@ def varying(days: Days) -> tuple[str, ...]:
     Args:
         days: Since 1970, in UTC; none missing.
     """
-    made = {name: feature(days) for name, feature in _FEATURES.items()}
-    return tuple(name for name, values in made.items() if values.min() < values.max())
+    made = ((name, feature(days)) for name, feature in _FEATURES.items())
+    return tuple(name for name, values in made if values.min() < values.max())
 
 
 def features(days: Days, names: Sequence[str]) -> Float32[np.ndarray, "rows features"]:
