@@ -70,6 +70,18 @@ def test_a_bin_counts_by_its_rows():
     assert expected_error(shares, labels) == pytest.approx((4 * 0.15 + 2 * 0.55) / 6)
 
 
+def test_rows_count_as_much_as_they_weigh():
+    (shares, labels), counts = said(rows=300), np.arange(300) % 4
+    again = np.repeat(shares, counts, axis=0), np.repeat(labels, counts)
+    assert expected_error(shares, labels, counts / 3) == pytest.approx(expected_error(*again))
+    first, other = (
+        calibration._measured(Settings(), None, Told(*told))
+        for told in ((shares, labels, counts), again)
+    )
+    assert first["temperature"] == pytest.approx(other["temperature"], rel=1e-3)
+    assert first["after"] == pytest.approx(other["after"], rel=1e-2)
+
+
 def test_the_winner_alone_is_as_sure_as_the_rows_held_out_allow(place):
     world = World()
     outcome = search(place, world, PLAN, space=SPACE)

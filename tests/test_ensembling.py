@@ -60,6 +60,29 @@ def test_logits_are_divided_by_the_temperature_of_the_validation_rows(place):
     assert 0 < last[0, 0] < 0.6 * first[0, 0]
 
 
+def test_rows_that_do_not_count_have_no_say(place):
+    class Half(Various):
+        """Only the first rows are there."""
+
+        def probabilities(self, settings, params):
+            return super().probabilities(settings, params)[:100]
+
+        def labels(self):
+            return super().labels()[:100]
+
+    class Weighted(Various):
+        def row_weights(self):
+            return np.where(np.arange(200) < 100, 2.0, 0.0)
+
+    with somewhere() as other:
+        half = search(other, Half(), TOGETHER, thaw())
+    weighted = search(place, Weighted(), TOGETHER, thaw())
+    assert [one.candidate for one in half.partners] == [one.candidate for one in weighted.partners]
+    for one, same in zip(half.partners, weighted.partners, strict=True):
+        assert one.weight == pytest.approx(same.weight)
+        assert one.temperature == pytest.approx(same.temperature, rel=1e-3)
+
+
 def test_where_images_are_seen_from_is_chosen_without_asking_twice(place):
     """Here from between pixels, where networks are right more often."""
     asked = Counter()

@@ -1,5 +1,6 @@
 """The estimators are what scikit-learn's tools take them for, and as good as what they wrap."""
 
+import json
 import pickle
 
 import numpy as np
@@ -180,8 +181,11 @@ def test_weights_move_what_is_predicted():
 
 
 def test_the_metric_is_what_the_search_goes_by():
-    model = classifier(metric="log_loss").fit(IRIS, KINDS)
-    assert model.validation_.metric == "log_loss"
+    """Also one that is not followed on training rows, and leaves no trace of that in JSON."""
+    model = classifier(metric="auc").fit(IRIS, KINDS)
+    assert model.validation_.metric == "auc"
+    told = json.dumps(model.leaderboard_.to_json(), allow_nan=False)
+    assert "null" not in told.partition('"settings"')[0].replace('"diverged_step": null', "")
     with pytest.raises(ValueError, match="did you mean `rmse`"):
         regressor(metric="rmsee").fit(PATIENTS, PROGRESS)
 

@@ -98,6 +98,14 @@ def test_replicates_of_one_candidate_differ_and_repeat_exactly(fleet):
     assert np.array_equal(first.curve(Member(0, 1)), second.curve(Member(0, 1)))
 
 
+def test_weights_of_rows_are_those_of_the_rows_held_out(fleet, machine):
+    assert fleet.row_weights() is None
+    data = load("digits")
+    weights = np.arange(data.rows, dtype=np.float32)
+    weighted = Fleet(replace(data, weights=weights, test=Unopened()), 0, machine)
+    np.testing.assert_array_equal(weighted.row_weights(), weighted.view(0).validation)
+
+
 WIDE = Settings(hidden=(32,), batch_size=50, epochs=12, learning_rate=0.01)
 TEACHERS = {Member(n, 0): replace(WIDE, learning_rate=0.01 * (n + 1)) for n in range(3)}
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleetgrad.payload import decode, encode
+from fleetgrad.payload import decode, encode, strict
 
 names = st.text().filter(lambda name: not name.startswith("$"))
 leaves = st.none() | st.booleans() | st.integers() | st.floats() | st.text()
@@ -34,6 +34,14 @@ def test_what_is_written_is_strict_json_in_ascii(payload):
     text = encode(payload)
     assert text.isascii()
     json.loads(text, parse_constant=refuse)
+
+
+@given(payloads)
+def test_without_what_is_no_number_any_program_can_read_it(payload):
+    found = strict(payload)
+    assert alike(json.loads(json.dumps(found, allow_nan=False)), found)
+    if "nan" not in repr(payload) and "inf" not in repr(payload):
+        assert alike(found, payload)
 
 
 @given(st.text() | st.binary())

@@ -61,6 +61,14 @@ def test_the_object_has_the_keys_of_the_contract_and_is_strict_json():
     assert found["model"] == str(Path("runs", "digits-1", "model"))
 
 
+def test_what_is_no_number_is_null_in_json():
+    """AUC of a part without one of the classes, say."""
+    lost = results.Test("auc", math.nan, Interval(math.nan, math.inf), 9, 1)
+    found = strict(result(test=lost, metric="auc").to_dict())
+    assert (found["test"]["value"], found["test"]["interval"]) == (None, [None, None])
+    assert found["leaderboard"][-1]["score"] is None
+
+
 def test_the_winner_is_who_has_the_settings_even_where_another_leads():
     assert result().to_dict()["winner"] == 2
     assert result(settings=SECOND).to_dict()["winner"] == 1

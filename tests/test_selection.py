@@ -113,6 +113,21 @@ def test_counts_must_be_counts(wrong):
         select(*noisy(2, 5, 2), **wrong)
 
 
+@given(st.integers(0, 500))
+def test_a_row_that_counts_twice_is_the_row_twice(seed):
+    shares, labels = noisy(4, 40, 3, seed)
+    counts = np.random.default_rng(seed).integers(0, 4, 40)
+    again = [np.repeat(shares, counts, axis=1), np.repeat(labels, counts)]
+    assert log_loss(shares[0], labels, counts) == pytest.approx(log_loss(again[0][0], again[1]))
+    np.testing.assert_allclose(select(shares, labels, counts / 7), select(*again))
+    numbers = np.log(shares[:, :, 0])
+    twice = np.repeat(numbers, counts, axis=1)
+    np.testing.assert_allclose(
+        select_numbers(numbers, labels, counts / 7, power=1),
+        select_numbers(twice, np.repeat(labels, counts), power=1),
+    )
+
+
 @given(st.integers(0, 500), st.sampled_from([1, 2]))
 def test_averages_of_numbers_are_never_worse_than_the_best_alone(seed, power):
     draw = np.random.default_rng(seed)

@@ -44,6 +44,14 @@ def test_what_would_not_help_those_that_share_weights_is_left():
     assert temperatures.found(MANY, SHARED, stubborn, said, LABELS) == Sure(1.0, said)
 
 
+def test_rows_count_as_much_as_they_weigh():
+    said, counts = ask(None, WEIGHTS), DRAW.integers(0, 4, 400)
+    again = np.repeat(said, counts, axis=0), np.repeat(LABELS, counts)
+    assert best(said, LABELS, counts / 3) == pytest.approx(best(*again), rel=1e-3)
+    found = temperatures.found(Settings(), WEIGHTS, ask, said, LABELS, counts)
+    assert found.temperature == best(said, LABELS, counts) != best(said, LABELS)
+
+
 def test_other_losses_and_what_is_not_finite_have_no_temperature():
     said = ask(None, WEIGHTS)
     other = Settings(loss="squared_error")

@@ -41,6 +41,23 @@ def decode(text: str | bytes) -> Any:
         raise ValueError(f"not a payload: {error}") from error
 
 
+def strict(value: Any) -> Any:
+    """The same for programs that know nothing of `$float`: what is no number becomes None.
+
+    Names become text and tuples lists, so that any encoder of JSON takes it.
+
+    >>> strict({1: (0.5, float("nan"))})
+    {'1': [0.5, None]}
+    """
+    if isinstance(value, Mapping):
+        return {str(name): strict(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [strict(one) for one in value]
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else None
+    return value
+
+
 def _plain(value: Any) -> Any:
     if isinstance(value, np.generic | np.ndarray):
         value = value.tolist()

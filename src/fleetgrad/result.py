@@ -14,6 +14,7 @@ from fleetgrad.finals import FEWEST_REPLICATES, Interval
 from fleetgrad.insight import Evidence, Insight, shares, understand
 from fleetgrad.leaderboard import Leaderboard, Row
 from fleetgrad.metrics import METRICS, Metric
+from fleetgrad.payload import strict
 from fleetgrad.settings import Settings
 
 if TYPE_CHECKING:
@@ -188,7 +189,11 @@ class Result:
         return found
 
     def to_dict(self) -> dict[str, Any]:
-        """The object that `fleetgrad tune --json` prints."""
+        """The object that `fleetgrad tune --json` prints; what is no number (NaN) is None."""
+        values: dict[str, Any] = strict(self._values())
+        return values
+
+    def _values(self) -> dict[str, Any]:
         return {
             "run": str(self.run),
             "dataset": self.dataset,

@@ -9,7 +9,6 @@ With `--json` the answer is the only thing on standard output; a failure is `{"e
 """
 
 import json
-import math
 import os
 import signal
 import sys
@@ -63,17 +62,9 @@ def of(command: Callable[[], Any], *, as_json: bool) -> int:
 
 def answer(values: Mapping[str, Any]) -> None:
     """Print the one JSON object of a command; what is no number becomes null."""
-    print(json.dumps(_strict(values), allow_nan=False))  # noqa: T201 - the command's answer
+    from fleetgrad.payload import strict  # noqa: PLC0415 - brings NumPy, not for `--help`
 
-
-def _strict(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {str(name): _strict(one) for name, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [_strict(one) for one in value]
-    if isinstance(value, float):
-        return float(value) if math.isfinite(value) else None
-    return value
+    print(json.dumps(strict(values), allow_nan=False))  # noqa: T201 - the command's answer
 
 
 @contextmanager
