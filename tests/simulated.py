@@ -111,7 +111,7 @@ class World:
     def steps(self, settings):
         return 10
 
-    def share(self, foreseen):
+    def share(self, foreseen, seconds=math.inf):
         """Nothing here needs a program."""
 
     def share_in(self, seconds, typical):

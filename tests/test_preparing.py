@@ -1,5 +1,6 @@
 """What a run decides before it trains: here, who will share a program."""
 
+import math
 import re
 
 import numpy as np
@@ -10,7 +11,7 @@ import fleetgrad as fg
 from fleetgrad import preparing, timing
 from fleetgrad.clock import Clock
 from fleetgrad.errors import BudgetError, FleetgradError, UsageError
-from fleetgrad.fleet import Fleet
+from fleetgrad.fleet import COMPILING, Fleet
 from fleetgrad.plan import Plan
 from fleetgrad.settings import Settings
 
@@ -103,6 +104,29 @@ def test_columns_to_ignore_are_named_where_data_are_made():
     with pytest.raises(UsageError, match=r"columns of data to load.*`Dataset.from_frame"):
         preparing.loaded(data, ignore="id")
     assert preparing.loaded(data) is data
+
+
+def test_little_is_compiled_where_data_are_tiny_and_time_is_short():
+    """And what is decided with the plan keeps to that."""
+    data = fg.Dataset.from_arrays(
+        np.random.default_rng(0).normal(size=(150, 4)), np.arange(150) % 3
+    )
+    thaw = Plan((3,), 60, seconds=8.0, strategy="thaw", passes=20_000)
+    short, long = (
+        decided(asked(data=data, space=None, budget=budget, sampler=None), thaw)
+        for budget in ("12s", "60s")
+    )
+    assert sorted(len(one.hidden) for one in short.programs.known) == [1, 2]  # no fewer would do
+    assert len(long.programs.known) > 2
+    assert long.reckoned_compile_seconds <= 60 * COMPILING
+
+
+def test_as_much_is_compiled_as_pays_where_an_epoch_is_dear(monkeypatch):
+    data = fg.Dataset.from_arrays(np.zeros((30_000, 244), np.float32), np.arange(30_000) % 2)
+    task = asked(data=data, space=None, budget="8s", sampler=None)
+    found = decided(task).programs
+    monkeypatch.setattr("fleetgrad.fleet.COMPILING", math.inf)
+    assert decided(task).programs == found
 
 
 POPULATION = {"strategy": "pbt", "sampler": None, "space": None}

@@ -26,6 +26,7 @@ from fleetgrad.trainees import Member
 from fleetgrad.views import CENTER
 
 BLOCK = 1024  # rows predicted at once
+COMPILING = 1 / 6  # of a time, at most, for compiling, as far as that is reckoned
 
 
 class Fleet:
@@ -151,22 +152,37 @@ class Fleet:
         """What the programs decided on should take to compile, reckoned for cores side by side."""
         return math.fsum(map(programs.compile_seconds, self.programs.known)) / self.lanes
 
-    def share(self, foreseen: Iterable[tuple[Settings, float]]) -> None:
+    def share(self, foreseen: Iterable[tuple[Settings, float]], seconds: float = math.inf) -> None:
         """Decide on programs for networks, beside those decided before, which stay.
 
         Args:
             foreseen: Settings, and for how many epochs they should train, all replicates together.
+            seconds: The time there is for everything. Where compiling should take more than
+                `COMPILING` of it, fewer programs serve all, as if there were less to train, but
+                never less than an epoch.
         """
+        foreseen, before, part = list(foreseen), self.programs, 1.0
+        least = 1 / max((epochs for _, epochs in foreseen), default=1.0)
+        while True:
+            self._share(foreseen, part, before)
+            if part <= least or self.reckoned_compile_seconds <= COMPILING * seconds:
+                break
+            part = max(part / 2, least)
+
+    def _share(
+        self, foreseen: Iterable[tuple[Settings, float]], part: float, before: Programs
+    ) -> None:
+        """Decide on programs as if only this part of what is foreseen were trained."""
         steps: dict[Shape, list[float]] = defaultdict(list)
         for one, epochs in foreseen:
-            steps[self.shape(one)].append(epochs * self.steps(one))
+            steps[self.shape(one)].append(part * epochs * self.steps(one))
         wanted = {shape: math.fsum(parts) for shape, parts in steps.items()}
-        self.programs = programs.share(wanted, self.programs)
+        self.programs = programs.share(wanted, before)
 
     def share_in(self, seconds: float, typical: Sequence[Settings]) -> None:
         """The same for networks that are typical of what a time will be spent on."""
         each = seconds * self.lanes / math.fsum(self.reckoned_seconds(typical))
-        self.share((one, each) for one in typical)
+        self.share(((one, each) for one in typical), seconds)
 
     def view(self, replicate: int) -> View:
         """The split of a replicate and the scaling fitted on its training rows."""

@@ -4,6 +4,7 @@
 in time measures what an epoch costs. A run and its dry run both begin here.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from os import PathLike
@@ -198,7 +199,7 @@ def decide_programs(config: dict[str, Any], fleet: Fleet, plan: Plan | None = No
         fleet.share_in(seconds, _typical(config))
     if plan is not None:
         each = plan.network_epochs / plan.candidates
-        fleet.share((one, each) for one in _foreseen(config, plan))
+        fleet.share(((one, each) for one in _foreseen(config, plan)), seconds or math.inf)
 
 
 def first_candidates(config: dict[str, Any], plan: Plan) -> Sequence[Settings]:
