@@ -1,3 +1,4 @@
+import datetime as dt
 import io
 import math
 import re
@@ -481,14 +482,20 @@ def test_a_plan_tells_what_columns_are_learned_from():
 
 def test_what_data_hold_is_told_column_by_column():
     pl = pytest.importorskip("polars")
+    days = [dt.date(2026, 1, 1) + dt.timedelta(weeks=n) for n in range(12)]
     frame = {"a": [1, None] * 6, "w": list("xyz") * 4, "same": [0] * 12, "kind": list("pq") * 6}
+    frame |= {"when": days, "odd": list("xxxxyyyyabcd")}
     found = contents.described(Dataset.from_frame(pl.DataFrame(frame), "kind"))
     held = console()
     contents.show(held, found)
     told = " ".join(held.file.getvalue().split())
-    assert "frame 10 rows of 5 features · 2 classes · 2 test rows, sealed" in told
+    assert (
+        f"frame 10 rows of {found['features']} features · 2 classes · 2 test rows, sealed" in told
+    )
     for part in ("a numeric 2 a number, missing", "w category 3 3 words", "same numeric 0 nothing"):
         assert part in told
+    assert "when date 3 a number, time of year" in told
+    assert re.search(r"odd category 3 2 words, [3-6] rare words as one", told)
 
 
 def test_numbers_to_predict_are_no_classes():

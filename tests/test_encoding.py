@@ -67,6 +67,7 @@ def test_a_word_has_a_feature_and_one_unseen_in_training_none():
 def test_rare_words_share_a_feature_with_those_unseen():
     found = fitted(words("w", [*MADE, "x", "y"]))
     assert found.feature_names == ("w=a", "w=b", "w=c", "w other")
+    assert found.described()[0] | {"words": 3, "other": True, "rare": 2} == found.described()[0]
     out = found.apply(table(words("w", ["x", "z", "c"])))
     assert out.tolist() == [[0, 0, 0, 1], [0, 0, 0, 1], [0, 0, 1, 0]]
 
@@ -84,6 +85,19 @@ def test_fewer_words_have_a_feature_where_rows_are_many(monkeypatch):
     assert fitted(many).features == 17
     monkeypatch.setattr(encoding, "MOST_NUMBERS", 1)
     assert fitted(many).features == 5
+
+
+def test_many_words_have_a_feature_each_while_there_is_room(monkeypatch):
+    names = [f"{n:03}" for n in range(600)]
+    many = words("w", [name for name in names for _ in range(5)])
+    assert fitted(many).features == 600
+    monkeypatch.setattr(encoding, "MOST_OF_MANY", 3000 * 599)
+    assert fitted(many).features == 512 + 1
+    assert fitted(many).described()[0]["rare"] == 600 - 512
+    monkeypatch.setattr(encoding, "MOST_OF_MANY", 0)
+    assert fitted(many).features == 256 + 1
+    few = words("w", names[:20] * 150)
+    assert fitted(few).features == 20
 
 
 def test_many_columns_of_mostly_nothing_are_no_amounts():
@@ -191,6 +205,9 @@ def lists(cells, rows):
         {"words": [1, 2]},
         {"other": 1},
         {"missing": None},
+        {"rare": 2},
+        {"rare": -1},
+        {"rare": True, "other": True, "features": 4},
         {"origin": math.nan},
         {"points": [1.0]},
         {"kind": "numeric", "words": [], "features": 3, "points": [2.0, 1.0]},

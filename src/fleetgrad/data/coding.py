@@ -10,7 +10,8 @@ from jaxtyping import Float32
 from fleetgrad.data import columns, dates
 from fleetgrad.data.columns import CATEGORY, DATE, Column
 
-MOST_WORDS = 256  # or points with a feature each; the rarest words beyond share one
+MOST_WORDS = 4096  # with a feature each; the rarest beyond share one
+MOST_POINTS = 256  # with a feature each
 MANY = 3  # different values of a number, from which on one may have a feature of its own
 RARE = (2, 5)  # a word in fewer rows is rare: a fiftieth of the rows, within these bounds
 
@@ -27,6 +28,7 @@ class Coding:
         features: How many it has; 0 where it was constant.
         words: Of a category, those with a feature of their own, sorted.
         other: Whether all other words share a feature.
+        rare: How many words of training rows do.
         missing: Whether a feature says where a cell is missing.
         origin: Taken from a date, in days, before it is rounded to float32.
         points: Of a number, values that have a feature of their own beside it, sorted.
@@ -42,6 +44,7 @@ class Coding:
     origin: float = 0.0
     points: tuple[float, ...] = ()
     recurring: tuple[str, ...] = ()
+    rare: int = 0
 
     @property
     def names(self) -> list[str]:
@@ -97,16 +100,17 @@ def fitted(column: Column, most: int = MOST_WORDS, *, pointed: bool = True) -> C
     gone = column.missing
     lacks = bool(gone.any())
     if column.kind == CATEGORY:
-        own, other = words(column, most)
-        features = len(own) + other + lacks
+        own, rare = words(column, most)
+        features = len(own) + bool(rare) + lacks
         features = features if features > 1 else 0
-        return Coding(column.name, column.kind, features, own, other, missing=lacks)
+        name, kind = column.name, column.kind
+        return Coding(name, kind, features, own, bool(rare), missing=lacks, rare=rare)
     known = column.values[~gone]
     if not known.size or (not lacks and known.min() == known.max()):
         return Coding(column.name, column.kind, 0)
     origin = float(np.median(known)) if column.kind == DATE else 0.0
     amount = pointed and column.kind == columns.NUMERIC
-    own_points = points(known, most) if amount else ()
+    own_points = points(known, min(most, MOST_POINTS)) if amount else ()
     recurring = dates.varying(known) if column.kind == DATE else ()
     return Coding(
         column.name,
@@ -119,7 +123,7 @@ def fitted(column: Column, most: int = MOST_WORDS, *, pointed: bool = True) -> C
     )
 
 
-def points(values: columns.Numbers, most: int = MOST_WORDS) -> tuple[float, ...]:
+def points(values: columns.Numbers, most: int = MOST_POINTS) -> tuple[float, ...]:
     """The values of a number that get a feature, where most are the same: its quartiles agree.
 
     Such a column is an amount that most do not have. Where others recur, they are likely to mean
@@ -135,13 +139,13 @@ def points(values: columns.Numbers, most: int = MOST_WORDS) -> tuple[float, ...]
     return tuple(sorted(found[kept].tolist()))
 
 
-def words(column: Column, most: int = MOST_WORDS) -> tuple[tuple[str, ...], bool]:
-    """The words that get a feature, sorted, and whether there are others."""
+def words(column: Column, most: int = MOST_WORDS) -> tuple[tuple[str, ...], int]:
+    """The words that get a feature, sorted, and how many others there are."""
     counts = column.counts
     least = _least(len(column.values))
     commonest = np.argsort(-counts, kind="stable")[:most]
     kept = sorted(place for place in commonest.tolist() if counts[place] >= least)
-    return tuple(column.words[place] for place in kept), len(kept) < int(np.count_nonzero(counts))
+    return tuple(column.words[place] for place in kept), np.count_nonzero(counts) - len(kept)
 
 
 def _least(rows: int) -> int:
@@ -173,6 +177,9 @@ def restored(values: Mapping[str, Any]) -> Coding:
         and all(type(one) in {int, float} for one in (made.origin, *own_points))
         and np.isfinite([made.origin, *own_points]).all()
         and type(made.features) is int
+        and type(made.rare) is int
+        and made.rare >= 0
+        and (made.other or not made.rare)
         and made.features in {0, len(made.names)}
         and own == sorted(set(own))
         and own_points == sorted(set(own_points))

@@ -22,8 +22,9 @@ from fleetgrad.data.columns import CATEGORY, Table
 from fleetgrad.data.features import Features
 from fleetgrad.errors import DataError
 
-MOST = (coding.MOST_WORDS, 64, 16, 4)  # words of a category with a feature, from most to least
-MOST_NUMBERS = 1 << 29  # in the features of a table: two gibibytes
+MOST = (coding.MOST_WORDS, 2048, 1024, 512, 256, 64, 16, 4)  # words of a category with a feature
+MANY = 256  # words of a category, beyond which the features of a table must be fewer
+MOST_OF_MANY, MOST_NUMBERS = 1 << 27, 1 << 29  # in these: half a gibibyte, and two
 MOST_AMOUNTS = 16  # columns with points: more are counts of something, or pixels
 MOST_LEFT_OUT = 20  # columns that a summary names
 
@@ -47,10 +48,13 @@ class Encoding:
         """
         unfit.check(table)
         pointed = sum(bool(coding.fitted(one).points) for one in table.columns) <= MOST_AMOUNTS
+        widest = max((len(one.words) for one in table.columns), default=0)
         for most in MOST:
+            if most > MANY and most >= 2 * widest:
+                continue  # the next one will do as well
             codings = [coding.fitted(one, most, pointed=pointed) for one in table.columns]
             found = cls(tuple(codings))
-            if found.features * table.rows <= MOST_NUMBERS:
+            if found.features * table.rows <= (MOST_NUMBERS if most <= MANY else MOST_OF_MANY):
                 break
         if not found.features:
             raise DataError(
@@ -114,7 +118,7 @@ class Encoding:
         """What became of each column, in plain values."""
         return [
             {"name": one.name, "kind": one.kind, "features": one.features, "missing": one.missing}
-            | ({"words": len(one.words), "other": one.other} if one.kind == CATEGORY else {})
+            | (_words(one) if one.kind == CATEGORY else {})
             | ({"points": len(one.points)} if one.points else {})
             | ({"recurring": dates.parts(one.recurring)} if one.recurring else {})
             for one in self.codings
@@ -142,6 +146,11 @@ class Encoding:
             ValueError, TypeError, KeyError: It is none.
         """
         return cls(tuple(coding.restored(one) for one in values["columns"]))
+
+
+def _words(one: Coding) -> dict[str, Any]:
+    """How many words of a category have a feature of their own, and how many share one."""
+    return {"words": len(one.words), "other": one.other, "rare": one.rare}
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -61,7 +61,8 @@ def _fate(column: Mapping[str, Any]) -> str:
         parts.append(f"{count(column['points'], 'value')} of it")
     parts += column.get("recurring", ())
     if column.get("other"):
-        parts.append("others")
+        rare = column.get("rare")
+        parts.append(f"{count(rare, 'rare word')} as one" if rare else "others")
     if column["missing"]:
         parts.append("missing")
     return ", ".join(parts)
