@@ -145,7 +145,8 @@ def words(column: Column, most: int = MOST_WORDS) -> tuple[tuple[str, ...], int]
     least = _least(len(column.values))
     commonest = np.argsort(-counts, kind="stable")[:most]
     kept = sorted(place for place in commonest.tolist() if counts[place] >= least)
-    return tuple(column.words[place] for place in kept), np.count_nonzero(counts) - len(kept)
+    others = int(np.count_nonzero(counts)) - len(kept)
+    return tuple(column.words[place] for place in kept), others
 
 
 def _least(rows: int) -> int:

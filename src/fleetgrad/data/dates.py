@@ -59,7 +59,8 @@ def _is_hour(hour: int) -> Callable[[Days], Days]:
 
     def feature(days: Days) -> Days:
         hours = np.minimum(_whole(HOURS * _time(days) + ROUNDING), HOURS - 1)
-        return (hours == hour).astype(np.float64)
+        sign: Days = (hours == hour).astype(np.float64)
+        return sign
 
     return feature
 
