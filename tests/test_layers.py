@@ -32,12 +32,13 @@ FLOORS = (
         " memory plan population rungs samplers selection spill timing underway"
     ),
     (
-        "audits calibration database defaults directory distilled distilling ensemble ensembling"
+        "answers audits calibration database defaults directory distilled distilling ensemble ensembling"
         " fleet forecast history insight lock model models pace predictor preparing record repeats"
         " result rounds rows saved search standing store study takeover"
         " temperatures unsealing verdict"
     ),
-    "__main__ api bench cli display estimators folds limits notebook refitting slices",
+    "__main__ api bench cli display estimators folds limits notebook refitting report"
+    " slices",
 )
 FLOOR = {name: floor for floor, names in enumerate(FLOORS) for name in names.split()}
 TOP = len(FLOORS) - 1  # where the package itself stands: it offers everything
@@ -50,11 +51,13 @@ ARRAYS = (
 BORDERS = {  # library -> the modules that may name it
     "jax": ARRAYS,
     "jaxlib": ARRAYS,
+    "jinja2": "report",
     "narwhals": "data",
     "onnx": "graph",
     "optax": "optimizers steps",
     "optuna": "samplers",
     "pickle": "data",
+    "plotly": "report",
     "rich": "cli display",
     "safetensors": "weights",
     "polars": "data frames",

@@ -141,7 +141,7 @@ def test_every_metric_is_that_of_the_predictions(whole):
     model, (x, y) = whole.model, draw(seed=2, rows=60)
     opened = Opened(x, y.astype(np.float32), 1, np.linspace(0.5, 1.5, 60).astype(np.float32))
     for name in ("rmse", "mae", "r2"):
-        done = json.loads(json.dumps(unsealing.judged(model, opened, METRICS[name], seed=0)))
+        done = json.loads(json.dumps(unsealing.judged(model, opened, METRICS[name], seed=0).figure))
         found = unsealing.read(done, METRICS[name])
         exact = METRICS[name].of(model.predict(x), opened.y, opened.weights)
         assert (found.value, found.n, found.metric) == (pytest.approx(exact), 60, name)
@@ -152,23 +152,20 @@ def test_every_metric_is_that_of_the_predictions(whole):
 class Sure:
     """Predicts the first class, for sure."""
 
-    classes = np.array(["a", "b"])
+    encoding = None
 
-    def predict(self, x):
-        return self.classes[np.zeros(len(x.x), int)]
-
-    def predict_proba(self, x):
-        return np.tile([0.9, 0.1], (len(x.x), 1))
+    def answered(self, x):
+        yield np.zeros(len(x.x), int), np.tile([0.9, 0.1], (len(x.x), 1))
 
 
 def test_a_share_of_rows_has_wilsons_interval_unless_rows_have_weights():
     x, y = np.zeros((50, 1)), np.arange(50) % 5 // 4
     accuracy = METRICS["accuracy"]
-    plain = unsealing.read(unsealing.judged(Sure(), Opened(x, y, 1), accuracy, 0), accuracy)
+    plain = unsealing.read(unsealing.judged(Sure(), Opened(x, y, 1), accuracy, 0).figure, accuracy)
     assert (plain.value, plain.interval) == (0.8, wilson(40, 50))
     weights = np.where(y == 1, 4.0, 1.0)
     opened = Opened(x, y, 1, weights)
-    weighted = unsealing.read(unsealing.judged(Sure(), opened, accuracy, 0), accuracy)
+    weighted = unsealing.read(unsealing.judged(Sure(), opened, accuracy, 0).figure, accuracy)
     assert weighted.value == 0.5
     assert weighted.interval[0] < 0.5 < weighted.interval[1]
 

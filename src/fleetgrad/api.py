@@ -367,8 +367,8 @@ def _opened(run: Run, data: Dataset, model: Model | Ensemble, metric: Metric) ->
     done = run.segment("test")
     if done is None:
         opened = data.test.open(f"tune {run.directory.name}", run.open_test)
-        done = unsealing.judged(model, opened, metric, int(run.config["seed"]))
-        run.commit("test", payload=done)
+        done, answers = unsealing.judged(model, opened, metric, int(run.config["seed"]))
+        run.commit("test", payload=done, weights=answers)
     return unsealing.read(done, metric)
 
 

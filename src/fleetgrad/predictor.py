@@ -173,15 +173,31 @@ class Predictor(ABC):
             features=self.features,
             image_shape=self.image_shape,
             feature_names=self.feature_names,
-            white=self._white,
+            white=self.white,
         )
+
+    def answered(
+        self,
+        X: Any,  # noqa: N803
+    ) -> Iterator[tuple[Shaped[np.ndarray, " rows"], Float64[np.ndarray, "rows classes"] | None]]:
+        """Block by block, positions of the likeliest labels and all probabilities; or numbers.
+
+        Arguments and errors as for `predict`; each row is worked out once.
+        """
+        for block in self._blocks(X):
+            outputs = self._outputs(block)
+            if self.task == REGRESSION:
+                yield outputs[:, 0], None
+            else:
+                yield outputs.argmax(axis=1), self._shares(outputs)
 
     @property
     def _plain(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in PLAIN}
 
     @property
-    def _white(self) -> float:
+    def white(self) -> float:
+        """The largest value there can be in an image, as in training."""
         shift, scale = self.parts[0].network.shift, self.parts[0].network.scale
         was_uint8 = not shift.any() and (scale == scale[0]).all() and 1 / 256 < scale[0] <= 1
         return round(1 / float(scale[0])) if was_uint8 else self.information.get("white", WHITE)

@@ -5,22 +5,33 @@ same.
 """
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from fleetgrad import keys
-from fleetgrad.data import Encoded, Opened
+from fleetgrad import answers, keys
+from fleetgrad.data import Opened
 from fleetgrad.finals import Interval, wilson
-from fleetgrad.metrics import REGRESSION, Metric, bootstrap
+from fleetgrad.metrics import Metric, bootstrap
 from fleetgrad.result import Test
 
 if TYPE_CHECKING:
     from fleetgrad.predictor import Predictor
 
 
-def judged(model: "Predictor", opened: Opened, metric: Metric, seed: int) -> dict[str, Any]:
-    """What is recorded of an opening: counts for an accuracy, else a value and its interval.
+class Judged(NamedTuple):
+    """What is recorded of an opening.
+
+    figure: Counts for an accuracy, else a value and its interval.
+    answers: What was said of every row (`answers`).
+    """
+
+    figure: dict[str, Any]
+    answers: dict[str, np.ndarray]
+
+
+def judged(model: "Predictor", opened: Opened, metric: Metric, seed: int) -> Judged:
+    """What is to be recorded of an opening.
 
     Args:
         model: Whose predictions are judged.
@@ -28,12 +39,17 @@ def judged(model: "Predictor", opened: Opened, metric: Metric, seed: int) -> dic
         metric: By which.
         seed: Of the rows drawn anew for the interval.
     """
-    known, rows = {"n": len(opened.y), "opening": opened.opening}, Encoded(opened.x)
-    if metric.name == "accuracy" and opened.weights is None:
-        right = int((model.predict(rows) == model.classes[opened.y]).sum())
-        return {"correct": right, **known}
-    says = model.predict if metric.task == REGRESSION else model.predict_proba
-    said, weights = np.asarray(says(rows)), opened.weights
+    whole = metric.name != "accuracy" or opened.weights is not None
+    found = answers.given(model, opened.x, opened.y, whole=whole)
+    kept = answers.kept(model, opened, found, metric, seed)
+    return Judged(_figure(found, opened, metric, seed), kept)
+
+
+def _figure(found: answers.Answers, opened: Opened, metric: Metric, seed: int) -> dict[str, Any]:
+    known, weights = {"n": len(opened.y), "opening": opened.opening}, opened.weights
+    if metric.name == "accuracy" and weights is None:
+        return {"correct": int((found.said == opened.y).sum()), **known}
+    said = found.said if found.shares is None else found.shares
     draw = keys.generator(seed, "bootstrap")
     interval = bootstrap(metric, said, opened.y, draw, weights=weights)
     return {"value": metric.of(said, opened.y, weights), "interval": list(interval), **known}

@@ -9,9 +9,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from fleetgrad.audit import Audit
-from fleetgrad.calibration import Calibration
-from fleetgrad.display import lessons
+from fleetgrad.display import lessons, sentences
 from fleetgrad.display.columns import INDENT, Column, fitting, indented, table
 from fleetgrad.display.words import (
     UNKNOWN,
@@ -20,15 +18,11 @@ from fleetgrad.display.words import (
     course,
     duration,
     figure,
-    percent,
     searched,
     sparkline,
     taken_over,
     value,
 )
-from fleetgrad.distilled import STUDENT, Distilled
-from fleetgrad.doubling import Doubling
-from fleetgrad.finals import FEWEST_REPLICATES
 from fleetgrad.insight import Insight
 from fleetgrad.leaderboard import Row
 from fleetgrad.metrics import METRICS, Metric
@@ -94,20 +88,18 @@ def _headline(result: Result) -> Text:
 def _figures(result: Result) -> RenderableType:
     """The winner's id, its figures, and who cannot be told from it."""
     winner = result.leaderboard.rows[0]
-    facts = [("candidate", Text.assemble((f"#{winner.id}", "bold green"), f"  {_claim(result)}"))]
+    facts = [("candidate", Text.assemble((f"#{winner.id}", "bold green"), f"  {sentences.claim(result)}"))]
     facts += _scores(result)
     guessed = result.above_chance is False
     if guessed:
-        facts.append(("beware", Text(_guessing(result), "yellow")))
-    facts += [(name, Text(words)) for name, words in _together(result).items()]
+        facts.append(("beware", Text(sentences.guessing(result), "yellow")))
+    facts += [(name, Text(words)) for name, words in sentences.together(result).items()]
     if result.ties:
-        ids = ", ".join(f"#{one}" for one in result.ties)
-        them = "it" if len(result.ties) == 1 else "them"
-        facts.append(("tied with", Text(f"{ids}: the data cannot tell {them} from #{winner.id}")))
+        facts.append(("tied with", Text(sentences.tied(result))))
     if result.audit is not None and result.audit.audited:
-        facts.append(("audit", Text(_audit(result.audit))))
+        facts.append(("audit", Text(sentences.audited(result.audit))))
     if result.doubling is not None and result.doubling.gain is not None:
-        facts.append(("doubling", Text(_doubling(result.doubling))))
+        facts.append(("doubling", Text(sentences.doubled(result.doubling))))
     if not guessed and result.importances and any(result.importances.values()):
         facts.append(("mattered", Text(lessons.line(result.importances))))
     if result.diverged:
@@ -119,101 +111,12 @@ def _scores(result: Result) -> list[tuple[str, Text]]:
     """How the winner does by the metric, on the test part if there is one, and on validation."""
     facts, metric = [], METRICS[result.metric]
     if metric.name != "accuracy":
-        facts.append(("metric", Text(_direction(metric))))
+        facts.append(("metric", Text(sentences.direction(metric))))
     if result.dataset.get("test_rows") != 0:
         facts.append(("test", _test(result.test)))
     if result.validation is not None:
         facts.append(("validation", _validated(result.validation)))
     return facts
-
-
-def _claim(result: Result) -> str:
-    """What may be said of the best of the leaderboard, and no more."""
-    finalists = [row for row in result.leaderboard if row.status == "finalist"]
-    if result.interrupted:
-        return "leads so far"
-    if result.decided:
-        return f"the winner of {count(len(finalists), 'finalist')}"
-    if not result.ties:
-        return "chosen; nobody was there to be compared with it"
-    if result.leaderboard.rows[0].replicates < FEWEST_REPLICATES:
-        return f"chosen; a winner takes {FEWEST_REPLICATES} repeats or more"
-    if len(result.ties) + 1 == len(finalists):
-        return f"chosen among {len(finalists)} equals; no winner can be named"
-    return "chosen among the best; no single winner can be named"
-
-
-def _direction(metric: Metric) -> str:
-    return f"{metric.title}; {'greater' if metric.greater else 'less'} is better"
-
-
-def _guessing(result: Result) -> str:
-    metric = METRICS[result.metric]
-    answer = f"the same answer for every row, whose {metric.title} is"
-    if metric.name == "accuracy":
-        answer = "to answer the commonest class for every row, which is right for"
-    return (
-        f"no better than {answer} {figure(metric, result.guess)}; search lower learning rates, or "
-        "look at the data"
-    )
-
-
-def _together(result: Result) -> dict[str, str]:
-    """Who predicts together, what one network has learned from them, or how sure it is alone."""
-    facts, one = {}, result.distilled
-    if result.ensemble:
-        shares = [f"#{member} {100 * share:.0f} %" for member, share in result.ensemble.items()]
-        place = "they are the model" if one is None else "saved beside the model"
-        facts["ensemble"] = f"{', '.join(shares)}: {place}"
-    if one is not None:
-        facts["distilled"] = _distilled(one)
-    if result.calibration is not None:
-        facts["calibrated"] = _calibrated(result.calibration)
-    return facts
-
-
-def _distilled(distilled: Distilled) -> str:
-    """Which single network the model is, and how it compared on rows that none had learned from."""
-    model = f"the model is #{distilled.candidate} itself"
-    if distilled.kept == STUDENT:
-        model = f"the model is one network like #{distilled.candidate} that learned from them"
-    why = {
-        "better": "better than it",
-        "no better": "a student of them was no better",
-        "diverged": "a student of them diverged",
-        "no time": "there was no time to learn from them",
-        "no ensemble": "there is no ensemble to learn from",
-    }[distilled.reason]
-    if distilled.validation is None:
-        return f"{model}: {why}"
-    written = distilled.metric.written
-    scores = [f"{name} {written(one.score)}" for name, one in distilled.validation.items()]
-    return f"{model}: {why} ({', '.join(scores)} of {count(distilled.rows, 'held-out row')})"
-
-
-def _calibrated(found: Calibration) -> str:
-    before, after = percent(found.before), percent(found.after)
-    rows = count(found.rows, "held-out row")
-    return (
-        f"probabilities are off by {after} on average, {before} before logits were divided by "
-        f"{found.temperature:.2f} ({rows})"
-    )
-
-
-def _audit(audit: Audit) -> str:
-    ran = f"{count(audit.audited, 'candidate')} that had been stopped ran to the end after all"
-    won = "none would have won" if not audit.would_have_won else f"{audit.would_have_won} would win"
-    return f"{ran}: {won}"
-
-
-def _doubling(doubling: Doubling) -> str:
-    assert doubling.gain is not None
-    metric, gain = doubling.metric, doubling.gain
-    low, high = map(metric.amount, gain.interval)
-    more = metric.gain(gain.expected)
-    if metric.percent:
-        more = f"{metric.amount(gain.expected)} points more"
-    return f"twice the budget: about {more}, by {doubling.how} ({low} to {high})"
 
 
 def _test(test: Test | None) -> Text:
