@@ -1,6 +1,7 @@
 """The command line: parses, calls, prints; everything else is the library's.
 
     search     tune, resume, show
+    pages      report
     use        predict, export
     measure    notebook, bench
     spaces     space
@@ -19,7 +20,7 @@ import typer
 import typer.main
 
 from fleetgrad import __version__
-from fleetgrad.cli import ending, measure, search, sets, spaces, use
+from fleetgrad.cli import ending, measure, pages, search, sets, spaces, use
 from fleetgrad.cli.commands import Commands
 
 app = typer.Typer(
@@ -29,7 +30,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for group in (search, spaces, use, measure, sets):
+for group in (search, pages, spaces, use, measure, sets):
     group.register(app)
 
 

@@ -1,0 +1,143 @@
+"""Learning curves of all candidates, with the rungs at which they stopped."""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+import plotly.graph_objects as go
+
+from fleetgrad.report.facts import Candidate, Facts
+from fleetgrad.report.figures import style
+
+MOST_CURVES = 400  # of those that were stopped
+MOST_POINTS = 40  # of each of them
+NAMED = 6  # finalists with a color of their own
+
+COLORS = (style.BLUE, style.ORANGE, style.GREEN, style.PURPLE, style.SKY, style.GRAY)
+
+
+def curves(facts: Facts) -> go.Figure | None:
+    """Scores after each epoch; None where nobody has any."""
+    known = [one for one in facts.candidates if any(score is not None for score in one.curve)]
+    if not known:
+        return None
+    best = [one for one in known if one.status == "finalist"][:NAMED] or known[:1]
+    others = [one for one in known if one not in best]
+    traces = [_bundle(thinned(others)), _stops(thinned(others)), _broken(known)]
+    traces += [_own(one, color, facts) for one, color in zip(best[::-1], _colors(best), strict=True)]
+    metric = facts.metric
+    return style.figure(
+        [one for one in traces if one is not None],
+        height=420,
+        x={"title": "epoch", "rangemode": "tozero"},
+        y={"title": f"validation {metric.title}", **style.tick(metric), **_range(known)},
+        showlegend=True,
+        hovermode="closest",
+    )
+
+
+def thinned(candidates: Sequence[Candidate]) -> list[Candidate]:
+    """At most so many, evenly by rank."""
+    count = len(candidates)
+    if count <= MOST_CURVES:
+        return list(candidates)
+    return [candidates[place * count // MOST_CURVES] for place in range(MOST_CURVES)]
+
+
+def _colors(best: Sequence[Candidate]) -> list[str]:
+    return list(COLORS[: len(best)])[::-1]
+
+
+def _bundle(candidates: Sequence[Candidate]) -> go.Scatter | None:
+    """All curves of those that were stopped as one line with gaps."""
+    if not candidates:
+        return None
+    x: list[int | None] = []
+    y: list[float | None] = []
+    for one in candidates:
+        points = list(_few(one.curve))
+        x += [epoch for epoch, _ in points] + [None]
+        y += [score for _, score in points] + [None]
+    return go.Scatter(
+        x=x,
+        y=y,
+        mode="lines",
+        name="stopped",
+        line={"color": style.FAINT, "width": 1},
+        hoverinfo="skip",
+        connectgaps=False,
+    )
+
+
+def _stops(candidates: Sequence[Candidate]) -> go.Scatter | None:
+    """A dot where each stopped."""
+    ends = [(one, last) for one in candidates if (last := _last(one)) is not None]
+    if not ends:
+        return None
+    return go.Scatter(
+        x=[epoch for _, (epoch, _) in ends],
+        y=[score for _, (_, score) in ends],
+        customdata=[one.id for one, _ in ends],
+        mode="markers",
+        name="stopped here",
+        marker={"color": style.GRAY, "size": 5, "opacity": 0.75},
+        hovertemplate="#%{customdata}<br>epoch %{x}: %{y}<extra></extra>",
+    )
+
+
+def _broken(candidates: Sequence[Candidate]) -> go.Scatter | None:
+    """A cross where training diverged."""
+    ends = [
+        (one, last)
+        for one in candidates
+        if one.status == "diverged" and (last := _last(one)) is not None
+    ]
+    if not ends:
+        return None
+    return go.Scatter(
+        x=[epoch for _, (epoch, _) in ends],
+        y=[score for _, (_, score) in ends],
+        customdata=[one.id for one, _ in ends],
+        mode="markers",
+        name="diverged after this",
+        marker={"color": style.RED, "size": 8, "symbol": "x-thin", "line": {"width": 2}},
+        hovertemplate="#%{customdata} diverged after epoch %{x}<extra></extra>",
+    )
+
+
+def _own(one: Candidate, color: str, facts: Facts) -> go.Scatter:
+    winner = facts.winner is not None and one.id == facts.winner.id
+    role = ("winner" if facts.state is None else "leads") if winner else "finalist"
+    return go.Scatter(
+        x=list(range(1, len(one.curve) + 1)),
+        y=list(one.curve),
+        mode="lines+markers" if len(one.curve) <= MOST_POINTS else "lines",
+        name=f"#{one.id}, {role}",
+        line={"color": color, "width": 3 if winner else 2},
+        marker={"size": 5},
+        hovertemplate=f"#{one.id}<br>epoch %{{x}}: %{{y}}<extra></extra>",
+    )
+
+
+def _few(curve: Sequence[float | None]) -> Iterator[tuple[int, float | None]]:
+    """Points at even distances, both ends among them."""
+    count = len(curve)
+    if count <= MOST_POINTS:
+        yield from enumerate(curve, start=1)
+        return
+    for place in range(MOST_POINTS):
+        epoch = round(place * (count - 1) / (MOST_POINTS - 1))
+        yield epoch + 1, curve[epoch]
+
+
+def _last(one: Candidate) -> tuple[int, float] | None:
+    found = [(epoch, score) for epoch, score in enumerate(one.curve, start=1) if score is not None]
+    return found[-1] if found else None
+
+
+def _range(candidates: Iterable[Candidate]) -> style.Axis:
+    """What is shown at first: all but the worst tenth of the points, which a few spoil."""
+    values = sorted(score for one in candidates for score in one.curve if score is not None)
+    low, high = values[len(values) // 10], values[-1]
+    if values[-1 - len(values) // 10] < high / 3 and values[0] > 0:  # errors: the worst are high
+        low, high = values[0], values[-1 - len(values) // 10]
+    margin = 0.06 * (high - low) or abs(high) * 0.05 or 0.05
+    return {"range": [low - margin, high + margin]}

@@ -1,0 +1,81 @@
+"""What all figures share: colors that the color-blind tell apart, and a quiet frame.
+
+The colors are Okabe and Ito's (2008), a little darkened where they would be faint on white.
+"""
+
+from typing import Any
+
+import plotly.graph_objects as go
+
+BLUE, ORANGE, GREEN, RED, PURPLE, SKY = (
+    "#2f7fc1",
+    "#d98a00",
+    "#1a9a78",
+    "#d55e00",
+    "#b9629a",
+    "#56b4e9",
+)
+GRAY, FAINT = "#7d8590", "rgba(125,133,144,0.35)"
+GRID = "rgba(125,133,144,0.22)"
+TRANSPARENT = "rgba(0,0,0,0)"
+STATUS = {"finalist": BLUE, "stopped": GRAY, "unfinished": SKY, "diverged": RED}
+FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', sans-serif"
+ROOM = {"l": 56, "r": 16, "t": 12, "b": 48}
+
+Axis = dict[str, Any]
+
+
+def figure(traces: Any, *, height: int = 380, x: Axis, y: Axis, **layout: Any) -> go.Figure:
+    """A figure in the common frame.
+
+    Args:
+        traces: To draw.
+        height: In pixels.
+        x: What the horizontal axis has beside the common.
+        y: The same for the vertical axis.
+        layout: Of the whole.
+    """
+    made = go.Figure(list(traces))
+    common: dict[str, Any] = {
+        "height": height,
+        "margin": dict(ROOM),
+        "paper_bgcolor": TRANSPARENT,
+        "plot_bgcolor": TRANSPARENT,
+        "font": {"family": FONT, "size": 13, "color": GRAY},
+        "hoverlabel": {"font": {"family": FONT, "size": 13}},
+        "showlegend": False,
+        "legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
+        "template": "none",
+        "xaxis": axis(**x),
+        "yaxis": axis(**y),
+    }
+    made.update_layout(common | layout)
+    return made
+
+
+def axis(**own: Any) -> Axis:
+    """An axis with a faint grid and no frame."""
+    common: Axis = {
+        "gridcolor": GRID,
+        "zeroline": False,
+        "linecolor": GRID,
+        "automargin": True,
+        "fixedrange": False,
+    }
+    title = own.pop("title", None)
+    named = {"title": {"text": title, "standoff": 8}} if title else {}
+    return common | named | own
+
+
+def tick(metric: Any) -> Axis:
+    """How an axis of a metric counts."""
+    return {"tickformat": ".1%"} if metric.percent else {}
+
+
+def escaped(text: object) -> str:
+    """Text that Plotly is to draw as it is: it reads a few tags of HTML."""
+    plain = str(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return plain if len(plain) <= LONGEST else f"{plain[: LONGEST - 1]}…"
+
+
+LONGEST = 40  # letters of a name in a figure
