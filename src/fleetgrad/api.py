@@ -29,6 +29,7 @@ from fleetgrad.metrics import recorded as recorded_metric
 from fleetgrad.model import Model
 from fleetgrad.plan import Plan
 from fleetgrad.preparing import Source, check_seed, loaded
+from fleetgrad.report import after
 from fleetgrad.result import Result, Test, Validation
 from fleetgrad.samplers import Sampler
 from fleetgrad.settings import Settings
@@ -61,6 +62,7 @@ def tune(  # noqa: PLR0913 - all that makes a run, each with a default but the d
     metric: str | None = None,
     task: str = AUTO,
     report: Report = lambda _: None,
+    page: bool = True,
 ) -> Result:
     """Find the settings with the best predictions, and the model they make.
 
@@ -90,6 +92,7 @@ def tune(  # noqa: PLR0913 - all that makes a run, each with a default but the d
         task: "classification", "regression" or "auto", of data to load; see
             `Dataset.from_arrays`.
         report: Told of progress a few times a second.
+        page: Whether a run that came to its end leaves `report.html` in its directory.
 
     Raises:
         FleetgradError: A child that says what is wrong and what to do.
@@ -114,13 +117,14 @@ def tune(  # noqa: PLR0913 - all that makes a run, each with a default but the d
     )
     with Run.create(preparing.directory(out, wanted.data.name), wanted.config) as run:
         try:
-            return _run(run, wanted.data, Clock(wanted.seconds, clock.elapsed), report)
+            result = _run(run, wanted.data, Clock(wanted.seconds, clock.elapsed), report)
         except DeviceError:
             raise
         except FleetgradError:
             if not any(name.startswith("search/") for name in run.segments()):
                 run.discard()  # what was asked for cannot even begin
             raise
+    return _explained(result) if page else result
 
 
 def dry_run(  # noqa: PLR0913 - as for `tune`
@@ -201,7 +205,8 @@ def resume(
                 "bring back the old data, or begin a new run."
             )
         limit = run.config["budget"]["seconds"]
-        return _run(run, data, Clock(limit, _elapsed(run)), report)
+        result = _run(run, data, Clock(limit, _elapsed(run)), report)
+    return _explained(result)
 
 
 class Curves(NamedTuple):
@@ -272,6 +277,13 @@ def train(
         curve = population.curve(Member(number, replicate))
         found[number, replicate, : len(curve)] = curve
     return Curves(*np.moveaxis(found, -1, 0))
+
+
+def _explained(result: Result) -> Result:
+    """The result, with a page beside it where the run came to its end."""
+    if not result.interrupted:  # who stopped it is in a hurry
+        after.explain(result.run)
+    return result
 
 
 def _run(run: Run, data: Dataset, clock: Clock, report: Report) -> Result:

@@ -15,6 +15,7 @@ import sys
 import tempfile
 import threading
 import traceback
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, NamedTuple
@@ -47,7 +48,7 @@ def of(command: Callable[[], Any], *, as_json: bool) -> int:
         as_json: Whether failures are also to be told as JSON.
     """
     try:
-        with _sigterm_as_interrupt():
+        with _sigterm_as_interrupt(), _warnings_as_notes():
             status = command()
         sys.stdout.flush()
     except (BrokenPipeError, SystemExit):  # the reader went away, as `head` does
@@ -78,6 +79,24 @@ def _sigterm_as_interrupt() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+@contextmanager
+def _warnings_as_notes() -> Iterator[None]:
+    """Tell what the library warns of in a line, without the place in its code."""
+    others = warnings.showwarning
+
+    def show(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
+        from fleetgrad.display import consoles  # noqa: PLC0415 - not for `--help`
+
+        if category is UserWarning:
+            consoles.note(f"Warning: {message}")
+        else:
+            others(message, category, *where, **more)
+
+    with warnings.catch_warnings():
+        warnings.showwarning = show  # type: ignore[assignment]
+        yield
 
 
 def _failure(error: BaseException) -> _Failure:

@@ -78,6 +78,7 @@ class FleetEstimator(BaseEstimator):
                 metric=self.metric,
                 ensemble=self.ensemble,
                 report=report,
+                page=False,
             )
         if result.interrupted or result.model is None:
             raise KeyboardInterrupt

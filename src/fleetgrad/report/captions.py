@@ -101,9 +101,9 @@ def _rates(facts: Facts) -> Caption:
     chart = facts.insight.divergence
     assert chart is not None
     lost = sum(map(sum, chart.diverged))
-    text = "Crosses are candidates whose loss left all bounds; dots are the darker, the better."
+    text = "Crosses are candidates whose loss left all bounds. The bluer a dot, the better."
     if not lost:
-        text = "Nobody diverged. Dots are the darker, the better."
+        text = "Nobody diverged. The bluer a dot, the better."
     over = f"{chart.x} and {chart.y}" if chart.y else chart.x
     label = f"{lost} of {sum(map(sum, chart.tried))} candidates diverged, over {over}."
     fields = zip(chart.x_edges, chart.x_edges[1:], chart.tried, chart.diverged, strict=False)
@@ -118,8 +118,8 @@ def _cost(facts: Facts) -> Caption:
     assert facts.cost is not None
     spent, alone = facts.cost.spent, facts.cost.alone
     text = (
-        "A network-epoch is one network's pass over its training rows. Below, the same candidates "
-        "each trained alone to the end, with nobody stopped."
+        "A network-epoch is one network's pass over its training rows. The lower bar is the search "
+        "with every candidate trained to the end."
     )
     label = (
         f"The search took {spent.get('search', 0):,.0f} network-epochs; with nobody stopped it "
@@ -192,7 +192,8 @@ def _reliability(facts: Facts) -> Caption:
     bins = facts.answers.bins
     text = (
         "Rows in groups by how sure the model is. On the dotted line, it is right as often as it "
-        "says; below, it is too sure. Large dots are many rows."
+        "says; below, it is too sure. Large dots are many rows; bars hold how often it is right with 95 % "
+        "confidence."
     )
     total = sum(one.rows for one in bins)
     off = sum(one.rows * abs(one.sure - one.right) for one in bins) / max(total, 1)

@@ -34,7 +34,7 @@ POLICY = (
 
 SECTIONS = (  # titles, and the figures below each
     ("search", "How the search went", ("curves", "cost", "audit")),
-    ("settings", "What mattered", ("importances", "effects", "parallel", "rates")),
+    ("settings", "What was learned", ("importances", "effects", "parallel", "rates")),
     (
         "model",
         "How good the model is",

@@ -37,13 +37,11 @@ def lead(facts: Facts) -> str:
         return f"All of {tried} diverged, so there is no winner: their learning rates were too high."
     who = f"Of {tried} that were tried, #{facts.winner.id} {_stands(result)}"
     if result.test is not None:
-        good = figure(metric, result.test.value)
+        good, n = figure(metric, result.test.value), f"{result.test.n:,}"
         bounds = _bounds(metric, result.test.interval)
-        part = f"{result.test.n:,} test rows that it had never seen"
-        said = f"its answers are right for {good}" if metric.name == "accuracy" else (
-            f"its {metric.title} is {good}"
-        )
-        return f"{who}. On {part}, {said} ({bounds})."
+        if metric.name == "accuracy":
+            return f"{who}. It answers {good} of {n} test rows rightly, none of them seen before ({bounds})."
+        return f"{who}. On {n} test rows that it had never seen, its {metric.title} is {good} ({bounds})."
     if result.validation is not None:
         good = figure(metric, result.validation.mean)
         return f"{who}, with a validation {metric.title} of {good}."
@@ -137,7 +135,8 @@ def _winner(facts: Facts) -> list[Fact]:
         found.append(Fact("validation", _validated(result, metric)))
     if result.ties:
         found.append(Fact("ties", f"{sentences.tied(result)}."))
-    return found + [Fact(name, f"{text}.") for name, text in sentences.together(result).items()]
+    told = sentences.together(result).items()
+    return found + [Fact(name, f"{text[:1].upper()}{text[1:]}.") for name, text in told]
 
 
 def _test(facts: Facts) -> str:

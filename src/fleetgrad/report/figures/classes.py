@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
+from fleetgrad.finals import wilson
 from fleetgrad.report.facts import Facts
 from fleetgrad.report.figures import style
 
@@ -98,6 +99,7 @@ def reliability(facts: Facts) -> go.Figure | None:
         return None
     bins = facts.answers.bins
     most = max(one.rows for one in bins)
+    bounds = [wilson(round(one.right * one.rows), one.rows) for one in bins]
     return style.figure(
         [
             go.Scatter(
@@ -110,11 +112,23 @@ def reliability(facts: Facts) -> go.Figure | None:
             go.Scatter(
                 x=[one.sure for one in bins],
                 y=[one.right for one in bins],
-                mode="lines+markers",
-                line={"color": style.BLUE, "width": 2},
+                mode="markers",
                 marker={
                     "color": style.BLUE,
-                    "size": [6 + 16 * (one.rows / most) ** 0.5 for one in bins],
+                    "size": [6 + 14 * (one.rows / most) ** 0.5 for one in bins],
+                    "opacity": 1,
+                    "line": {"width": 0},
+                },
+                error_y={
+                    "type": "data",
+                    "symmetric": False,
+                    "array": [high - one.right for one, (_, high) in zip(bins, bounds, strict=True)],
+                    "arrayminus": [
+                        one.right - low for one, (low, _) in zip(bins, bounds, strict=True)
+                    ],
+                    "color": style.BLUE,
+                    "thickness": 1.2,
+                    "width": 0,
                 },
                 customdata=[one.rows for one in bins],
                 hovertemplate="sure %{x:.1%}, right %{y:.1%}"

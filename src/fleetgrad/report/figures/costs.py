@@ -23,7 +23,7 @@ def cost(facts: Facts) -> go.Figure | None:
     traces = [
         go.Bar(
             x=[passes],
-            y=["this run"],
+            y=["as it was run"],
             name=phase,
             orientation="h",
             marker={"color": COLORS[phase]},
@@ -31,21 +31,16 @@ def cost(facts: Facts) -> go.Figure | None:
         )
         for phase, passes in spent.items()
     ]
-    others = sum(passes for phase, passes in spent.items() if phase != "search")
-    for passes, name, color in (
-        (facts.cost.alone, "search, nobody stopped", "rgba(47,127,193,0.35)"),
-        (others, "the rest, as here", style.FAINT),
-    ):
-        traces.append(
-            go.Bar(
-                x=[passes],
-                y=["each alone"],
-                name=name,
-                orientation="h",
-                marker={"color": color},
-                hovertemplate=f"{name}: %{{x:,.0f}} network-epochs<extra></extra>",
-            )
+    traces.append(
+        go.Bar(
+            x=[facts.cost.alone],
+            y=["search with<br>nobody stopped"],
+            orientation="h",
+            marker={"color": "rgba(47,127,193,0.4)"},
+            showlegend=False,
+            hovertemplate="%{x:,.0f} network-epochs<extra></extra>",
         )
+    )
     return style.figure(
         traces,
         height=240,

@@ -22,7 +22,7 @@ def curves(facts: Facts) -> go.Figure | None:
     best = [one for one in known if one.status == "finalist"][:NAMED] or known[:1]
     others = [one for one in known if one not in best]
     traces = [_bundle(thinned(others)), _stops(thinned(others)), _broken(known)]
-    traces += [_own(one, color, facts) for one, color in zip(best[::-1], _colors(best), strict=True)]
+    traces += [_own(one, color, facts) for one, color in zip(best, COLORS, strict=False)]
     metric = facts.metric
     return style.figure(
         [one for one in traces if one is not None],
@@ -40,10 +40,6 @@ def thinned(candidates: Sequence[Candidate]) -> list[Candidate]:
     if count <= MOST_CURVES:
         return list(candidates)
     return [candidates[place * count // MOST_CURVES] for place in range(MOST_CURVES)]
-
-
-def _colors(best: Sequence[Candidate]) -> list[str]:
-    return list(COLORS[: len(best)])[::-1]
 
 
 def _bundle(candidates: Sequence[Candidate]) -> go.Scatter | None:

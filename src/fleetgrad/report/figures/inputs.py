@@ -43,6 +43,7 @@ def layer(facts: Facts) -> go.Figure | None:
         x={"visible": False, "constrain": "domain"},
         y={"visible": False, "autorange": "reversed", "scaleanchor": "x", "constrain": "domain"},
         margin={"l": 8, "r": 8, "t": 8, "b": 8},
+        meta={"ratio": sheet.shape[0] / sheet.shape[1]},  # for whoever makes it narrower
     )
 
 

@@ -49,6 +49,7 @@ def parallel(facts: Facts) -> go.Figure | None:
         },
         y={"visible": False, "range": [-0.06, 1.06], "fixedrange": True},
         showlegend=True,
+        legend={"traceorder": "reversed"},
     )
     for place, name in enumerate(names):
         _ends(made, place, *_labels(facts.ranges[name]))
@@ -131,12 +132,12 @@ def rates(facts: Facts) -> go.Figure | None:
             name="sound",
             marker={
                 "color": [_score(one) for one in sound],
-                "colorscale": [[0, "#c9ced6"], [0.5, "#7fb2dc"], [1, "#1c5f99"]],
+                "colorscale": [[0, "#b3bac4"], [0.5, "#5fa6dc"], [1, "#1a69b3"]],
                 "reversescale": not metric.greater,
                 "size": 9,
                 "line": {"width": 0.5, "color": style.GRAY},
                 "colorbar": {
-                    "title": {"text": metric.title, "side": "right"},
+                    "title": {"text": metric.title, "side": "right", "font": {"size": 13}},
                     "thickness": 10,
                     "outlinewidth": 0,
                     **style.tick(metric),
@@ -286,7 +287,11 @@ def _effect(made: go.Figure, facts: Facts, name: str, cell: tuple[int, int]) -> 
         col=column,
     )
     if numbers and span.get("log"):
-        made.update_xaxes(type="log", row=row, col=column)
+        low, high = float(values[0]), float(values[-1])
+        ticks = [low, math.sqrt(low * high), high]
+        made.update_xaxes(
+            type="log", tickvals=ticks, ticktext=list(map(edge, ticks)), row=row, col=column
+        )
     elif not numbers:
         made.update_xaxes(type="category", row=row, col=column)
 

@@ -44,12 +44,19 @@ def figure(traces: Any, *, height: int = 380, x: Axis, y: Axis, **layout: Any) -
         "font": {"family": FONT, "size": 13, "color": GRAY},
         "hoverlabel": {"font": {"family": FONT, "size": 13}},
         "showlegend": False,
-        "legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
+        "legend": {
+            "orientation": "h",
+            "x": 0,
+            "y": 1.02,
+            "yanchor": "bottom",
+            "traceorder": "normal",
+        },
         "template": "none",
         "xaxis": axis(**x),
         "yaxis": axis(**y),
     }
-    made.update_layout(common | layout)
+    made.update_layout(common)
+    made.update_layout(layout)
     return made
 
 
@@ -57,13 +64,14 @@ def axis(**own: Any) -> Axis:
     """An axis with a faint grid and no frame."""
     common: Axis = {
         "gridcolor": GRID,
+        "ticks": "",
         "zeroline": False,
         "linecolor": GRID,
         "automargin": True,
         "fixedrange": False,
     }
     title = own.pop("title", None)
-    named = {"title": {"text": title, "standoff": 8}} if title else {}
+    named = {"title": {"text": title, "standoff": 8, "font": {"size": 13}}} if title else {}
     return common | named | own
 
 

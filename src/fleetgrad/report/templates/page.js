@@ -25,6 +25,11 @@
   async function draw(plot) {
     const figure = parsed(plot.id.replace("plot-", "data-"));
     if (touch) figure.layout.dragmode = false;  // a finger scrolls
+    const ratio = figure.layout.meta && figure.layout.meta.ratio;
+    if (ratio) {
+      figure.layout.height = Math.min(figure.layout.height, plot.clientWidth * ratio + 16);
+      plot.style.minHeight = `${figure.layout.height}px`;
+    }
     await Plotly.newPlot(plot, figure.data, figure.layout, config);
     await Plotly.relayout(plot, themed(plot.layout));
     plot.dataset.drawn = "yes";
