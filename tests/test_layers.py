@@ -33,7 +33,7 @@ FLOORS = (
     ),
     (
         "answers audits calibration database defaults directory distilled distilling ensemble ensembling"
-        " fleet forecast history insight lock model models pace predictor preparing record repeats"
+        " fleet forecast heldout history insight lock model models pace predictor preparing record repeats"
         " result rounds rows saved search standing store study takeover"
         " temperatures unsealing verdict"
     ),

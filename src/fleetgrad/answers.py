@@ -1,4 +1,4 @@
-"""What the model said of every test row, kept from the one opening for whoever looks back.
+"""What a model said of rows it had never seen, kept from the one opening for whoever looks back.
 
 Figures of it (a confusion matrix, say) must not open the test part again, so the answers are put on
 record with the opening: row by row, and with the rows themselves where the model was most sure and

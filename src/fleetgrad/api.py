@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from fleetgrad import evolving, history, models, preparing, unsealing
+from fleetgrad import evolving, heldout, history, models, preparing, unsealing
 from fleetgrad.budget import Budget
 from fleetgrad.clock import Clock, Progress
 from fleetgrad.data import AUTO, Dataset
@@ -315,6 +315,8 @@ def _result(run: Run, data: Dataset, clock: Clock, report: Report) -> Result:
         model = models.predictor(data, outcome, seed)
         if not outcome.interrupted and data.test.rows:
             test = _opened(run, data, model, metric)
+        elif not data.test.rows:
+            heldout.record(run, study, outcome, data, metric)
         path = run.directory / "model"
         model.save(path)
         if outcome.partners and outcome.distilled is not None:

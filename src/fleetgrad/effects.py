@@ -27,6 +27,7 @@ _POINTS = 11  # values of a stretch of numbers
 _RESAMPLES, _TREES = 40, 20
 _NEAR = 8  # a value's neighbors are one candidate in so many
 _BACKGROUND = 64  # candidates that are averaged over
+_MOST_DRAWN = 1000  # candidates of a resample; of more, so many of n (Bickel, Goetze and van Zwet 1997)
 
 
 class Point(NamedTuple):
@@ -54,10 +55,15 @@ class _Question(NamedTuple):
 
 
 class _Curves(NamedTuple):
-    """Curves, shape (resamples, values), by name, and what else may be wrong with each point."""
+    """Curves, shape (resamples, values), by name, and what else may be wrong with each point.
+
+    `narrower` is what their squared deviations are to be multiplied by, as resamples of fewer
+    candidates vary more.
+    """
 
     found: dict[str, NDArray[np.float64]]
     error: float
+    narrower: float = 1.0
 
 
 def effects(
@@ -103,7 +109,7 @@ def effects(
     known_scores = np.array([scores[place] for place in known], np.float64)
     curves = _resampled(table, known_scores, asked, seed)
     return {
-        name: _points(grid, curves.found[name], curves.error, within)
+        name: _points(grid, _shrunk(curves.found[name], curves.narrower), curves.error, within)
         for name, grid in grids.items()
     }
 
@@ -121,7 +127,7 @@ def _resampled(
     curves: dict[str, list[NDArray[np.float64]]] = {name: [] for name in asked}
     missed: list[float] = []
     for _ in range(_RESAMPLES):
-        rows = draw.integers(0, len(scores), len(scores))
+        rows = draw.integers(0, len(scores), min(len(scores), _MOST_DRAWN))
         forest = ExtraTreesRegressor(_TREES, random_state=int(draw.integers(2**31)))
         forest.fit(table[rows], scores[rows])
         unseen = np.setdiff1d(np.arange(len(scores)), rows)
@@ -133,7 +139,8 @@ def _resampled(
         for (name, one), output in zip(asked.items(), outputs, strict=True):
             curves[name].append(output.reshape(len(one.codes), -1).mean(axis=1))
     error = math.sqrt(np.mean(missed) * min(1, _NEAR / len(scores))) if missed else 0.0
-    return _Curves({name: np.array(several) for name, several in curves.items()}, error)
+    found = {name: np.array(several) for name, several in curves.items()}
+    return _Curves(found, error, min(1.0, _MOST_DRAWN / len(scores)))
 
 
 def _inputs(
@@ -144,6 +151,14 @@ def _inputs(
     inputs = np.repeat(chosen[None], len(asked.codes), axis=0)
     inputs[:, :, asked.places] = asked.codes[:, None]
     return inputs.reshape(-1, table.shape[1])
+
+
+def _shrunk(curves: NDArray[np.float64], narrower: float) -> NDArray[np.float64]:
+    """Curves of small resamples, as near their mean as those of large ones would be."""
+    if narrower == 1:
+        return curves
+    mean = curves.mean(axis=0)
+    return mean + math.sqrt(narrower) * (curves - mean)
 
 
 def _points(

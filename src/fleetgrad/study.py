@@ -147,6 +147,17 @@ class Study:
             calibration=calibration,
         )
 
+    def apart(self, candidate: int) -> Winner | None:
+        """The search's own network of a candidate, which has not seen replicate 0's validation rows.
+
+        None where its weights are not at hand (any more).
+        """
+        held, rows = self._search.stopped(), self._searched
+        if candidate not in held:
+            return None
+        settings, view = rows[candidate].settings, self._trainer.view(0)
+        return Winner(candidate, settings, held[candidate](), view, refitted=False)
+
     def _partners(self) -> tuple[Partner, ...]:
         """Those that predict together, where that was asked for."""
         if not self._plan.ensemble:

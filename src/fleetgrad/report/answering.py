@@ -1,7 +1,7 @@
 """What the model said of rows that it had never seen, from the answers on record.
 
 Of a finished run these are the test rows, and the answers those of the one opening: nothing is
-opened here.
+opened here. Where data have no test part they are validation rows (`heldout`).
 """
 
 from collections.abc import Mapping
@@ -11,14 +11,17 @@ from typing import Any
 import numpy as np
 from jaxtyping import Int, Shaped
 
+from fleetgrad import heldout
 from fleetgrad.calibration import BINS
 from fleetgrad.ensemble import Ensemble
 from fleetgrad.errors import RunError
+from fleetgrad.metrics import number
 from fleetgrad.model import Model
 from fleetgrad.report import pictures
 from fleetgrad.result import Result
 from fleetgrad.store import Run
 
+PARTS = {"test": "test", heldout.SEGMENT: "validation"}  # by segment
 MOST_POINTS = 2000  # of a regression's rows, in a figure
 MOST_CLASSES = 100  # in a confusion matrix
 MOST_VALUES = 12  # of a row of a table that is shown
@@ -32,7 +35,7 @@ class Sample:
 
     Args:
         row: Its number in its part, from 0.
-        truth, said: A class's name, or a number.
+        truth, said: A class's name, or a number as text.
         sure: The probability of what was said; None for numbers.
         right: That of what is true.
         picture: The image as a PNG data address; None where rows are no images.
@@ -40,8 +43,8 @@ class Sample:
     """
 
     row: int
-    truth: str | float
-    said: str | float
+    truth: str
+    said: str
     sure: float | None
     right: float | None
     picture: str | None
@@ -72,7 +75,7 @@ class Answers:
     """All that is shown of them.
 
     Args:
-        part: Whose rows: "test".
+        part: Whose rows: "test", or "validation" where the data have no test part.
         rows: How many.
         classes: Their names; empty for numbers.
         confusion: How many rows of each class (a row each) were said to be of each; None for
@@ -101,34 +104,30 @@ def of(
     run: Run, result: Result, model: Model | Ensemble | None, missing: dict[str, str]
 ) -> Answers | None:
     """The answers on record; None where there are none, which `missing` then explains."""
-    if model is None or run.segment("test") is None:
-        missing["answers"] = _why(result)
-        return None
-    if "test" not in run.weighted():
-        missing["answers"] = (
-            "This run was made by a version that kept the figure of the test part and not what "
-            "was said of its rows."
-        )
+    kept = [name for name in PARTS if name in run.weighted()]
+    if model is None or not kept:
+        missing["answers"] = _why(run, result)
         return None
     try:
-        held = run.weights("test")
-    except RunError as error:
-        missing["answers"] = f"What was said of the test rows cannot be read: {error}"
+        return _told(model, run.weights(kept[0]), PARTS[kept[0]])
+    except (RunError, KeyError, ValueError, IndexError) as error:
+        missing["answers"] = f"What is on record of the answers cannot be read: {error}"
         return None
-    return _told(model, held)
 
 
-def _why(result: Result) -> str:
+def _why(run: Run, result: Result) -> str:
     if result.dataset.get("test_rows") == 0:
-        return "The data have no test part, so there are no rows that the model has never seen."
-    return "The test part is still sealed: it is opened once, at the end of the run."
+        return "The data have no test part, and nothing was kept of the validation rows."
+    if run.segment("test") is None:
+        return "The test part is still sealed: it is opened once, at the end of the run."
+    return "This run is of a version that kept the figure of the test part, and no answers."
 
 
-def _told(model: Model | Ensemble, held: Arrays) -> Answers:
+def _told(model: Model | Ensemble, held: Arrays, part: str) -> Answers:
     truth, said = held["truth"], held["said"]
     classes = tuple(map(str, model.classes.tolist()))
     return Answers(
-        part="test",
+        part=part,
         rows=len(truth),
         classes=classes,
         confusion=_confusion(truth, said, len(classes)),
@@ -172,8 +171,8 @@ def _samples(model: Model | Ensemble, held: Arrays, name: str) -> tuple[Sample, 
 
 
 def _sample(model: Model | Ensemble, held: Arrays, row: int, x: np.ndarray) -> Sample:
-    def shown(value: Any) -> str | float:
-        return str(model.classes[value]) if len(model.classes) else float(value)
+    def shown(value: Any) -> str:
+        return str(model.classes[value]) if len(model.classes) else number(float(value))
 
     picture = pictures.png(x, model.image_shape, model.white) if model.image_shape else None
     return Sample(

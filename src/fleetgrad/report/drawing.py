@@ -189,7 +189,7 @@ def _fitting(name: str, array: Float32[np.ndarray, "..."], weights: int) -> Pack
     if name != "weight":
         return packed(array)
     largest = float(np.abs(array).max(initial=0.0))
-    halves = weights <= HALVES and largest < np.finfo(np.float16).max
+    halves = weights <= HALVES and largest < float(np.finfo(np.float16).max)
     return packed(array, "float16" if halves else "int8")
 
 

@@ -14,7 +14,6 @@ from fleetgrad import history
 from fleetgrad.ensemble import Ensemble
 from fleetgrad.errors import FleetgradError
 from fleetgrad.insight import Insight
-from fleetgrad.insight import plain as setting
 from fleetgrad.leaderboard import Row
 from fleetgrad.metrics import METRICS, Metric
 from fleetgrad.model import Model
@@ -159,8 +158,8 @@ def _is_range(span: Any) -> bool:
 def _state(run: Run) -> str:
     phase, writer = history.phase(run), history.writer(run.directory)
     if phase == history.FAILED:
-        return phase
-    return f"{phase}; {f'written by {writer}' if writer else 'nobody is at it'}"
+        return f"{phase}."
+    return f"not finished: {phase}; {f'written by {writer}' if writer else 'nobody is at it'}."
 
 
 def _model(path: Path, missing: dict[str, str]) -> Predictor | None:
@@ -192,6 +191,7 @@ def _candidates(run: Run, result: Result, names: tuple[str, ...]) -> tuple[Candi
 def _candidate(
     rank: int, row: Row, names: tuple[str, ...], curve: list[float], metric: Metric
 ) -> Candidate:
+    own = row.settings.to_dict()
     return Candidate(
         rank=rank,
         id=row.id,
@@ -202,7 +202,7 @@ def _candidate(
         replicates=row.replicates,
         tied=row.tied,
         diverged_step=row.diverged_step,
-        settings={name: setting(name, getattr(row.settings, name)) for name in names},
+        settings={name: own[name] for name in names},
         curve=tuple(_told(metric, score) for score in curve),
     )
 

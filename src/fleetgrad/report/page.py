@@ -119,8 +119,11 @@ def absent(known: Facts) -> list[tuple[str, str]]:
     """What the page leaves out, and why."""
     missing = known.missing
     found = []
-    if known.insight.reason and known.candidates:
-        found.append(("What mattered", f"{known.insight.reason[:1].upper()}{known.insight.reason[1:]}"))
+    if known.result.above_chance is False:
+        found.append(("What mattered", "Nothing, for nobody is better than guessing."))
+    elif known.insight.reason and known.candidates:
+        reason = known.insight.reason
+        found.append(("What mattered", f"{reason[:1].upper()}{reason[1:]}"))
     titles = {
         "answers": "Confusion matrix and all that test rows tell",
         "network": "Drawing for the model",
@@ -157,7 +160,8 @@ def board(known: Facts) -> dict[str, Any]:
             (_status(one), _status(one)),
         ]
         cells += [(value(own), own if _is_plain(own) else value(own)) for own in one.settings.values()]
-        rows.append({"status": one.status, "cells": cells})
+        best = known.winner is not None and one.id == known.winner.id
+        rows.append({"status": one.status, "best": best, "cells": cells})
     return {"columns": columns, "rows": rows}
 
 

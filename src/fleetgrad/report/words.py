@@ -170,14 +170,13 @@ def _course(facts: Facts) -> list[Fact]:
     result, found = facts.result, []
     if facts.cost is not None and facts.cost.alone:
         spent = facts.cost.spent.get("search", 0.0)
-        found.append(
-            Fact(
-                "cost",
-                f"{count(result.network_epochs, 'network-epoch')} in all. The search took "
-                f"{spent:,.0f}; with nobody stopped it would have taken {facts.cost.alone:,.0f}, so "
-                f"stopping early saved {100 * facts.cost.saved:.0f} %.",
+        text = f"{count(result.network_epochs, 'network-epoch')} in all."
+        if facts.cost.saved > 0:
+            text += (
+                f" The search took {spent:,.0f}; with nobody stopped it would have taken "
+                f"{facts.cost.alone:,.0f}, so stopping early saved {100 * facts.cost.saved:.0f} %."
             )
-        )
+        found.append(Fact("cost", text))
     if result.audit is not None and result.audit.audited:
         found.append(Fact("audit", f"{sentences.audited(result.audit)}."))
     if result.diverged:

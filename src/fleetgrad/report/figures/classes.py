@@ -37,6 +37,7 @@ def confusion(facts: Facts) -> go.Figure | None:
             "showgrid": False,
             "ticklabelstandoff": 4,
         },
+        meta={"ink": True},  # letters stand on colors
     )
     if len(names) <= MOST_TEXTS:
         for row, own in enumerate(counts):

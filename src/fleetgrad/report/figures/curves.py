@@ -11,6 +11,7 @@ MOST_CURVES = 400  # of those that were stopped
 MOST_POINTS = 40  # of each of them
 NAMED = 6  # finalists with a color of their own
 
+CROSS = {"width": 2, "color": style.RED}
 COLORS = (style.BLUE, style.ORANGE, style.GREEN, style.PURPLE, style.SKY, style.GRAY)
 
 
@@ -94,7 +95,7 @@ def _broken(candidates: Sequence[Candidate]) -> go.Scatter | None:
         customdata=[one.id for one, _ in ends],
         mode="markers",
         name="diverged after this",
-        marker={"color": style.RED, "size": 8, "symbol": "x-thin", "line": {"width": 2}},
+        marker={"color": style.RED, "size": 8, "symbol": "x-thin", "line": CROSS},
         hovertemplate="#%{customdata} diverged after epoch %{x}<extra></extra>",
     )
 

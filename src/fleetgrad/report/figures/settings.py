@@ -18,6 +18,7 @@ MOST_AXES = 9
 COLUMNS = 3  # of small curves side by side
 SHADES = (style.BLUE, style.SKY, style.GRAY, style.ORANGE)  # best quarter to worst
 
+CROSS = {"width": 2, "color": style.RED}
 Span = Mapping[str, Any]
 
 
@@ -115,7 +116,7 @@ def rates(facts: Facts) -> go.Figure | None:
     None where no number was searched.
     """
     chart = facts.insight.divergence
-    if chart is None or not facts.candidates:
+    if chart is None or len(facts.candidates) < 2:  # noqa: PLR2004 - one dot tells nothing
         return None
     count = len(facts.candidates)
     few = [facts.candidates[place * count // MOST_MARKS] for place in range(MOST_MARKS)]
@@ -153,7 +154,7 @@ def rates(facts: Facts) -> go.Figure | None:
             customdata=[one.id for one in lost],
             mode="markers",
             name="diverged",
-            marker={"color": style.RED, "size": 9, "symbol": "x-thin", "line": {"width": 2}},
+            marker={"color": style.RED, "size": 9, "symbol": "x-thin", "line": CROSS},
             hovertemplate=f"#%{{customdata}} diverged<br>{chart.x} %{{x:.3g}}<extra></extra>",
         ),
     ]

@@ -28,7 +28,7 @@ function fleetgradBoard(data) {
 
   function line(row) {
     const made = document.createElement("tr");
-    made.className = row.status + (row.cells[0][1] === 1 ? " winner" : "");
+    made.className = row.status + (row.best ? " winner" : "");
     row.cells.forEach(([text], place) => {
       const cell = document.createElement("td");
       cell.textContent = text;

@@ -149,7 +149,7 @@ const fleetgradDrawing = (() => {
 
   function bar_list(list, classes) {
     const rows = classes.map((name) => {
-      const row = document.createElement("li"), label = document.createElement("span");
+      const row = document.createElement("li"), label = document.createElement("bdi");
       const track = document.createElement("span"), bar = document.createElement("span"), share = document.createElement("span");
       label.className = "name"; label.textContent = label.title = name;
       track.className = "track"; bar.className = "bar"; share.className = "share";

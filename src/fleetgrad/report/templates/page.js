@@ -9,7 +9,8 @@
 
   // What depends on light or dark: letters, the grid, and what floats above a point.
   function themed(layout) {
-    const found = { "font.color": color("--soft"), "hoverlabel.bgcolor": color("--card"), "hoverlabel.font.color": color("--ink"), "hoverlabel.bordercolor": color("--line") };
+    const letters = layout.meta && layout.meta.ink ? "--ink" : "--soft";
+    const found = { "font.color": color(letters), "hoverlabel.bgcolor": color("--card"), "hoverlabel.font.color": color("--ink"), "hoverlabel.bordercolor": color("--line") };
     for (const name of Object.keys(layout)) {
       if (/^[xy]axis\d*$/.test(name)) {
         found[`${name}.gridcolor`] = color("--grid");
