@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+import fleetgrad
+import pages
 from fleetgrad.store import Run
 from runs import CONFIG, TWO, commit
 from simulated import World
@@ -72,3 +74,36 @@ def world(monkeypatch):
         "fleetgrad.api.Clock", lambda seconds, elapsed=0.0: world.clock(seconds, elapsed)
     )
     return world
+
+
+@pytest.fixture(scope="session")
+def digits_run(tmp_path_factory):
+    """A finished run over digits whose classes have strange names, and its page."""
+    place = tmp_path_factory.mktemp("digits") / "run"
+    fleetgrad.tune(pages.images(name="<i>digits</i>"), pages.DIGITS, pages.FEW, out=place)
+    return place
+
+
+@pytest.fixture(scope="session")
+def table_run(tmp_path_factory):
+    """A finished run over a table of which two columns matter."""
+    place = tmp_path_factory.mktemp("table") / "run"
+    fleetgrad.tune(pages.people(), pages.SMALL, pages.FEW, out=place)
+    return place
+
+
+@pytest.fixture(scope="session")
+def numbers_run(tmp_path_factory):
+    """A finished run over numbers."""
+    place = tmp_path_factory.mktemp("numbers") / "run"
+    fleetgrad.tune(pages.numbers(), pages.SMALL, pages.FEW, out=place)
+    return place
+
+
+@pytest.fixture(scope="session")
+def untested_run(tmp_path_factory):
+    """A finished run over digits of which none are sealed off."""
+    place = tmp_path_factory.mktemp("untested") / "run"
+    data = pages.images(names=None, name="digits", test_fraction=0)
+    fleetgrad.tune(data, pages.DIGITS, pages.FEW, out=place)
+    return place

@@ -3,6 +3,7 @@
 import re
 
 import numpy as np
+import pandas as pd
 from sklearn.datasets import load_digits
 
 import fleetgrad as fg
@@ -28,6 +29,7 @@ DIGITS = fg.Space(
     momentum=fg.Float(0.0, 0.95),
     batch_size=32,
 )
+SMALL = fg.Space(hidden=(16,), batch_size=32, learning_rate=fg.Float(0.01, 0.1, log=True))
 FEW = fg.Budget(candidates=12, epochs=4)
 DATASET = {"name": "digits", "rows": 1437, "features": 64, "classes": 10, "test_rows": 359}
 
@@ -37,6 +39,24 @@ def images(names=STRANGE, **others):
     found = load_digits()
     y = found.target if names is None else np.array(names)[found.target]
     return fg.Dataset.from_arrays(found.images.astype(np.uint8), y, **others)
+
+
+def people(rows=600):
+    """A table: two columns decide, two are noise; names hold HTML."""
+    draw = np.random.default_rng(0)
+    age, job = draw.normal(40, 10, rows), draw.choice(["clerk", "<b>cook</b>", "天"], rows)
+    noise, pay = draw.normal(size=rows), draw.exponential(100, rows)
+    frame = pd.DataFrame({"age": age, "<job>": job, "noise": noise, "pay": pay})
+    frame["y"] = np.where((age > 40) ^ (job == "天"), "yes", "no")
+    return fg.Dataset.from_frame(frame, "y", name="people")
+
+
+def numbers(rows=300):
+    """Rows of four numbers, and a number that hangs on them."""
+    draw = np.random.default_rng(0)
+    x = draw.standard_normal((rows, 4)).astype(np.float32)
+    y = 1000 + 50 * (np.tanh(x[:, 0]) + 0.5 * x[:, 1]) + 5 * draw.normal(size=rows)
+    return fg.Dataset.from_arrays(x, y, name="numbers")
 
 
 def simulated(place, candidates=40, *, space=SOUND, epochs=9, dataset=DATASET, to_the_end=True):
@@ -101,5 +121,3 @@ def islands(page):
     """The JSON on a page, by its element's id."""
     pattern = r'<script type="application/json" id="([^"]+)">(.*?)</script>'
     return dict(re.findall(pattern, page, re.DOTALL))
-
-

@@ -21,7 +21,18 @@ hidden = { choice = [[16], [24]] }
 learning_rate = { low = 1e-3, high = 1e-1, log = true }
 """
 SLOW = ("libraries", "jax", "numpy", "optuna", "rich", "scipy", "sklearn")
-COMMANDS = ("tune", "resume", "show", "report", "predict", "export", "notebook", "bench", "data", "space")
+COMMANDS = (
+    "tune",
+    "resume",
+    "show",
+    "report",
+    "predict",
+    "export",
+    "notebook",
+    "bench",
+    "data",
+    "space",
+)
 
 
 def command(*arguments):

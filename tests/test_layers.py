@@ -32,13 +32,12 @@ FLOORS = (
         " memory plan population rungs samplers selection spill timing underway"
     ),
     (
-        "answers audits calibration database defaults directory distilled distilling ensemble ensembling"
-        " fleet forecast heldout history insight lock model models pace predictor preparing record repeats"
-        " result rounds rows saved search standing store study takeover"
+        "answers audits calibration database defaults directory distilled distilling ensemble"
+        " ensembling fleet forecast heldout history insight lock model models pace predictor"
+        " preparing record repeats result rounds rows saved search standing store study takeover"
         " temperatures unsealing verdict"
     ),
-    "__main__ api bench cli display estimators folds limits notebook refitting report"
-    " slices",
+    "__main__ api bench cli display estimators folds limits notebook refitting report slices",
 )
 FLOOR = {name: floor for floor, names in enumerate(FLOORS) for name in names.split()}
 TOP = len(FLOORS) - 1  # where the package itself stands: it offers everything

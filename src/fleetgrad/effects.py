@@ -27,7 +27,9 @@ _POINTS = 11  # values of a stretch of numbers
 _RESAMPLES, _TREES = 40, 20
 _NEAR = 8  # a value's neighbors are one candidate in so many
 _BACKGROUND = 64  # candidates that are averaged over
-_MOST_DRAWN = 1000  # candidates of a resample; of more, so many of n (Bickel, Goetze and van Zwet 1997)
+_MOST_DRAWN = (
+    1000  # candidates of a resample; of more, so many of n (Bickel, Goetze and van Zwet 1997)
+)
 
 
 class Point(NamedTuple):
@@ -158,7 +160,8 @@ def _shrunk(curves: NDArray[np.float64], narrower: float) -> NDArray[np.float64]
     if narrower == 1:
         return curves
     mean = curves.mean(axis=0)
-    return mean + math.sqrt(narrower) * (curves - mean)
+    shrunk: NDArray[np.float64] = mean + math.sqrt(narrower) * (curves - mean)
+    return shrunk
 
 
 def _points(

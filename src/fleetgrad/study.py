@@ -148,7 +148,7 @@ class Study:
         )
 
     def apart(self, candidate: int) -> Winner | None:
-        """The search's own network of a candidate, which has not seen replicate 0's validation rows.
+        """The search's own network of a candidate, which has not seen replicate 0's validation.
 
         None where its weights are not at hand (any more).
         """

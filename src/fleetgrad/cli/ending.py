@@ -95,7 +95,7 @@ def _warnings_as_notes() -> Iterator[None]:
             others(message, category, *where, **more)
 
     with warnings.catch_warnings():
-        warnings.showwarning = show  # type: ignore[assignment]
+        warnings.showwarning = show
         yield
 
 

@@ -88,7 +88,12 @@ def _headline(result: Result) -> Text:
 def _figures(result: Result) -> RenderableType:
     """The winner's id, its figures, and who cannot be told from it."""
     winner = result.leaderboard.rows[0]
-    facts = [("candidate", Text.assemble((f"#{winner.id}", "bold green"), f"  {sentences.claim(result)}"))]
+    facts = [
+        (
+            "candidate",
+            Text.assemble((f"#{winner.id}", "bold green"), f"  {sentences.claim(result)}"),
+        )
+    ]
     facts += _scores(result)
     guessed = result.above_chance is False
     if guessed:

@@ -1,4 +1,4 @@
-"""The page after a run, which no fault of the page may spoil: what goes wrong becomes a sentence."""
+"""The page after a run, which no fault of the page may spoil: what goes wrong is a sentence."""
 
 import shlex
 import warnings
@@ -20,8 +20,8 @@ def explain(run: Path) -> Path | None:
     except Exception as error:  # noqa: BLE001 - the run is done, whatever becomes of its page
         reason = f"{type(error).__name__}: {' '.join(str(error).split())[:MOST_LETTERS]}"
         warnings.warn(
-            f"the run is whole, but its page could not be written ({reason.removesuffix('.')}); try "
-            f"again with `fleetgrad report {shlex.quote(str(run))}`.",
+            f"the run is whole, but its page could not be written ({reason.removesuffix('.')}); "
+            f"try again with `fleetgrad report {shlex.quote(str(run))}`.",
             stacklevel=3,
         )
         return None

@@ -62,7 +62,7 @@ class Bin:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """What shuffling a column cost, in scores: the mean, and the least and the most of all tries."""
+    """What shuffling a column cost, in scores: the mean of all tries, the least, and the most."""
 
     name: str
     mean: float
@@ -149,9 +149,7 @@ def _confusion(
     return tuple(map(tuple, counts.reshape(classes, classes).tolist()))
 
 
-def _bins(
-    sure: Shaped[np.ndarray, " rows"], right: Shaped[np.ndarray, " rows"]
-) -> tuple[Bin, ...]:
+def _bins(sure: Shaped[np.ndarray, " rows"], right: Shaped[np.ndarray, " rows"]) -> tuple[Bin, ...]:
     place = np.minimum((sure * BINS).astype(int), BINS - 1)
     rows = np.bincount(place, minlength=BINS)
     sums = [np.bincount(place, values, BINS) for values in (sure, right)]

@@ -1,4 +1,4 @@
-"""What each figure says in words and in a few numbers, for those who cannot see it or will print it.
+"""What each figure says in words and a few numbers, for those who cannot see it or will print it.
 
 One function a figure, by its name in `figures.KINDS`; `of` finds it.
 """
@@ -165,7 +165,8 @@ def _confusion(facts: Facts) -> Caption:
         for number, truth, said in sorted(wrong, key=lambda one: (-one[0], one[1:]))
     ]
     total = sum(number for number, *_ in wrong)
-    label = f"{total:,} of {facts.answers.rows:,} {facts.answers.part} rows are taken for another class."
+    of_all = f"{facts.answers.rows:,} {facts.answers.part} rows"
+    label = f"{total:,} of {of_all} are taken for another class."
     return Caption(text, label, ("true", "predicted", "rows"), rows[:MOST_ROWS])
 
 
@@ -192,8 +193,8 @@ def _reliability(facts: Facts) -> Caption:
     bins = facts.answers.bins
     text = (
         "Rows in groups by how sure the model is. On the dotted line, it is right as often as it "
-        "says; below, it is too sure. Large dots are many rows; bars hold how often it is right with 95 % "
-        "confidence."
+        "says; below, it is too sure. Large dots are many rows; bars hold how often it is right, "
+        "with 95 % confidence."
     )
     total = sum(one.rows for one in bins)
     off = sum(one.rows * abs(one.sure - one.right) for one in bins) / max(total, 1)
@@ -205,14 +206,19 @@ def _reliability(facts: Facts) -> Caption:
 def _predicted(facts: Facts) -> Caption:
     assert facts.answers is not None
     shown = len(facts.answers.points)
-    text = f"{shown:,} of {facts.answers.rows:,} {facts.answers.part} rows; on the dotted line, all is right."
+    of_all = f"{facts.answers.rows:,} {facts.answers.part} rows"
+    text = f"{shown:,} of {of_all}; on the dotted line, all is right."
     label = f"What was predicted against what is true, of {shown:,} rows."
     return Caption(text, label)
 
 
 def _residuals(facts: Facts) -> Caption:
+    assert facts.answers is not None
+    shown = count(len(facts.answers.points), "row")
     text = "Points above the line were predicted too high, below it too low."
-    return Caption(text, "What was predicted less what is true, by what was predicted.")
+    return Caption(
+        text, f"What was predicted less what is true, by what was predicted, of {shown}."
+    )
 
 
 def _layer(facts: Facts) -> Caption:

@@ -9,9 +9,10 @@ in this way is not drawn, and the page says so.
 import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Float32, Shaped
+from numpy.typing import NDArray
 
 from fleetgrad import forward, inference
 from fleetgrad.ensemble import Ensemble
@@ -22,6 +23,7 @@ from fleetgrad.report.answering import Answers
 
 HALVES = 400_000  # weights up to which float16 is used
 MOST = 2_100_000  # weights that a page has room for
+Numbers = NDArray[Any]
 FILL = 20 / 28  # of a frame that a drawing takes, as in MNIST
 
 
@@ -95,6 +97,7 @@ def of(
     height, width, *_ = model.image_shape or (0, 0)
     like_mnist = (height, width) == (28, 28)
     white = _white(model, examples)
+    target = (member.center, member.spread) if model.task == REGRESSION else (0.0, 1.0)
     return Network(
         shape=(height, width),
         white=white,
@@ -108,35 +111,35 @@ def of(
         ),
         activation=member.settings.activation,
         loss=member.settings.loss,
-        center=member.center if model.task == REGRESSION else 0.0,
-        spread=member.spread if model.task == REGRESSION else 1.0,
+        center=target[0],
+        spread=target[1],
         alone=alone,
     )
 
 
-def layers(network: inference.Network) -> tuple[dict[str, Float32[np.ndarray, "..."]], ...]:
+def layers(network: inference.Network) -> tuple[dict[str, Numbers], ...]:
     """A network's layers with all that is fixed multiplied into weight and bias."""
     return tuple(map(_folded, network.folded))
 
 
-def packed(array: Shaped[np.ndarray, "..."], kind: str = "float32") -> Packed:
+def packed(array: Numbers, kind: str = "float32") -> Packed:
     """An array in few bytes."""
     if kind != "int8":
         return Packed(kind, array.shape, _text(array.astype("<f" + _size(kind))))
     most = np.abs(array).max(axis=0)
-    scale = np.where(most == 0, 1, most / 127).astype("<f4")
+    scale = np.maximum(most / 127, np.finfo(np.float32).tiny).astype("<f4")
     return Packed(
         kind, array.shape, _text(np.rint(array / scale).astype(np.int8)), scale=_text(scale)
     )
 
 
-def unpacked(held: Packed) -> Float32[np.ndarray, "..."]:
+def unpacked(held: Packed) -> Numbers:
     """The array that a browser makes of it."""
     kind = "i1" if held.kind == "int8" else "<f" + _size(held.kind)
     array = np.frombuffer(base64.b64decode(held.data), kind).reshape(held.shape).astype(np.float32)
     if held.scale is None:
         return array
-    scaled: Float32[np.ndarray, "..."] = array * np.frombuffer(base64.b64decode(held.scale), "<f4")
+    scaled: Numbers = array * np.frombuffer(base64.b64decode(held.scale), "<f4")
     return scaled
 
 
@@ -163,15 +166,15 @@ def _chosen(model: Model | Ensemble) -> tuple[inference.Network, int | None]:
     """The network to take, and its candidate's id where there are others."""
     if len(model.parts) == 1:
         return model.parts[0].network, None
-    members = list(model.information.get("members", ()))
-    winner = model.information.get("winner")
+    members: list[int] = list(model.information.get("members", ()))
+    winner: int | None = model.information.get("winner")
     if winner in members and len(members) == len(model.parts):
-        return model.parts[members.index(winner)].network, int(winner)
+        return model.parts[members.index(winner)].network, winner
     place = int(np.argmax([part.weight for part in model.parts]))
     return model.parts[place].network, members[place] if place < len(members) else place
 
 
-def _folded(layer: forward.Layer) -> dict[str, Float32[np.ndarray, "..."]]:
+def _folded(layer: forward.Layer) -> dict[str, Numbers]:
     weight = layer["weight"].astype(np.float64)
     bias = layer["bias"].astype(np.float64) if "bias" in layer else np.zeros(weight.shape[-1])
     found = {}
@@ -185,7 +188,7 @@ def _folded(layer: forward.Layer) -> dict[str, Float32[np.ndarray, "..."]]:
     return {"weight": weight.astype(np.float32), "bias": bias.astype(np.float32), **found}
 
 
-def _fitting(name: str, array: Float32[np.ndarray, "..."], weights: int) -> Packed:
+def _fitting(name: str, array: Numbers, weights: int) -> Packed:
     if name != "weight":
         return packed(array)
     largest = float(np.abs(array).max(initial=0.0))
@@ -220,5 +223,5 @@ def _fill(examples: np.ndarray | None, shape: Sequence[int], white: float) -> fl
     return float(np.clip(np.median(shares), 0.2, 1.0)) if shares else 1.0
 
 
-def _text(array: Float[np.ndarray, "..."]) -> str:
+def _text(array: Numbers) -> str:
     return base64.b64encode(np.ascontiguousarray(array).tobytes()).decode("ascii")

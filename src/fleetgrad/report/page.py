@@ -150,7 +150,9 @@ def board(known: Facts) -> dict[str, Any]:
     rows = []
     for one in known.candidates:
         score = "" if one.score is None else metric.written(metric.score(one.score))
-        bounds = one.interval and " to ".join(metric.figure(metric.score(end)) for end in one.interval)
+        bounds = one.interval and " to ".join(
+            metric.figure(metric.score(end)) for end in one.interval
+        )
         cells: list[tuple[str, Any]] = [
             (str(one.rank), one.rank),
             (f"#{one.id}", one.id),
@@ -159,7 +161,9 @@ def board(known: Facts) -> dict[str, Any]:
             (str(one.epochs), one.epochs),
             (_status(one), _status(one)),
         ]
-        cells += [(value(own), own if _is_plain(own) else value(own)) for own in one.settings.values()]
+        cells += [
+            (value(own), own if _is_plain(own) else value(own)) for own in one.settings.values()
+        ]
         best = known.winner is not None and one.id == known.winner.id
         rows.append({"status": one.status, "best": best, "cells": cells})
     return {"columns": columns, "rows": rows}

@@ -1,4 +1,4 @@
-"""A run in sentences, the most important first: what was searched, who won, and how good that is."""
+"""A run in sentences, the most important first: what was searched, who won, how good it is."""
 
 import shlex
 from typing import NamedTuple
@@ -12,7 +12,7 @@ from fleetgrad.result import Result
 
 
 class Fact(NamedTuple):
-    """One thing to know, and a word for what it is about; `alarming` where it must not be missed."""
+    """One thing to know, and a word for what it is about; `alarming` if it must not be missed."""
 
     about: str
     text: str
@@ -34,14 +34,20 @@ def lead(facts: Facts) -> str:
     if not result.candidates:
         return "No candidate has come through a rung yet."
     if facts.winner is None:
-        return f"All of {tried} diverged, so there is no winner: their learning rates were too high."
+        return (
+            f"All of {tried} diverged, so there is no winner: their learning rates were too high."
+        )
     who = f"Of {tried} that were tried, #{facts.winner.id} {_stands(result)}"
+    if result.candidates == 1:
+        who = f"One network was tried, #{facts.winner.id}"
     if result.test is not None:
         good, n = figure(metric, result.test.value), f"{result.test.n:,}"
         bounds = _bounds(metric, result.test.interval)
         if metric.name == "accuracy":
-            return f"{who}. It answers {good} of {n} test rows rightly, none of them seen before ({bounds})."
-        return f"{who}. On {n} test rows that it had never seen, its {metric.title} is {good} ({bounds})."
+            good = f"It answers {good} of {n} test rows rightly, none of them seen before"
+        else:
+            good = f"On {n} test rows that it had never seen, its {metric.title} is {good}"
+        return f"{who}. {good} ({bounds})."
     if result.validation is not None:
         good = figure(metric, result.validation.mean)
         return f"{who}, with a validation {metric.title} of {good}."
@@ -181,7 +187,9 @@ def _course(facts: Facts) -> list[Fact]:
         found.append(Fact("audit", f"{sentences.audited(result.audit)}."))
     if result.diverged:
         lost = count(result.diverged, "candidate")
-        found.append(Fact("diverged", f"{lost} of {result.candidates:,}: their loss left all bounds."))
+        found.append(
+            Fact("diverged", f"{lost} of {result.candidates:,}: their loss left all bounds.")
+        )
     return found
 
 

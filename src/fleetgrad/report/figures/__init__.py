@@ -11,14 +11,16 @@ Nothing here knows of a page. Backgrounds are transparent and colors of middle b
 figure can stand on light and dark alike.
 """
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
-from fleetgrad.report.facts import Facts
 from fleetgrad.report.figures import classes, costs, curves, inputs, numbers, settings
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import plotly.graph_objects as go
+
+    from fleetgrad.report.facts import Facts
 
 
 class Kind(NamedTuple):

@@ -8,6 +8,7 @@ from fleetgrad.finals import wilson
 from fleetgrad.report.facts import Facts
 from fleetgrad.report.figures import style
 
+FINE = 0.9  # from here on an axis counts in tenths of a percent
 MOST_TEXTS = 12  # classes whose counts are written into the matrix
 
 Counts = Sequence[Sequence[int]]
@@ -81,7 +82,7 @@ def precision_and_recall(facts: Facts) -> go.Figure | None:
         traces,
         height=320,
         x={"type": "category"},
-        y={"tickformat": ".0%" if lowest < 0.9 else ".1%", "range": [lowest - margin, 1 + margin]},
+        y={"tickformat": ".0%" if lowest < FINE else ".1%", "range": [lowest - margin, 1 + margin]},
         showlegend=True,
     )
 
@@ -123,7 +124,9 @@ def reliability(facts: Facts) -> go.Figure | None:
                 error_y={
                     "type": "data",
                     "symmetric": False,
-                    "array": [high - one.right for one, (_, high) in zip(bins, bounds, strict=True)],
+                    "array": [
+                        high - one.right for one, (_, high) in zip(bins, bounds, strict=True)
+                    ],
                     "arrayminus": [
                         one.right - low for one, (low, _) in zip(bins, bounds, strict=True)
                     ],

@@ -33,7 +33,9 @@ def parallel(facts: Facts) -> go.Figure | None:
     metric = facts.metric
     scores = [one.score for one in shown if one.score is not None]
     low, high = (min(scores), max(scores)) if metric.greater else (max(scores), min(scores))
-    quarters = [shown[len(shown) * place // 4 : len(shown) * (place + 1) // 4] for place in range(4)]
+    quarters = [
+        shown[len(shown) * place // 4 : len(shown) * (place + 1) // 4] for place in range(4)
+    ]
     labels = ("best quarter", "second", "third", "last quarter")
     traces = []
     for part, color, label in reversed(list(zip(quarters, SHADES, labels, strict=True))):
@@ -84,7 +86,7 @@ def importances(facts: Facts) -> go.Figure | None:
 
 
 def effects(facts: Facts) -> go.Figure | None:
-    """The score to expect at each value of each name, with an interval; None where none is known."""
+    """The score to expect at each value of each name, with an interval; None if none is known."""
     found = facts.insight.effects
     if not found or facts.result.above_chance is False:
         return None
@@ -189,7 +191,9 @@ def _lines(
         share = (_score(one) - low) / (high - low) if high != low else 1.0
         x += [*range(len(names) + 1), None]
         y += [*(_place(facts.ranges[name], one.settings[name]) for name in names), share, None]
-        texts += [*(f"#{one.id} {name} {style.escaped(value(one.settings[name]))}" for name in names)]
+        texts += [
+            *(f"#{one.id} {name} {style.escaped(value(one.settings[name]))}" for name in names)
+        ]
         texts += [f"#{one.id} {facts.metric.written(facts.metric.score(_score(one)))}", None]
     best = named[0] == SHADES[0]
     return go.Scatter(
