@@ -11,6 +11,7 @@ from hypothesis import settings
 
 import fleetgrad
 import pages
+from fleetgrad.report import page
 from fleetgrad.store import Run
 from runs import CONFIG, TWO, commit
 from simulated import World
@@ -106,4 +107,12 @@ def untested_run(tmp_path_factory):
     place = tmp_path_factory.mktemp("untested") / "run"
     data = pages.images(names=None, name="digits", test_fraction=0)
     fleetgrad.tune(data, pages.DIGITS, pages.FEW, out=place)
+    return place
+
+
+@pytest.fixture(scope="session")
+def many_run(tmp_path_factory):
+    """The record of a search of 5,000 candidates, and its page."""
+    place = pages.recorded(tmp_path_factory.mktemp("many") / "run", 5000)
+    page.write(place)
     return place

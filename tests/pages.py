@@ -75,7 +75,15 @@ def simulated(place, candidates=40, *, space=SOUND, epochs=9, dataset=DATASET, t
     return place
 
 
-def recorded(place, candidates, *, epochs=27, space=SPACE):
+def begun(place):
+    """The record of a run that has but a plan."""
+    config = {"seed": 0, "dataset": DATASET, "budget": {"seconds": None}, "space": SPACE.to_dict()}
+    with Run.create(place, config) as run:
+        run.commit("plan", payload={"plan": counted(9, 9).to_dict(), "elapsed": 1.0})
+    return place
+
+
+def recorded(place, candidates, *, epochs=9, space=SPACE):
     """The record of a halving search of any size, written down without simulating its time."""
     plan, world = counted(candidates, epochs), World()
     everyone = samplers.make("random", space, seed=0, epochs=epochs).ask(candidates)

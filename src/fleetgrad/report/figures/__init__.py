@@ -1,7 +1,8 @@
 """One function a figure: from facts to a Plotly figure, or None where there is nothing to draw.
 
     curves      learning curves of all candidates, with the rungs at which they stopped
-    settings    parallel coordinates, importances, effects, where training diverged
+    parallel    settings side by side, candidate by candidate
+    settings    importances, effects, where training diverged
     costs       what was spent and saved; the audit of early stopping
     classes     confusion matrix, precision and recall, reliability
     numbers     predicted against true, and what is left
@@ -13,7 +14,7 @@ figure can stand on light and dark alike.
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from fleetgrad.report.figures import classes, costs, curves, inputs, numbers, settings
+from fleetgrad.report.figures import classes, costs, curves, inputs, numbers, parallel, settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,7 +42,7 @@ class Kind(NamedTuple):
 
 KINDS = (
     Kind("curves", "Learning curves", curves.curves),
-    Kind("parallel", "Settings side by side", settings.parallel),
+    Kind("parallel", "Settings side by side", parallel.parallel),
     Kind("importances", "Importance of each setting", settings.importances, "insight"),
     Kind("effects", "What each setting does", settings.effects, "insight"),
     Kind("rates", "Map of all candidates", settings.rates),

@@ -11,7 +11,6 @@ MOST_CURVES = 400  # of those that were stopped
 MOST_POINTS = 40  # of each of them
 NAMED = 6  # finalists with a color of their own
 
-CROSS = {"width": 2, "color": style.RED}
 COLORS = (style.BLUE, style.ORANGE, style.GREEN, style.PURPLE, style.SKY, style.GRAY)
 
 
@@ -22,7 +21,8 @@ def curves(facts: Facts) -> go.Figure | None:
         return None
     best = [one for one in known if one.status == "finalist"][:NAMED] or known[:1]
     others = [one for one in known if one not in best]
-    traces = [_bundle(thinned(others)), _stops(thinned(others)), _broken(known)]
+    shown = style.evenly(others, MOST_CURVES)
+    traces = [_bundle(shown), _stops(shown), _broken(known)]
     traces += [_own(one, color, facts) for one, color in zip(best, COLORS, strict=False)]
     metric = facts.metric
     return style.figure(
@@ -33,14 +33,6 @@ def curves(facts: Facts) -> go.Figure | None:
         showlegend=True,
         hovermode="closest",
     )
-
-
-def thinned(candidates: Sequence[Candidate]) -> list[Candidate]:
-    """At most so many, evenly by rank."""
-    count = len(candidates)
-    if count <= MOST_CURVES:
-        return list(candidates)
-    return [candidates[place * count // MOST_CURVES] for place in range(MOST_CURVES)]
 
 
 def _bundle(candidates: Sequence[Candidate]) -> go.Scatter | None:
@@ -95,7 +87,7 @@ def _broken(candidates: Sequence[Candidate]) -> go.Scatter | None:
         customdata=[one.id for one, _ in ends],
         mode="markers",
         name="diverged after this",
-        marker={"color": style.RED, "size": 8, "symbol": "x-thin", "line": CROSS},
+        marker={"color": style.RED, "size": 8, "symbol": "x-thin", "line": style.CROSS},
         hovertemplate="#%{customdata} diverged after epoch %{x}<extra></extra>",
     )
 
