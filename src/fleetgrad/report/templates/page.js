@@ -45,7 +45,7 @@
   }
 
   const recolor = () => document.querySelectorAll(".plot[data-drawn]").forEach((plot) => Plotly.relayout(plot, themed(plot.layout)));
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", recolor);
+  for (const media of ["(prefers-color-scheme: dark)", "print"]) matchMedia(media).addEventListener("change", recolor);
 
   fleetgradBoard(parsed("data-board"));
   const held = parsed("data-network");
