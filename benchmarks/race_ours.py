@@ -24,7 +24,9 @@ def search(task: Task) -> None:
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder) / "run"
         write(task.log, began=time.time())
-        fg.tune(digits_data.dataset(task), budget=task.seconds, seed=task.seed, out=place)
+        fg.tune(
+            digits_data.dataset(task), budget=task.seconds, seed=task.seed, out=place, page=False
+        )
         with Run.open(place, write=False) as run:
             for event in recorded(run):
                 write(task.log, **event._asdict())

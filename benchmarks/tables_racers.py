@@ -28,7 +28,7 @@ def fleetgrad(given: Set, seconds: float, seed: int, place: Path) -> np.ndarray:
     import fleetgrad as fg  # noqa: PLC0415 - each racer loads its own libraries
 
     data = fg.Dataset.from_frame(given.train, TARGET, given.test, task=given.task)
-    result = fg.tune(data, None, seconds, seed, place / "run", ensemble=True)
+    result = fg.tune(data, None, seconds, seed, place / "run", ensemble=True, page=False)
     assert result.model is not None
     return np.asarray(result.model.predict(given.test.drop(columns=TARGET)))
 

@@ -19,6 +19,7 @@ CONFIG = "config.json"
 DATABASE = "study.db"
 WEIGHTS = "weights"
 LOCK = "lock"
+REPORT = "report.html"
 
 _FORMAT = "fleetgrad run"
 _FILES = (CONFIG, LOCK, DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm")

@@ -9,6 +9,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from fleetgrad.directory import REPORT
 from fleetgrad.display import lessons, sentences
 from fleetgrad.display.columns import INDENT, Column, fitting, indented, table
 from fleetgrad.display.words import (
@@ -230,6 +231,8 @@ def _places(result: Result) -> list[tuple[str, str]]:
     places.append(("run", str(result.run)))
     if result.model_path is not None:
         places.append(("model", str(result.model_path)))
+    if (result.run / REPORT).exists():
+        places.append(("report", str(result.run / REPORT)))
     if result.interrupted and not _failed(result):
         places.append(("go on", f"fleetgrad resume {run}"))
     if result.model_path is not None:

@@ -17,13 +17,13 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from fleetgrad import __version__
+from fleetgrad.directory import REPORT
 from fleetgrad.display.words import percent, value
 from fleetgrad.durable import replacing
 from fleetgrad.report import captions, facts, figures, words
 from fleetgrad.report.captions import Caption
 from fleetgrad.report.facts import Facts
 
-NAME = "report.html"
 SCRIPTS = ("network.js", "drawing.js", "board.js", "page.js")
 SHOWN = 20  # rows of the leaderboard without scripts
 _ESCAPES = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"}
@@ -70,9 +70,9 @@ def write(path: Path) -> Path:
         OSError: The page cannot be written.
     """
     content = render(facts.gather(path))
-    with replacing(path / NAME) as file:
+    with replacing(path / REPORT) as file:
         file.write_text(content, encoding="utf-8")
-    return path / NAME
+    return path / REPORT
 
 
 def render(known: Facts) -> str:
