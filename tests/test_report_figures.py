@@ -10,7 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import pages
-from fleetgrad.report import facts, figures
+from fleetgrad.audit import Audit
+from fleetgrad.finals import Interval
+from fleetgrad.report import captions, facts, figures
 from fleetgrad.report.figures import classes, costs, curves, numbers, parallel, settings, style
 from simulated import SPACE
 
@@ -122,6 +124,16 @@ def test_the_bars_are_what_was_spent(searched):
     assert [trace.x[0] for trace in made.data][:-1] == list(searched.cost.spent.values())
     assert made.data[-1].x[0] == searched.cost.alone
     assert 0 < searched.cost.saved < 1
+
+
+def test_the_audit_is_a_share_within_its_interval(searched):
+    assert costs.audit(replace(searched, result=replace(searched.result, audit=None))) is None
+    found = Audit(8, 2, Interval(0.07, 0.59), 0.4)
+    known = replace(searched, result=replace(searched.result, audit=found))
+    point = costs.audit(known).data[0]
+    ends = point.x[0] - point.error_x.arrayminus[0], point.x[0] + point.error_x.array[0]
+    assert (point.x[0], ends) == (0.25, pytest.approx((0.07, 0.59)))
+    assert "2 of 8 audited candidates" in captions.of("audit", known).label
 
 
 @given(COUNTS)

@@ -50,7 +50,7 @@ def lead(facts: Facts) -> str:
         return f"{who}. {good} ({bounds})."
     if result.validation is not None:
         good = figure(metric, result.validation.mean)
-        return f"{who}, with a validation {metric.title} of {good}."
+        return f"{who}. Its validation {metric.title} is {good}."
     return f"{who}."
 
 
