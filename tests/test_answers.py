@@ -5,7 +5,7 @@ import pytest
 
 import fleetgrad as fg
 import pages
-from fleetgrad import answers, heldout
+from fleetgrad import answers
 from fleetgrad.data import Encoded, Opened
 from fleetgrad.metrics import METRICS
 from fleetgrad.store import Run
@@ -65,7 +65,7 @@ def test_of_numbers_the_rows_furthest_off_are_kept(numbers_run):
 
 
 def test_without_a_test_part_it_is_the_searchs_own_network_that_answers(untested_run):
-    found = kept(untested_run, heldout.SEGMENT)
+    found = kept(untested_run, answers.HELD_OUT)
     data = pages.images(names=None, test_fraction=0)
     rows = data.split(0, 0).validation
     assert np.array_equal(found["truth"], data.y[rows])

@@ -27,6 +27,8 @@ from fleetgrad.metrics import Metric
 if TYPE_CHECKING:
     from fleetgrad.predictor import Predictor
 
+TEST, HELD_OUT = "test", "held_out"
+SEGMENTS = (TEST, HELD_OUT)  # whose arrays are answers, and no network's
 WRONG, FIRST = 24, 20  # rows kept of each kind
 MOST_NUMBERS = 1 << 22  # in the rows of a kind
 SHUFFLED_ROWS, SHUFFLES = 2000, 3

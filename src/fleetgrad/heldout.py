@@ -14,13 +14,11 @@ from fleetgrad.store import Run
 from fleetgrad.study import Outcome, Study
 from fleetgrad.temperatures import cooled
 
-SEGMENT = "held_out"
-
 
 def record(run: Run, study: Study, outcome: Outcome, data: Dataset, metric: Metric) -> None:
     """Put the answers on record, unless they are there, or its weights are not at hand any more."""
     winner = outcome.winner
-    if winner is None or outcome.interrupted or run.segment(SEGMENT) is not None:
+    if winner is None or outcome.interrupted or run.segment(answers.HELD_OUT) is not None:
         return
     apart = study.apart(winner.candidate)
     if apart is None:
@@ -34,4 +32,4 @@ def record(run: Run, study: Study, outcome: Outcome, data: Dataset, metric: Metr
     held = Opened(data.x[rows], data.y[rows], 0, weights)
     found = answers.given(model, held.x, held.y, whole=False)
     kept = answers.kept(model, held, found, metric, seed)
-    run.commit(SEGMENT, payload={"candidate": winner.candidate}, weights=kept)
+    run.commit(answers.HELD_OUT, payload={"candidate": winner.candidate}, weights=kept)

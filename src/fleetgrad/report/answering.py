@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Int, Shaped
 
-from fleetgrad import heldout
+from fleetgrad import answers
 from fleetgrad.calibration import BINS
 from fleetgrad.ensemble import Ensemble
 from fleetgrad.errors import RunError
@@ -21,7 +21,7 @@ from fleetgrad.report import pictures
 from fleetgrad.result import Result
 from fleetgrad.store import Run
 
-PARTS = {"test": "test", heldout.SEGMENT: "validation"}  # by segment
+PARTS = {answers.TEST: "test", answers.HELD_OUT: "validation"}  # by segment
 MOST_POINTS = 2000  # of a regression's rows, in a figure
 MOST_CLASSES = 100  # in a confusion matrix
 MOST_VALUES = 12  # of a row of a table that is shown
