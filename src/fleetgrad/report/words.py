@@ -10,6 +10,8 @@ from fleetgrad.metrics import Metric
 from fleetgrad.report.facts import Facts
 from fleetgrad.result import Result
 
+NOTED = 0.01  # a share of what was saved that is worth a sentence
+
 
 class Fact(NamedTuple):
     """One thing to know, and a word for what it is about; `alarming` if it must not be missed."""
@@ -177,7 +179,7 @@ def _course(facts: Facts) -> list[Fact]:
     if facts.cost is not None and facts.cost.alone:
         spent = facts.cost.spent.get("search", 0.0)
         text = f"{count(result.network_epochs, 'network-epoch')} in all."
-        if facts.cost.saved > 0:
+        if facts.cost.saved >= NOTED:
             text += (
                 f" The search took {spent:,.0f}; with nobody stopped it would have taken "
                 f"{facts.cost.alone:,.0f}, so stopping early saved {100 * facts.cost.saved:.0f} %."

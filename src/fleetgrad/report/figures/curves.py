@@ -9,6 +9,7 @@ from fleetgrad.report.figures import style
 
 MOST_CURVES = 400  # of those that were stopped
 MOST_POINTS = 40  # of each of them
+FEW = 10  # epochs, each of which has a tick
 NAMED = 6  # finalists with a color of their own
 
 COLORS = (style.BLUE, style.ORANGE, style.GREEN, style.PURPLE, style.SKY, style.GRAY)
@@ -28,11 +29,16 @@ def curves(facts: Facts) -> go.Figure | None:
     return style.figure(
         [one for one in traces if one is not None],
         height=420,
-        x={"title": "epoch", "rangemode": "tozero"},
+        x={"title": "epoch", "rangemode": "tozero", **_steps(known)},
         y={"title": f"validation {metric.title}", **style.tick(metric), **_range(known)},
         showlegend=True,
         hovermode="closest",
     )
+
+
+def _steps(candidates: Sequence[Candidate]) -> style.Axis:
+    """Whole epochs, where there are few."""
+    return {"dtick": 1} if max(len(one.curve) for one in candidates) <= FEW else {}
 
 
 def _bundle(candidates: Sequence[Candidate]) -> go.Scatter | None:

@@ -10,7 +10,7 @@ ACROSS = 8  # images side by side
 MOST_COLUMNS = 30
 TONES = [
     [0, "rgba(213,94,0,0.95)"],
-    [0.5, "rgba(125,133,144,0)"],
+    [0.5, "rgba(125,133,144,0.1)"],
     [1, "rgba(47,127,193,0.95)"],
 ]
 

@@ -12,6 +12,7 @@ from fleetgrad.report.figures import style
 
 MOST_LINES = 300
 MOST_AXES = 9
+SHORT = 14  # letters at the ends of an axis
 SHADES = {  # from the best quarter to the worst
     "best quarter": style.BLUE,
     "second": style.SKY,
@@ -132,7 +133,8 @@ def _plain(one: Any) -> Any:
 def _labels(span: Span) -> tuple[str, str]:
     """What stands at both ends of an axis."""
     if "choice" in span:
-        return style.escaped(value(span["choice"][0])), style.escaped(value(span["choice"][-1]))
+        first, last = (style.escaped(value(span["choice"][end]), SHORT) for end in (0, -1))
+        return first, last
     return edge(span["low"]), edge(span["high"])
 
 

@@ -146,9 +146,9 @@ def _effect(made: go.Figure, facts: Facts, name: str, cell: tuple[int, int]) -> 
     values = [plain(name, one.value) for one in points]
     where = {"row": cell[0], "col": cell[1]}
     if "choice" in span:
-        texts = [style.escaped(value(one)) for one in values]
+        texts = [style.escaped(value(one), 120).replace(", ", "<br>") for one in values]
         made.add_trace(_steps(facts.metric, texts, points), **where)
-        made.update_xaxes(type="category", **where)
+        made.update_xaxes(type="category", tickangle=0, **where)
         return
     for trace in _curve(facts.metric, values, points):
         made.add_trace(trace, **where)

@@ -96,10 +96,11 @@ def evenly(items: Sequence[One], most: int) -> Sequence[One]:
     return [items[place * count // most] for place in range(most)]
 
 
-def escaped(text: object) -> str:
-    """Text that Plotly is to draw as it is: it reads a few tags of HTML."""
-    plain = str(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return plain if len(plain) <= LONGEST else f"{plain[: LONGEST - 1]}…"
+def escaped(text: object, most: int = 40) -> str:
+    """Text that Plotly is to draw as it is, of so many letters: it reads a few tags of HTML.
 
-
-LONGEST = 40  # letters of a name in a figure
+    >>> escaped("<b>&", 3)
+    '&lt;b…'
+    """
+    short = str(text) if len(str(text)) <= most else f"{str(text)[: most - 1]}…"
+    return short.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
