@@ -171,6 +171,24 @@ def test_five_thousand_candidates_are_thinned_and_all_are_listed(many_run):
     assert len(re.findall("<tr", content)) < 200
 
 
+def test_what_would_make_the_page_too_large_is_left_out(digits_run, monkeypatch):
+    whole = known(digits_run)
+    monkeypatch.setattr(page, "MOST_CELLS", 30)
+    assert "Of 12 candidates the best 3 are listed." in page.render(whole)
+    assert len(page.board(whole)["rows"]) == 3
+    monkeypatch.setattr(page, "MOST_BYTES", 5_000_000 - 200_000)
+    content = page.render(whole)
+    assert "There is no room for the network" in content
+    assert 'id="canvas"' not in content
+
+
+def test_a_directory_that_refuses_is_said_to(tmp_path):
+    place = pages.begun(tmp_path / "run")
+    (place / "report.html").mkdir()
+    with pytest.raises(fg.FleetgradError, match="must be a directory that can be written"):
+        page.write(place)
+
+
 def test_the_same_run_gives_the_same_page(tmp_path):
     place = pages.simulated(tmp_path / "run", 12)
     assert made(place) == made(place)

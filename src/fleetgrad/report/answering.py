@@ -106,7 +106,7 @@ def of(
     """The answers on record; None where there are none, which `missing` then explains."""
     kept = [name for name in PARTS if name in run.weighted()]
     if model is None or not kept:
-        missing["answers"] = _why(run, result)
+        missing["answers"] = missing["model"] if kept else _why(run, result)
         return None
     try:
         return _told(model, run.weights(kept[0]), PARTS[kept[0]])
@@ -163,16 +163,16 @@ def _samples(model: Model | Ensemble, held: Arrays, name: str) -> tuple[Sample, 
     if name not in held:
         return ()
     return tuple(
-        _sample(model, held, int(row), x)
+        _sample(model, held, name, int(row), x)
         for row, x in zip(held[name], held[f"{name}_x"], strict=True)
     )
 
 
-def _sample(model: Model | Ensemble, held: Arrays, row: int, x: np.ndarray) -> Sample:
+def _sample(model: Model | Ensemble, held: Arrays, name: str, row: int, x: np.ndarray) -> Sample:
     def shown(value: Any) -> str:
         return str(model.classes[value]) if len(model.classes) else number(float(value))
 
-    picture = pictures.png(x, model.image_shape, model.white) if model.image_shape else None
+    picture = _picture(model, x, name)
     return Sample(
         row=row,
         truth=shown(held["truth"][row]),
@@ -182,6 +182,14 @@ def _sample(model: Model | Ensemble, held: Arrays, row: int, x: np.ndarray) -> S
         picture=picture,
         values=() if picture else _values(model, x),
     )
+
+
+def _picture(model: Model | Ensemble, x: np.ndarray, name: str) -> str | None:
+    """Examples are whole, for the network sees them; others are as large as they are shown."""
+    if model.image_shape is None:
+        return None
+    step = 1 if name == "first" else -(-max(model.image_shape[:2]) // pictures.SHOWN)
+    return pictures.png(x, model.image_shape, model.white, step)
 
 
 def _values(model: Model | Ensemble, x: np.ndarray) -> tuple[tuple[str, float], ...]:

@@ -8,6 +8,7 @@ import base64
 import hashlib
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -17,7 +18,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from fleetgrad import __version__
-from fleetgrad.directory import REPORT
+from fleetgrad.directory import REPORT, writing
 from fleetgrad.display.words import percent, value
 from fleetgrad.durable import replacing
 from fleetgrad.report import captions, facts, figures, words
@@ -26,6 +27,8 @@ from fleetgrad.report.facts import Facts
 
 SCRIPTS = ("network.js", "drawing.js", "board.js", "page.js")
 SHOWN = 20  # rows of the leaderboard without scripts
+MOST_CELLS = 60_000  # of the leaderboard
+MOST_BYTES = 8_000_000
 _ESCAPES = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"}
 POLICY = (
     "default-src 'none'; script-src {scripts}; style-src 'unsafe-inline'; img-src data: blob:; "
@@ -66,40 +69,52 @@ def write(path: Path) -> Path:
     """Write the page of a run's directory, whole or not at all; returns where it is.
 
     Raises:
-        RunError: There is no run, or its record is damaged.
-        OSError: The page cannot be written.
+        RunError: There is no run, its record is damaged, or the directory cannot be written.
     """
     content = render(facts.gather(path))
-    with replacing(path / REPORT) as file:
+    with writing(path), replacing(path / REPORT) as file:
         file.write_text(content, encoding="utf-8")
     return path / REPORT
 
 
 def render(known: Facts) -> str:
-    """The page."""
+    """The page, without the network where there is no room for it."""
+    content = _rendered(known)
+    if len(content.encode()) <= MOST_BYTES or known.network is None:
+        return content
+    reason = f"There is no room for the network on a page below {MOST_BYTES // 10**6} MB."
+    return _rendered(replace(known, network=None, missing={**known.missing, "network": reason}))
+
+
+def _rendered(known: Facts) -> str:
     scripts = [Markup(one) for one in (_plotly(), *map(_source, SCRIPTS))]  # noqa: S704 - our own
     hashes = " ".join(f"'sha256-{_checksum(str(one))}'" for one in scripts)
-    template = _templates().get_template("page.html")
-    return template.render(
-        facts=known,
-        lead=words.lead(known),
-        tiles=words.tiles(known),
-        sentences=words.facts_of(known),
-        settings=words.settings(known),
-        commands=words.commands(known),
-        sections=sections(known),
-        absent=absent(known),
-        wrong=() if known.answers is None else known.answers.wrong,
-        first=() if known.answers is None else known.answers.first,
-        board=_data(board(known)),
-        network=None if known.network is None else _data(_network(known)),
-        rows=board(known)["rows"][:SHOWN],
-        columns=board(known)["columns"],
-        policy=POLICY.format(scripts=hashes),
-        style=Markup(_source("style.css")),  # noqa: S704 - our own
-        scripts=scripts,
-        percent=percent,
-        version=__version__,
+    listed, answers = board(known), known.answers
+    return (
+        _templates()
+        .get_template("page.html")
+        .render(
+            facts=known,
+            lead=words.lead(known),
+            tiles=words.tiles(known),
+            sentences=words.facts_of(known),
+            settings=words.settings(known),
+            commands=words.commands(known),
+            sections=sections(known),
+            absent=absent(known),
+            wrong=answers.wrong if answers else (),
+            first=answers.first if answers else (),
+            board=_data(listed),
+            network=None if known.network is None else _data(_network(known)),
+            rows=listed["rows"],
+            shown=SHOWN,
+            columns=listed["columns"],
+            policy=POLICY.format(scripts=hashes),
+            style=Markup(_source("style.css")),  # noqa: S704 - our own
+            scripts=scripts,
+            percent=percent,
+            version=__version__,
+        )
     )
 
 
@@ -148,7 +163,7 @@ def board(known: Facts) -> dict[str, Any]:
         *({"name": name, "number": _is_number(known.ranges[name])} for name in names),
     ]
     rows = []
-    for one in known.candidates:
+    for one in known.candidates[: MOST_CELLS // len(columns)]:
         score = "" if one.score is None else metric.written(metric.score(one.score))
         bounds = one.interval and " to ".join(
             metric.figure(metric.score(end)) for end in one.interval
