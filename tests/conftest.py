@@ -10,8 +10,6 @@ import pytest
 from hypothesis import settings
 
 import fleetgrad
-import pages
-from fleetgrad.report import page
 from fleetgrad.store import Run
 from runs import CONFIG, TWO, commit
 from simulated import World
@@ -80,6 +78,8 @@ def world(monkeypatch):
 @pytest.fixture(scope="session")
 def digits_run(tmp_path_factory):
     """A finished run over digits whose classes have strange names, and its page."""
+    import pages  # here, as Plotly and pandas take their time
+
     place = tmp_path_factory.mktemp("digits") / "run"
     fleetgrad.tune(pages.images(name="<i>digits</i>"), pages.DIGITS, pages.FEW, out=place)
     return place
@@ -88,6 +88,8 @@ def digits_run(tmp_path_factory):
 @pytest.fixture(scope="session")
 def table_run(tmp_path_factory):
     """A finished run over a table of which two columns matter."""
+    import pages
+
     place = tmp_path_factory.mktemp("table") / "run"
     fleetgrad.tune(pages.people(), pages.SMALL, pages.FEW, out=place)
     return place
@@ -96,6 +98,8 @@ def table_run(tmp_path_factory):
 @pytest.fixture(scope="session")
 def numbers_run(tmp_path_factory):
     """A finished run over numbers."""
+    import pages
+
     place = tmp_path_factory.mktemp("numbers") / "run"
     fleetgrad.tune(pages.numbers(), pages.SMALL, pages.FEW, out=place)
     return place
@@ -104,6 +108,8 @@ def numbers_run(tmp_path_factory):
 @pytest.fixture(scope="session")
 def untested_run(tmp_path_factory):
     """A finished run over digits of which none are sealed off."""
+    import pages
+
     place = tmp_path_factory.mktemp("untested") / "run"
     data = pages.images(names=None, name="digits", test_fraction=0)
     fleetgrad.tune(data, pages.DIGITS, pages.FEW, out=place)
@@ -113,6 +119,9 @@ def untested_run(tmp_path_factory):
 @pytest.fixture(scope="session")
 def many_run(tmp_path_factory):
     """The record of a search of 5,000 candidates, and its page."""
+    import pages
+    from fleetgrad.report import page
+
     place = pages.recorded(tmp_path_factory.mktemp("many") / "run", 5000)
     page.write(place)
     return place

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from fleetgrad.display import sentences
 from fleetgrad.display.words import between, count, course, duration, figure, searched, taken_over
+from fleetgrad.distilled import STUDENT
 from fleetgrad.finals import Interval
 from fleetgrad.metrics import Metric
 from fleetgrad.report.facts import Facts
@@ -46,7 +47,9 @@ def lead(facts: Facts) -> str:
         good, n = figure(metric, result.test.value), f"{result.test.n:,}"
         bounds = _bounds(metric, result.test.interval)
         if metric.name == "accuracy":
-            good = f"It answers {good} of {n} test rows rightly, none of them seen before"
+            good = (
+                f"{_who(result)} answers {good} of {n} test rows rightly, none of them seen before"
+            )
         else:
             good = f"On {n} test rows that it had never seen, its {metric.title} is {good}"
         return f"{who}. {good} ({bounds})."
@@ -107,6 +110,15 @@ def commands(facts: Facts) -> list[tuple[str, str]]:
         found.append(("take it elsewhere", f"fleetgrad export {run} model.onnx"))
     found.append(("look again", f"fleetgrad show {run}"))
     return found
+
+
+def _who(result: Result) -> str:
+    """Who answered for the test part."""
+    if result.distilled is not None and result.distilled.kept == STUDENT:
+        return "One network that learned from an ensemble"
+    if result.ensemble and result.distilled is None:
+        return f"Together with {count(len(result.ensemble) - 1, 'other')} it"
+    return "It"
 
 
 def _stands(result: Result) -> str:
