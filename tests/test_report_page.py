@@ -207,13 +207,25 @@ def test_answers_that_cannot_be_read_are_left_out(digits_run, tmp_path):
     assert "The model cannot be read" in made(place)
 
 
-def test_a_page_that_fails_is_a_warning_and_no_failure(tmp_path, monkeypatch, world):
-    def fail(_):
-        raise ValueError("ink ran out.")
+def without_ink(_):
+    raise ValueError("ink ran out.")
 
-    monkeypatch.setattr(page, "render", fail)
+
+def test_a_page_that_fails_is_a_warning_and_no_failure(tmp_path, monkeypatch):
+    monkeypatch.setattr(page, "render", without_ink)
     with pytest.warns(UserWarning, match=r"the run is whole.*ink ran out\); try again with `flee"):
         assert after.explain(pages.simulated(tmp_path / "run", 3)) is None
+
+
+@pytest.mark.filterwarnings("default")
+def test_the_command_line_tells_of_it_in_one_line(tmp_path, monkeypatch, world, capsys):
+    monkeypatch.setattr(page, "render", without_ink)
+    (tmp_path / "space.toml").write_text("learning_rate = { low = 1e-3, high = 0.1, log = true }")
+    options = ["--candidates", "3", "--epochs", "2", "--space", str(tmp_path / "space.toml")]
+    assert cli.main(["tune", "digits", *options, "--out", str(tmp_path / "run"), "-q"]) == 0
+    told = capsys.readouterr().err.strip()
+    assert told.startswith("Warning: the run is whole, but its page could not be written (Value")
+    assert "\n" not in told
 
 
 def test_a_stopped_run_waits_for_no_page(tmp_path, world):
