@@ -37,7 +37,10 @@ FLOORS = (
         " preparing record repeats result rounds rows saved search standing store study takeover"
         " temperatures unsealing verdict"
     ),
-    "__main__ api bench cli display estimators folds limits notebook refitting report slices",
+    (
+        "__main__ api bench cli cluster display estimators folds limits notebook refitting report"
+        " slices"
+    ),
 )
 FLOOR = {name: floor for floor, names in enumerate(FLOORS) for name in names.split()}
 TOP = len(FLOORS) - 1  # where the package itself stands: it offers everything
@@ -48,6 +51,8 @@ ARRAYS = (
     " spill states steps training underway validation"
 )
 BORDERS = {  # library -> the modules that may name it
+    "dask": "cluster",
+    "distributed": "cluster",
     "jax": ARRAYS,
     "jaxlib": ARRAYS,
     "jinja2": "report",

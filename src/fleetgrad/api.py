@@ -5,7 +5,8 @@ the winner, and the one opening of the test part.
 """
 
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from os import PathLike
 from typing import Any, NamedTuple
@@ -42,6 +43,7 @@ from fleetgrad.trials import Strategy
 from fleetgrad.verdict import Verdict, verdict
 
 Report = Callable[[Progress], None]
+Trainers = Callable[[Dataset, int, str], Fleet]
 
 
 def tune(  # noqa: PLR0913 - all that makes a run, each with a default but the data
@@ -61,6 +63,7 @@ def tune(  # noqa: PLR0913 - all that makes a run, each with a default but the d
     warm_start: str | PathLike[str] | Sequence[str | PathLike[str]] = (),
     metric: str | None = None,
     task: str = AUTO,
+    cluster: Any = None,
     report: Report = lambda _: None,
     page: bool = True,
 ) -> Result:
@@ -91,6 +94,8 @@ def tune(  # noqa: PLR0913 - all that makes a run, each with a default but the d
             "balanced_accuracy" or "log_loss"; "rmse" (the default for numbers), "mae" or "r2".
         task: "classification", "regression" or "auto", of data to load; see
             `Dataset.from_arrays`.
+        cluster: Where to train, if not here: the address of a Dask scheduler ("tcp://host:8786"),
+            "local:4" for four processes, or a Dask client.
         report: Told of progress a few times a second.
         page: Whether a run that came to its end leaves `report.html` in its directory.
 
@@ -115,9 +120,10 @@ def tune(  # noqa: PLR0913 - all that makes a run, each with a default but the d
         metric=metric,
         task=task,
     )
-    with Run.create(preparing.directory(out, wanted.data.name), wanted.config) as run:
+    place = preparing.directory(out, wanted.data.name)
+    with _trainers(cluster) as trainer, Run.create(place, wanted.config) as run:
         try:
-            result = _run(run, wanted.data, Clock(wanted.seconds, clock.elapsed), report)
+            result = _run(run, wanted.data, Clock(wanted.seconds, clock.elapsed), report, trainer)
         except DeviceError:
             raise
         except FleetgradError:
@@ -178,19 +184,24 @@ def dry_run(  # noqa: PLR0913 - as for `tune`
 
 
 def resume(
-    directory: str | PathLike[str], data: Source | None = None, *, report: Report = lambda _: None
+    directory: str | PathLike[str],
+    data: Source | None = None,
+    *,
+    cluster: Any = None,
+    report: Report = lambda _: None,
 ) -> Result:
     """Go on with a run from its last rung, to the end it would have had without the stop.
 
     Args:
         directory: The run's.
         data: The same data again, for a run over arrays; else it is loaded from where it was.
+        cluster: Where to train, as for `tune`; wherever the run has trained before.
         report: Told of progress a few times a second.
 
     Raises:
         RunError: There is no run, another process has it, or the data are not the same.
     """
-    with Run.open(directory) as run:
+    with _trainers(cluster) as trainer, Run.open(directory) as run:
         source = run.config["source"]
         if data is None and source is None:
             raise RunError(
@@ -205,7 +216,7 @@ def resume(
                 "bring back the old data, or begin a new run."
             )
         limit = run.config["budget"]["seconds"]
-        result = _run(run, data, Clock(limit, _elapsed(run)), report)
+        result = _run(run, data, Clock(limit, _elapsed(run)), report, trainer)
     return _explained(result)
 
 
@@ -286,10 +297,22 @@ def _explained(result: Result) -> Result:
     return result
 
 
-def _run(run: Run, data: Dataset, clock: Clock, report: Report) -> Result:
+@contextmanager
+def _trainers(cluster: Any) -> Iterator[Trainers]:
+    """What makes fleets, from data, seed and metric: of this machine, or of a cluster."""
+    if cluster is None:
+        yield lambda data, seed, metric: Fleet(data, seed, metric=metric)
+        return
+    from fleetgrad import cluster as clustered  # noqa: PLC0415 - its library is an extra
+
+    with clustered.trainers(cluster) as made:
+        yield made
+
+
+def _run(run: Run, data: Dataset, clock: Clock, report: Report, trainer: Trainers) -> Result:
     """Everything from an open record to the result; whatever fails, it says what is kept."""
     try:
-        return _result(run, data, clock, report)
+        return _result(run, data, clock, report, trainer)
     except DeviceError as error:
         again = f"fleetgrad resume {shlex.quote(str(run.directory))}"
         reason = str(error).rstrip(".")
@@ -298,11 +321,11 @@ def _run(run: Run, data: Dataset, clock: Clock, report: Report) -> Result:
         raise history.failure(run, error) from error
 
 
-def _result(run: Run, data: Dataset, clock: Clock, report: Report) -> Result:
+def _result(run: Run, data: Dataset, clock: Clock, report: Report, trainer: Trainers) -> Result:
     """Everything from an open record to the result; each part is taken from the record if done."""
     config = run.config
     seed, metric = int(config["seed"]), recorded_metric(config)
-    fleet = Fleet(data, seed, metric=metric.name)
+    fleet = trainer(data, seed, metric.name)
     plan = _planned(run, fleet, clock)
     preparing.decide_programs(config, fleet, plan)
     study = Study(

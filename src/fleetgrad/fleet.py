@@ -256,8 +256,12 @@ class Fleet:
         settings: Mapping[Member, Settings],
         targets: np.ndarray | None = None,
     ) -> Population:
+        draws, serving = SeededDraws(self._seed), self.programs.serving
+        return Population(self._material(views, targets), settings, draws, self.machine, serving)
+
+    def _material(self, views: Mapping[int, View], targets: np.ndarray | None) -> Material:
         data = self._data
-        material = Material(
+        return Material(
             data.x,
             data.y,
             self._classes,
@@ -267,8 +271,6 @@ class Fleet:
             data.weights,
             self.metric.name,
         )
-        draws, serving = SeededDraws(self._seed), self.programs.serving
-        return Population(material, settings, draws, self.machine, serving)
 
     @cached_property
     def _filled(self) -> float:

@@ -23,4 +23,8 @@ Ignore = Annotated[
     typer.Option("--ignore", metavar="COLUMN", help="Column not to learn from; repeatable."),
 ]
 Task = Annotated[str, typer.Option(help="classification, regression, or auto: what the column is.")]
+Cluster = Annotated[
+    str | None,
+    typer.Option(metavar="WHERE", help="tcp://host:8786, or local:4: train on a Dask cluster."),
+]
 DataDirectory = Annotated[Path | None, typer.Option(metavar="DIR", help="Where named sets lie.")]

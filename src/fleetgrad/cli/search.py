@@ -8,6 +8,7 @@ import typer
 import fleetgrad as fg
 from fleetgrad.cli import ending, sets, spaces
 from fleetgrad.cli.options import (
+    Cluster,
     DataDirectory,
     Ignore,
     Json,
@@ -17,7 +18,7 @@ from fleetgrad.cli.options import (
     Task,
     Verbose,
 )
-from fleetgrad.errors import BudgetError
+from fleetgrad.errors import BudgetError, UsageError
 
 DATA_HELP = (
     "digits, mnist, fashion-mnist, kmnist, a folder of IDX files, .npz, .pkl, .csv, .parquet."
@@ -81,6 +82,7 @@ def tune(  # noqa: PLR0913 - one for each option
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="The run's directory; runs/NAME-1 else.")
     ] = None,
+    cluster: Cluster = None,
     dry_run: Annotated[
         bool,
         typer.Option("--dry-run", help="Show the plan, with bytes and seconds; train nothing."),
@@ -112,17 +114,20 @@ def tune(  # noqa: PLR0913 - one for each option
         "metric": metric,
         "task": task,
     }
+    if dry_run and cluster is not None:
+        raise UsageError("a dry run measures this machine, got `--cluster`; leave out one of them.")
     if dry_run:
         _foretell(fg.dry_run(*wanted, **wishes), as_json=as_json)
         return
     with live.watching(f"tune {data}", quiet=quiet, verbose=verbose) as report:
-        result = fg.tune(*wanted, **wishes, report=report)
+        result = fg.tune(*wanted, **wishes, cluster=cluster, report=report)
     _finish(result, as_json=as_json)
 
 
 def resume(
     directory: RunDirectory,
     *,
+    cluster: Cluster = None,
     quiet: Quiet = False,
     verbose: Verbose = False,
     as_json: Json = False,
@@ -134,7 +139,7 @@ def resume(
     from fleetgrad.display import live  # noqa: PLC0415 - not for `--help`
 
     with live.watching(f"resume {directory}", quiet=quiet, verbose=verbose) as report:
-        result = fg.resume(directory, report=report)
+        result = fg.resume(directory, cluster=cluster, report=report)
     _finish(result, as_json=as_json)
 
 
