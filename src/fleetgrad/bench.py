@@ -18,7 +18,7 @@ import jax
 import numpy as np
 from jax.experimental.compilation_cache import compilation_cache
 
-from fleetgrad import training
+from fleetgrad import soundness, training
 from fleetgrad.clock import Clock, Progress
 from fleetgrad.limits import Peak, ways
 from fleetgrad.machine import Machine, cores
@@ -91,7 +91,7 @@ def run(
         The object that `fleetgrad bench --json` prints.
     """
     with compiling():
-        here, clock = Machine.here(), Clock(None)
+        here, clock = soundness.here(), Clock(None)
         material, peak = images(rows), Peak(here.lanes, ways(here))
         found = []
         for number, case in enumerate(cases, start=1):

@@ -2,9 +2,9 @@
 
 from os import PathLike
 
+from fleetgrad import soundness
 from fleetgrad.data import AUTO, Dataset, load
 from fleetgrad.data.columns import Names
-from fleetgrad.machine import Machine
 from fleetgrad.metrics import REGRESSION
 from fleetgrad.space import NAMED, Space, default_toml, meaning, named_toml
 
@@ -55,7 +55,7 @@ def default_text(
         data = load(data, target=target, data_dir=data_dir, task=task, ignore=ignore)
     precision = "float32"
     if data.image_shape is not None:
-        precision = Machine.here().arithmetic("auto", filled=1.0).precision
+        precision = soundness.here().arithmetic("auto", filled=1.0).precision
     return default_toml(
         data.rows,
         data.features,

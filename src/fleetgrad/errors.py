@@ -10,6 +10,7 @@
     ├── RunError                a run directory: locked, foreign, damaged, unwritable
     │   └── DeviceError         a run cut short: its device is gone or has no room; the run is kept
     ├── ModelError              a saved model, or inputs it cannot take
+    ├── InstallationError       a library here that computes wrongly
     └── TrainingError           the run itself failed: every candidate diverged
 
 Messages follow one form, *what, rule, got, remedy*: "`keep` must be in (0, 1), got 1.5; use 0.25
@@ -60,6 +61,10 @@ class DeviceError(RunError):
 
 class ModelError(FleetgradError):
     """A saved model that cannot be read, or inputs it cannot take."""
+
+
+class InstallationError(FleetgradError):
+    """A library that is installed here and computes wrongly."""
 
 
 class TrainingError(FleetgradError):

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from fleetgrad import inference, layers, metrics, programs, shapes, views
+from fleetgrad import inference, layers, metrics, programs, shapes, soundness, views
 from fleetgrad.data import Dataset, Split
 from fleetgrad.inference import Network
 from fleetgrad.layers import Places
@@ -51,7 +51,7 @@ class Fleet:
         metric: str | None = None,
         splits: Sequence[Split] | None = None,
     ) -> None:
-        self.machine = machine or Machine.here()
+        self.machine = machine or soundness.here()
         self.metric = metrics.chosen(metric, data.task)
         self._data = data
         self._seed = seed

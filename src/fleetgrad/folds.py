@@ -11,9 +11,9 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
+from fleetgrad import soundness
 from fleetgrad.data import Dataset, Split
 from fleetgrad.fleet import Fleet
-from fleetgrad.machine import Machine
 from fleetgrad.population import Population
 from fleetgrad.rungs import Rungs
 from fleetgrad.settings import Settings
@@ -92,7 +92,7 @@ class _Groups:
         self._folds: dict[tuple[int, int], list[int]] = defaultdict(list)
         for fold, split in enumerate(splits):
             self._folds[len(split.train), len(split.validation)].append(fold)
-        machine, self._populations = Machine.here(), []
+        machine, self._populations = soundness.here(), []
         for folds in self._folds.values():
             fleet = Fleet(data, seed, machine, metric, [splits[fold] for fold in folds])
             fleet.share((one, len(folds) * one.epochs) for one in settings)

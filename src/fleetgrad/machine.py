@@ -94,7 +94,7 @@ class Machine:
     def _dense(self, precision: str) -> Arithmetic:
         with self._lock:
             if precision not in self._fastest:
-                options = _options(self.lanes[0])
+                options = compiler_options(self.lanes[0])
                 self._fastest[precision] = products.fastest(precision, self.lanes, options)
             return self._fastest[precision]
 
@@ -162,7 +162,7 @@ class Machine:
         run: Callable[..., Any] = partial(training.advance, shape)
         if arguments[0].step.ndim:  # several members
             run = jax.vmap(run, in_axes=(0, 0, batches.FEED_AXES, None, None, None))
-        jitted = jax.jit(run, donate_argnums=0, compiler_options=_options(device))
+        jitted = jax.jit(run, donate_argnums=0, compiler_options=compiler_options(device))
         program: Program = jitted.lower(*arguments).compile()
         _return_memory()
         with self._lock:
@@ -213,7 +213,8 @@ def _moved(member: Any, device: jax.Device) -> Any:
     return state, rates, feed
 
 
-def _options(device: jax.Device) -> dict[str, Any] | None:
+def compiler_options(device: jax.Device) -> dict[str, Any] | None:
+    """How programs for a device are compiled."""
     return CPU_OPTIONS if device.platform == "cpu" else None
 
 

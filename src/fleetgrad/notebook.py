@@ -18,12 +18,11 @@ import jax
 import numpy as np
 from jaxtyping import Float, Int, UInt8
 
-from fleetgrad import network
+from fleetgrad import network, soundness
 from fleetgrad.clock import Clock, Progress, Throttle
 from fleetgrad.data import Dataset, load
 from fleetgrad.errors import DataError, UsageError
 from fleetgrad.layers import Places
-from fleetgrad.machine import Machine
 from fleetgrad.material import Material, View
 from fleetgrad.population import Population
 from fleetgrad.settings import Settings
@@ -146,7 +145,7 @@ def run(
     }
     views = dict.fromkeys(range(replicates), view(data.x))
     material = Material(data.x, data.y, len(data.classes), views)
-    population = Population(material, members, NotebookDraws(), Machine.here())
+    population = Population(material, members, NotebookDraws(), soundness.here())
     began = time.perf_counter()
     population.advance(max(one.epochs for one in everyone), _reporting(population, report))
     seconds = time.perf_counter() - began

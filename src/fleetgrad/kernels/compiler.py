@@ -58,6 +58,11 @@ def _registered(source: Path, names: tuple[str, ...]) -> bool:
     return True
 
 
+def chosen() -> str:
+    """The compiler that kernels come from; `none` where they are left alone."""
+    return "none" if os.environ.get(SWITCH) == "0" else _compiler() or "none"
+
+
 def call(
     name: str, shape: tuple[int, ...], *arguments: Float[Array, "rows columns"]
 ) -> Float[Array, "rows columns"]:
