@@ -55,3 +55,17 @@ def test_a_straggler_is_fed_as_if_the_others_had_not_gone_ahead(monkeypatch):
         kept.of(0, epoch, 1, 10)
     assert kept.of(0, 0, 1, 10) is not first
     assert same(kept.of(0, 0, 1, 10), first)
+
+
+def test_orders_of_very_many_rows_are_not_kept_for_long(monkeypatch):
+    kept = Feeds(MATERIAL, DRAWS)
+    for epoch in range(9):
+        kept.of(0, epoch, 1, 10)
+    assert len(kept._kept) == 9
+    size = kept.of(0, 0, 1, 10).order.nbytes
+    monkeypatch.setattr(feeds, "MOST_BYTES", 6 * size)
+    kept.of(0, 9, 1, 10)
+    assert len(kept._kept) == 6
+    monkeypatch.setattr(feeds, "MOST_BYTES", 1)
+    kept.of(0, 10, 1, 10)
+    assert len(kept._kept) == feeds.FEWEST_KEPT

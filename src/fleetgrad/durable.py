@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 TEMPORARY = ".tmp"
+LASTING = "/var/tmp"  # noqa: S108 - what is made in it has a name of its own, or none
 
 
 @contextmanager
@@ -28,6 +29,14 @@ def replacing(path: Path) -> Iterator[Path]:
         flush_names(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def spacious() -> str | None:
+    """Where large temporary files go: TMPDIR, or /var/tmp; None for wherever Python puts them.
+
+    Not /tmp, which is in memory on many systems.
+    """
+    return os.environ.get("TMPDIR") or (LASTING if os.access(LASTING, os.W_OK) else None)
 
 
 def flush_names(directory: Path) -> None:

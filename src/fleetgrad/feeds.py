@@ -14,6 +14,8 @@ from fleetgrad import batches
 from fleetgrad.material import Draws, Material
 
 MOST_KEPT = 64  # feeds; the oldest are dropped, and drawn again if a straggler asks
+MOST_BYTES = 1 << 28  # that the orders of all that are kept may take, but for
+FEWEST_KEPT = 4  # feeds of very many rows
 
 
 class Feeds:
@@ -36,9 +38,15 @@ class Feeds:
         with self._lock:
             if place not in self._kept:
                 self._kept[place] = self._draw(replicate, range(epoch, epoch + epochs), steps)
-                while len(self._kept) > MOST_KEPT:
+                while len(self._kept) > self._most:
                     self._kept.popitem(last=False)
             return self._kept[place]
+
+    @property
+    def _most(self) -> int:
+        """How many may be kept."""
+        held = sum(feed.order.nbytes for feed in self._kept.values()) / len(self._kept)
+        return max(FEWEST_KEPT, min(MOST_KEPT, int(MOST_BYTES / max(1, held))))
 
     def _draw(self, replicate: int, epochs: range, steps: int) -> batches.Feed:
         view = self._material.views[replicate]

@@ -4,7 +4,6 @@ The directory is made when the first state is put away, in `TMPDIR` or in `/var/
 memory on many systems), and removed with the population, or when the process ends.
 """
 
-import os
 import shutil
 import tempfile
 import weakref
@@ -15,11 +14,10 @@ from typing import Any
 import jax
 import numpy as np
 
+from fleetgrad import durable
 from fleetgrad.errors import DeviceError
 from fleetgrad.trainees import Member
 from fleetgrad.weights import SUFFIX, WeightsFile, map_weights, write_weights
-
-LASTING = "/var/tmp"  # noqa: S108 - mkdtemp makes a directory that nobody else can enter
 
 
 class Spill:
@@ -70,7 +68,6 @@ class Spill:
                 (self._directory / file.name).unlink(missing_ok=True)
 
     def _made(self) -> Path:
-        place = os.environ.get("TMPDIR") or (LASTING if os.access(LASTING, os.W_OK) else None)
-        made = tempfile.mkdtemp(prefix="fleetgrad-", dir=place)
+        made = tempfile.mkdtemp(prefix="fleetgrad-", dir=durable.spacious())
         weakref.finalize(self, shutil.rmtree, made, ignore_errors=True)
         return Path(made)

@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Float32, Int, Int32, Int64, UInt8
 
 from fleetgrad import keys
-from fleetgrad.data import frames, labels, scaling, targets
+from fleetgrad.data import frames, labels, mapped, scaling, targets
 from fleetgrad.data.columns import Names, Table
 from fleetgrad.data.encoding import Encoding
 from fleetgrad.data.features import (
@@ -315,9 +315,7 @@ def _cut_off(
 
 
 def _rows(x: Features, rows: Int32[np.ndarray, " rows"]) -> Features:
-    part: Features = x[rows]
-    part.flags.writeable = False
-    return part
+    return frozen(mapped.cut(x, rows))
 
 
 def _strata(y: Target, classes: labels.Classes) -> Int32[np.ndarray, " rows"]:

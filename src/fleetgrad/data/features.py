@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float32, Num, UInt8
 
+from fleetgrad.data import mapped
 from fleetgrad.errors import DataError
 
 LARGEST = 1e37  # a tenth of what float32 holds, so that differences of features stay finite
@@ -128,10 +129,15 @@ def _as_array(values: Any, name: str) -> np.ndarray:
 
 
 def _finite(rows: Num[np.ndarray, "..."], name: str) -> Features:
+    filed = mapped.is_mapped(rows)
     if rows.dtype == np.uint8:
-        return np.ascontiguousarray(rows)
+        return mapped.resting(rows, np.uint8) if filed else np.ascontiguousarray(rows)
     with np.errstate(over="ignore", invalid="ignore"):
-        small = np.ascontiguousarray(rows, dtype=np.float32)
+        small = (
+            mapped.resting(rows, np.float32)
+            if filed
+            else np.ascontiguousarray(rows, dtype=np.float32)
+        )
         low, high = float(small.min()), float(small.max())  # NaN comes through both
     if not (low >= -LARGEST and high <= LARGEST):
         raise DataError(_where_not_finite(rows, small, name))
