@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fleetgrad.doubling import _expected_best, doubling, noise
+from fleetgrad.doubling import _expected_best, _wins, doubling, noise
 from fleetgrad.metrics import METRICS
 
 STUDIES = 60
@@ -80,6 +80,11 @@ class TestMore:
         ranked = np.sort(np.array(scores, float))[::-1]
         every = [max(some) for some in itertools.combinations(scores, size)]
         assert _expected_best(ranked, size) == pytest.approx(np.mean(every))
+
+    @given(st.lists(st.integers(0, 9), min_size=1), st.lists(st.integers(0, 9), min_size=1))
+    def test_later_ones_win_as_often_as_by_counting_every_pair(self, early, late):
+        pairs = [(b > a) + (b == a) / 2 for a in early for b in late]
+        assert _wins(np.array(early), np.array(late)) == pytest.approx(np.mean(pairs))
 
 
 class TestLonger:

@@ -42,6 +42,16 @@ def test_generations_are_paid_for_one_by_one(adaptive):
         assert expected_seconds(plan, around) <= seconds
 
 
+@given(st.integers(1, 10**7), st.booleans())
+def test_no_more_are_under_way_together_than_should_be(candidates, adaptive):
+    sizes = plans.generations_of(candidates, adaptive=adaptive)
+    assert sum(sizes) == candidates
+    assert max(sizes) <= plans.MOST_AT_ONCE
+    assert max(sizes) - min(sizes) <= 1
+    if candidates <= plans.MOST_AT_ONCE and not adaptive:
+        assert len(sizes) == 1
+
+
 def planned_or_skipped(seconds, around):
     try:
         return planned(seconds, around)

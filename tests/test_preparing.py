@@ -80,7 +80,15 @@ def test_generations_to_come_are_taken_to_be_anywhere_in_the_space():
     task = asked(sampler="tpe")
     foreseen = preparing._foreseen(task.config, PLAN)
     assert len(foreseen) == 20
-    assert tuple(foreseen[:6]) == tuple(preparing.first_candidates(task.config, PLAN))
+    assert [one for one, _ in foreseen[:6]] == [*preparing.first_candidates(task.config, PLAN)]
+
+
+def test_of_very_many_to_come_some_stand_for_all(monkeypatch):
+    task, each = asked(sampler="tpe"), PLAN.network_epochs / PLAN.candidates
+    monkeypatch.setattr(preparing, "FORESEEN", 7)
+    foreseen = preparing._foreseen(task.config, PLAN)
+    assert len(foreseen) == 6 + 7
+    assert sum(epochs for _, epochs in foreseen) == pytest.approx(20 * each)
 
 
 def test_what_cannot_be_done_in_time_is_refused_before_anything_is_compiled():

@@ -43,5 +43,5 @@ class Candidates:
 
     def only(self, ids: Iterable[int]) -> "Candidates":
         """The named candidates, in the order of `ids`."""
-        ids = tuple(ids)
-        return Candidates(ids, tuple(self[candidate] for candidate in ids))
+        ids, known = tuple(ids), dict(self)
+        return Candidates(ids, tuple(known[candidate] for candidate in ids))

@@ -15,7 +15,13 @@ def widths(hidden: Any) -> tuple[int, ...]:
         hidden = (hidden,)
     if not isinstance(hidden, tuple | list):
         raise SettingsError(f"`hidden` must be a list of widths, got {hidden!r}; use [128, 64].")
-    return tuple(count("hidden", width, 1) for width in hidden)
+    found = tuple(count("hidden", width, 1) for width in hidden)
+    # A choice's own tuple serves all settings that have it: a search may hold a million of them.
+    return hidden if isinstance(hidden, tuple) and _same(hidden, found) else found
+
+
+def _same(one: tuple[Any, ...], other: tuple[int, ...]) -> bool:
+    return all(type(own) is int and own == width for own, width in zip(one, other, strict=True))
 
 
 def named(name: str, value: Any, allowed: tuple[str, ...]) -> None:

@@ -71,6 +71,8 @@ MIGRATIONS = (
         payload TEXT NOT NULL
     );
     """,
+    # The same tables; settings may be told by what differs from others (`proposals`).
+    "",
 )
 """Script `k` brings a file from version `k` to `k + 1`; a new file passes through all."""
 
@@ -129,7 +131,7 @@ def transaction(connection: Connection, path: Path) -> Iterator[None]:
     Raises:
         RunError: The record cannot be written.
     """
-    with _mended(path):
+    with reading(path):
         connection.execute("BEGIN IMMEDIATE")
         try:
             yield
@@ -142,7 +144,7 @@ def transaction(connection: Connection, path: Path) -> Iterator[None]:
 
 def rows(connection: Connection, path: Path, query: str, *values: Any) -> list[Any]:
     """All rows of a query; a damaged file raises `RunError`."""
-    with _mended(path):
+    with reading(path):
         return connection.execute(query, values).fetchall()
 
 
@@ -157,7 +159,7 @@ def damaged(path: Path, found: object) -> RunError:
 @contextmanager
 def _opened(path: Path, mode: str) -> Iterator[Connection]:
     address = f"{path.absolute().as_uri()}?mode={mode}"
-    with _mended(path):
+    with reading(path):
         connection = sqlite3.connect(address, uri=True, timeout=_PATIENCE, isolation_level=None)
         try:
             yield connection
@@ -208,7 +210,8 @@ def _expected_schema(version: int) -> list[Any]:
 
 
 @contextmanager
-def _mended(path: Path) -> Iterator[None]:
+def reading(path: Path) -> Iterator[None]:
+    """A block in which what SQLite finds wrong with a file, or may not do, becomes a `RunError`."""
     try:
         yield
     except sqlite3.ProgrammingError:

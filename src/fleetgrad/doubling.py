@@ -200,9 +200,15 @@ def _quality(scores: NDArray[np.float64], noise: float) -> NDArray[np.float64]:
 
 def _learns(early: NDArray[np.float64], late: NDArray[np.float64]) -> bool:
     """Whether later candidates are better (Mann and Whitney 1947)."""
-    wins = (late[:, None] > early).mean() + 0.5 * (late[:, None] == early).mean()
     error = math.sqrt((len(early) + len(late) + 1) / (12 * len(early) * len(late)))
-    return bool(wins - 0.5 > _LEARNS * error)
+    return bool(_wins(early, late) - 0.5 > _LEARNS * error)
+
+
+def _wins(early: NDArray[np.float64], late: NDArray[np.float64]) -> float:
+    """The share of pairs in which the later one is better; equals count half."""
+    ranked = np.sort(early)
+    below, up_to = np.searchsorted(ranked, late), np.searchsorted(ranked, late, "right")
+    return float((below + up_to).mean() / (2 * len(early)))
 
 
 def _next_gain(ranked: NDArray[np.float64]) -> float:

@@ -9,6 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal, Self
 
+import numpy as np
+
 from fleetgrad.errors import TrainingError, UsageError
 from fleetgrad.finals import Interval
 from fleetgrad.frames import frame
@@ -16,6 +18,7 @@ from fleetgrad.metrics import METRICS
 from fleetgrad.settings import Settings
 
 Status = Literal["finalist", "stopped", "diverged", "unfinished"]
+PLACES = 6  # numbers that decide a row's rank, before its id
 STATUSES: tuple[Status, ...] = ("finalist", "stopped", "unfinished", "diverged")
 
 
@@ -94,7 +97,7 @@ class Leaderboard:
     metric: str
 
     def __init__(self, rows: Iterable[Row], metric: str = "accuracy") -> None:
-        ranked = tuple(sorted(rows, key=_place))
+        ranked = _ranked(rows)
         if len({row.id for row in ranked}) < len(ranked):
             raise UsageError("rows of a leaderboard must have distinct ids; give each id once.")
         object.__setattr__(self, "rows", ranked)
@@ -164,12 +167,19 @@ class Leaderboard:
         return {name: [line[name] for line in lines] for name in _flat(0, empty)}
 
 
+def _ranked(rows: Iterable[Row]) -> tuple[Row, ...]:
+    """In order, by a table of numbers: tuples for a sort would outweigh the rows themselves."""
+    by_id = sorted(rows, key=lambda row: row.id)
+    places = np.fromiter(map(_place, by_id), np.dtype((np.float64, PLACES)), len(by_id))
+    return tuple(by_id[place] for place in np.lexsort(places.T[::-1]))
+
+
 def _place(row: Row) -> tuple[float, ...]:
     repeated = row.status == "finalist" and _or_none(row.mean) is not None
     mean = row.mean if repeated and row.mean is not None else -math.inf
     score = -math.inf if math.isnan(row.score) else row.score
     lesser = row.status != "finalist"
-    return (_broken(row), not repeated, -mean, lesser, -row.epochs, -score, row.id)
+    return (_broken(row), not repeated, -mean, lesser, -row.epochs, -score)
 
 
 def _broken(row: Row) -> bool:

@@ -6,6 +6,7 @@ follows from what a network-epoch was just measured to cost (`timing.timed`).
 """
 
 import bisect
+import math
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
@@ -23,6 +24,7 @@ MOST_REPLICATES = 20
 FEWEST_REPLICATES = 3  # below this no claim of rank is made
 FEWEST_CANDIDATES = 9
 ADAPTIVE_GENERATIONS = 4
+MOST_AT_ONCE = 10_000  # candidates under way together, whose weights wait for each other's rung
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,14 +137,18 @@ def _affordable(epochs: int, passes: int, *, adaptive: bool) -> int:
 
     def cost(candidates: int) -> int:
         sizes = generations_of(candidates, adaptive=adaptive)
-        schedules = [rungs.successive_halving(n, epochs, finalists=FINALISTS) for n in sizes]
-        return sum(one.cost(size) for one, size in zip(schedules, sizes, strict=True))
+        schedules = {n: rungs.successive_halving(n, epochs, finalists=FINALISTS) for n in {*sizes}}
+        return sum(schedules[size].cost(size) for size in sizes)
 
     return bisect.bisect_right(range(1, passes + 1), passes, key=cost) or 1
 
 
 def generations_of(candidates: int, *, adaptive: bool) -> tuple[int, ...]:
-    """How many are asked for at a time: all at once, or in parts where the sampler learns."""
+    """How many are asked for at a time: all at once, or in parts where the sampler learns.
+
+    Where there are more than should be under way together, in parts, too.
+    """
     count = min(ADAPTIVE_GENERATIONS, candidates // FEWEST_CANDIDATES) if adaptive else 1
-    size, more = divmod(candidates, max(1, count))
-    return tuple(size + (number < more) for number in range(max(1, count)))
+    count = max(1, count, math.ceil(candidates / MOST_AT_ONCE))
+    size, more = divmod(candidates, count)
+    return tuple(size + (number < more) for number in range(count))

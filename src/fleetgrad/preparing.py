@@ -36,6 +36,7 @@ FORMAT = 1
 SAMPLER = "sobol"
 FEWEST_SECONDS = 5
 TYPICAL = 32  # candidates whose cost stands for all when a time is planned
+FORESEEN = 10_000  # candidates to come, at most, that stand for all of these
 
 Path_ = str | PathLike[str]
 Source = Dataset | Path_
@@ -198,8 +199,7 @@ def decide_programs(config: dict[str, Any], fleet: Fleet, plan: Plan | None = No
     if seconds is not None:
         fleet.share_in(seconds, _typical(config))
     if plan is not None:
-        each = plan.network_epochs / plan.candidates
-        fleet.share(((one, each) for one in _foreseen(config, plan)), seconds or math.inf)
+        fleet.share(_foreseen(config, plan), seconds or math.inf)
 
 
 def first_candidates(config: dict[str, Any], plan: Plan) -> Sequence[Settings]:
@@ -218,9 +218,16 @@ def sampler(config: dict[str, Any], epochs: int) -> Sampler:
     )
 
 
-def _foreseen(config: dict[str, Any], plan: Plan) -> list[Settings]:
+def _foreseen(config: dict[str, Any], plan: Plan) -> list[tuple[Settings, float]]:
+    """The candidates of a run, as far as they are known, and for how long each should train."""
+    each = plan.network_epochs / plan.candidates
     first, later = first_candidates(config, plan), sum(plan.generations[1:])
-    return [*first, *(_asked_of("random", config, plan.epochs, later) if later else ())]
+    known = [(one, each) for one in first]
+    if not later:
+        return known
+    some = _asked_of("random", config, plan.epochs, min(later, FORESEEN))
+    more = each * max(1.0, later / FORESEEN)
+    return known + [(one, more) for one in some]
 
 
 def _typical(config: dict[str, Any]) -> Sequence[Settings]:

@@ -5,19 +5,21 @@ cannot have been written by us is a damaged record, not a crash.
 """
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
+from itertools import groupby
 from pathlib import Path
 from sqlite3 import Connection, IntegrityError
 from typing import Any, NamedTuple
 
-from fleetgrad import database
+from fleetgrad import database, proposals
 from fleetgrad.candidates import Candidates
 from fleetgrad.errors import FleetgradError, RunError
 from fleetgrad.payload import decode, encode
-from fleetgrad.settings import Settings
 from fleetgrad.weights import WeightsFile
+
+_SENSELESS = (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError)
 
 
 class CurvePoint(NamedTuple):
@@ -66,6 +68,7 @@ class Record:
         self._connection = connection
         self._path = path
         self._write = write
+        self._counted: dict[int, float] = {}  # network-epochs of each segment, by its number
 
     def put_candidates(self, generation: int, candidates: Candidates) -> None:
         """Record what a sampler proposed; the same proposal again changes nothing.
@@ -73,33 +76,34 @@ class Record:
         Raises:
             RunError: The generation holds other candidates, or an id is taken.
         """
-        rows = [
-            (int(candidate), int(generation), position, encode(settings.to_dict()))
-            for position, (candidate, settings) in enumerate(candidates)
-        ]
-        query = "SELECT * FROM candidates WHERE generation = ? ORDER BY position"
-        known = self._rows(query, generation)
-        if known and known != rows:
+        query = "SELECT id, settings FROM candidates WHERE generation = ? ORDER BY position"
+        known = self._candidates(self._rows(query, generation))
+        if known and known != candidates:
             raise RunError(
                 f"generation {generation} in `{self._path}` must be proposed as before, got other "
                 "candidates; resume with the seed and the versions that the run began with."
             )
         if not known:
+            texts = enumerate(proposals.written(candidates.settings))
+            rows = zip(candidates.ids, texts, strict=True)
             with self._transaction():
-                self._insert("candidates", 4, rows)
+                self._insert(
+                    "candidates", 4, ((int(one), int(generation), *text) for one, text in rows)
+                )
 
     def generations(self) -> dict[int, Candidates]:
         """All candidates by generation, each in the order of its proposal."""
         query = "SELECT generation, id, settings FROM candidates ORDER BY generation, position"
-        found: dict[int, dict[int, Settings]] = {}
-        with self._undamaged():
-            for generation, candidate, text in self._rows(query):
-                members = found.setdefault(int(generation), {})
-                members[int(candidate)] = Settings.from_dict(decode(text))
-        return {
-            generation: Candidates(tuple(members), tuple(members.values()))
-            for generation, members in found.items()
-        }
+        with self.undamaged():
+            generations = groupby(self._rows(query), key=lambda row: int(row[0]))
+            return {one: self._candidates(row[1:] for row in rows) for one, rows in generations}
+
+    def _candidates(self, rows: Iterable[Any]) -> Candidates:
+        """Those of one generation, by their ids and texts."""
+        known = list(rows)
+        with self.undamaged():
+            settings = tuple(proposals.read(text for _, text in known))
+            return Candidates(tuple(int(one) for one, _ in known), settings)
 
     def segments(self) -> tuple[str, ...]:
         """The names of all segments, in the order of their completion."""
@@ -108,17 +112,36 @@ class Record:
     def segment(self, name: str) -> dict[str, Any] | None:
         """What was recorded with a segment, or None where it is not done."""
         found = self._rows("SELECT payload FROM segments WHERE name = ?", name)
-        with self._undamaged():
+        with self.undamaged():
             return dict(decode(found[0][0])) if found else None
+
+    def network_epochs(self) -> float:
+        """Epochs trained so far, over all networks of all segments."""
+        numbers = [number for (number,) in self._rows("SELECT number FROM segments")]
+        query = "SELECT payload FROM segments WHERE number = ?"
+        with self.undamaged():
+            for number in numbers:
+                if number not in self._counted:  # what is recorded never changes
+                    payload = decode(self._rows(query, number)[0][0])
+                    self._counted[number] = float(payload.get("network_epochs", 0))
+        return math.fsum(self._counted[number] for number in numbers)
 
     def curves(self) -> list[CurvePoint]:
         """Every point measured, ordered by phase, candidate, replicate and epoch."""
         query = "SELECT * FROM curves ORDER BY phase, candidate, replicate, epoch"
-        with self._undamaged():
+        with self.undamaged():
             return [
                 CurvePoint(str(row[0]), *map(int, row[1:4]), *map(_measured, row[4:8]))
                 for row in self._rows(query)
             ]
+
+    def scores(self, phase: str) -> Iterator[tuple[int, float]]:
+        """Candidate and validation score of every point of a phase, in the order of `curves`."""
+        query = """SELECT candidate, validation_accuracy FROM curves WHERE phase = ?
+            ORDER BY candidate, replicate, epoch"""
+        with self.undamaged(), database.reading(self._path):
+            for candidate, score in self._connection.execute(query, (phase,)):
+                yield int(candidate), _measured(score)
 
     def open_test(self, opened_by: str) -> int:
         """Record, durably, that the test part is being opened; returns the opening's number."""
@@ -141,7 +164,7 @@ class Record:
     def notes(self) -> list[Note]:
         """The run's log, first to last."""
         query = "SELECT at, kind, payload FROM notes ORDER BY number"
-        with self._undamaged():
+        with self.undamaged():
             return [Note(at, kind, dict(decode(text))) for at, kind, text in self._rows(query)]
 
     def _put_segment(
@@ -156,20 +179,20 @@ class Record:
         segment = (None, name, _now(), encode(payload), *known)
         with self._transaction():
             self._insert("segments", 7, [segment])
-            self._insert("curves", 9, [(*_bare(point), name) for point in curves])
+            self._insert("curves", 9, ((*_bare(point), name) for point in curves))
             query = "UPDATE segments SET file = NULL, sha256 = NULL, size = NULL WHERE name = ?"
             self._connection.executemany(query, [(other,) for other in replaced])
 
     def _files(self) -> dict[str, WeightsFile]:
         """The weights files that the record names, by segment."""
         query = "SELECT name, file, sha256, size FROM segments WHERE file IS NOT NULL"
-        with self._undamaged():
+        with self.undamaged():
             return {
                 str(name): WeightsFile(str(file), str(sha256), int(size))
                 for name, file, sha256, size in self._rows(query)
             }
 
-    def _insert(self, table: str, columns: int, rows: Sequence[tuple[Any, ...]]) -> None:
+    def _insert(self, table: str, columns: int, rows: Iterable[tuple[Any, ...]]) -> None:
         places = ", ".join("?" * columns)
         try:
             query = f"INSERT INTO {table} VALUES ({places})"  # noqa: S608 - names of our own
@@ -195,12 +218,17 @@ class Record:
         return database.transaction(self._connection, self._path)
 
     @contextmanager
-    def _undamaged(self) -> Iterator[None]:
+    def undamaged(self) -> Iterator[None]:
+        """A block that makes sense of what is recorded, which may be anything.
+
+        Raises:
+            RunError: It makes no sense.
+        """
         try:
             yield
         except RunError:
             raise
-        except (ArithmeticError, TypeError, ValueError, FleetgradError) as error:
+        except (*_SENSELESS, FleetgradError) as error:
             raise database.damaged(self._path, error) from error
 
 

@@ -65,11 +65,6 @@ class Rounds:
         """What is known of each candidate."""
         return tuple(self._rows.values())
 
-    @property
-    def _reach(self) -> dict[int, int]:
-        """The epoch up to which each has been judged."""
-        return {row.id: row.epochs for row in self.rows}
-
     def run(self) -> None:
         """Go through the rounds, until the strategy or the budget ends them."""
         self._recall()
@@ -89,7 +84,7 @@ class Rounds:
             TrainingError: Every candidate diverged.
             BudgetError: The time ran out before anything was learned.
         """
-        chosen = leaders(self.rows, self._reach, self._plan.seconds)[:count]
+        chosen = leaders(self.rows, {}, count, self._plan.seconds)
         return Candidates(tuple(chosen), tuple(self._settings[one] for one in chosen))
 
     def stopped(self) -> dict[int, Weights]:
@@ -223,7 +218,7 @@ class Rounds:
 
     def _ahead(self) -> list[int]:
         """Those that would be the finalists if the search ended now."""
-        return furthest(self.rows, self._reach)[: self._plan.finalists]
+        return furthest(self.rows, {}, self._plan.finalists)
 
     def _arrays(self, candidate: int, own: int) -> dict[str, np.ndarray]:
         """A paused candidate's arrays as they lie on the disk, under the name of another."""

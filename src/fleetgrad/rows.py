@@ -3,8 +3,9 @@
 The study and the history of a run both read their rows here, so they cannot disagree.
 """
 
+import heapq
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -27,11 +28,12 @@ def rung_rows(
         settings: Of each candidate.
         last: Whether the schedule ends with this rung.
     """
+    going_on = frozenset(() if last else done["survivors"])
     return {
         found["candidate"]: Row(
             id=found["candidate"],
             settings=settings[found["candidate"]],
-            status=_status(found, done, last=last),
+            status=_status(found, done, going_on),
             epochs=found["epochs"],
             score=math.nan if found["score"] is None else float(found["score"]),
             best_epoch=found["best_epoch"],
@@ -70,12 +72,15 @@ def repeated_rows(
     }
 
 
-def leaders(rows: Sequence[Row], reach: Mapping[int, int], seconds: float | None) -> list[int]:
-    """Ids of the sound ones: who came furthest first, and of those the best.
+def leaders(
+    rows: Sequence[Row], reach: Mapping[int, int], count: int, seconds: float | None
+) -> list[int]:
+    """Ids of so many sound ones: who came furthest first, and of those the best.
 
     Args:
         rows: Of all candidates.
-        reach: The epoch up to which each has been judged.
+        reach: The epoch up to which each has been judged, where that is not what it was trained.
+        count: How many.
         seconds: The time there was to search in, for a message.
 
     Raises:
@@ -95,16 +100,20 @@ def leaders(rows: Sequence[Row], reach: Mapping[int, int], seconds: float | None
             f"the budget must be enough for one epoch of one candidate, got {seconds or 0:g} s; "
             "double it."
         )
-    return furthest(sound, reach)
+    return furthest(sound, reach, count)
 
 
-def furthest(rows: Sequence[Row], reach: Mapping[int, int]) -> list[int]:
-    """Ids of those that have a score: who came furthest first, and of those the best."""
-    sound = [row for row in rows if not math.isnan(row.score)]
-    return [row.id for row in sorted(sound, key=lambda r: (-reach[r.id], -r.score, r.id))]
+def furthest(rows: Iterable[Row], reach: Mapping[int, int], count: int) -> list[int]:
+    """Ids of so many that have a score: who came furthest first, and of those the best."""
+
+    def place(row: Row) -> tuple[float, float, int]:
+        return -reach.get(row.id, row.epochs), -row.score, row.id
+
+    sound = (row for row in rows if not math.isnan(row.score))
+    return [row.id for row in heapq.nsmallest(count, sound, key=place)]
 
 
-def best_of(rows: Sequence[Row]) -> float:
+def best_of(rows: Iterable[Row]) -> float:
     """The best score of all; NaN where nobody has any."""
     return max((row.score for row in rows if not math.isnan(row.score)), default=math.nan)
 
@@ -114,9 +123,9 @@ def is_whole(row: Row, epochs: int) -> bool:
     return row.epochs >= min(epochs, row.settings.epochs)
 
 
-def _status(found: Mapping[str, Any], done: Mapping[str, Any], *, last: bool) -> Status:
+def _status(found: Mapping[str, Any], done: Mapping[str, Any], going_on: frozenset[int]) -> Status:
     if found["diverged_step"] is not None:
         return "diverged"
     if done["cut"] and found["epochs"] < done["until"]:
         return "unfinished"
-    return "unfinished" if found["candidate"] in done["survivors"] and not last else "stopped"
+    return "unfinished" if found["candidate"] in going_on else "stopped"

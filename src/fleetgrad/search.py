@@ -5,7 +5,7 @@
 Each rung is a segment of the record; those that are there already are taken from it.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -67,11 +67,10 @@ class Search:
         self._run, self._sampler, self._plan = run, sampler, plan
         self._trainer, self._pace = trainer, pace
         self._metric = metrics.recorded(run.config)
-        self._candidates = Candidates((), ())
+        self._settings: dict[int, Settings] = {}  # of each candidate
         self._rows: dict[int, Row] = {}
-        self._reach: dict[int, int] = {}  # the epoch up to which each has been judged
+        self._reach: dict[int, int] = {}  # until when whoever asked for less has been judged
         self._population: Trainees | None = None  # of the generation in hand
-        self._held: dict[int, Weights] = {}  # of those before
 
     @property
     def rows(self) -> tuple[Row, ...]:
@@ -91,14 +90,13 @@ class Search:
             TrainingError: Every candidate diverged.
             BudgetError: The time ran out before anything was learned.
         """
-        ranked = leaders(self.rows, self._reach, self._plan.seconds)
-        return self._candidates.only(ranked[:count])
+        return self._only(leaders(self.rows, self._reach, count, self._plan.seconds))
 
     def stopped(self) -> dict[int, Weights]:
         """After an interrupt: bring `rows` up to date; whose weights are at hand, by id."""
         if self._population is not None:
             self._note_unfinished(self._population)
-        held = self._held | _weights(self._population)
+        held = _weights(self._population)
         return self._recorded(held) | held
 
     def _generation(self, generation: int) -> bool:
@@ -107,10 +105,7 @@ class Search:
         if not candidates:
             return False
         self._run.put_candidates(generation, candidates)
-        known = self._candidates
-        self._candidates = Candidates(
-            known.ids + candidates.ids, known.settings + candidates.settings
-        )
+        self._settings |= dict(candidates)
         schedule, alive, cut = self._plan.rungs(generation), candidates, False
         for position, (until, keep) in enumerate(schedule):
             rung = Rung(generation, position, len(schedule), until, keep)
@@ -122,7 +117,7 @@ class Search:
             alive, cut = candidates.only(done["survivors"]), done["cut"]
             if cut or not alive:
                 break
-        self._hold()
+        self._population = None  # its last weights are on record
         self._sampler.tell(candidates, [self._rows[one].score for one in candidates.ids])
         return not cut
 
@@ -165,29 +160,27 @@ class Search:
         return population
 
     def _recorded(self, held: Mapping[int, Weights]) -> dict[int, Weights]:
-        """Those whose weights are on record and not at hand: another process trained them."""
+        """Those whose weights are on record and not at hand: of generations before."""
         found: dict[int, Weights] = {}
         for name in self._run.weighted():
             done = (self._run.segment(name) or {}) if name.startswith("search/") else {}
             ids = [one for one in done.get("survivors", ()) if one not in held]
-            if not ids or not set(ids) <= set(self._candidates.ids):
+            if not ids or not self._settings.keys() >= set(ids):
                 continue
-            population = self._trainer.populate(_members(self._candidates.only(ids)))
+            population = self._trainer.populate(_members(self._only(ids)))
             population.restore(self._run.weights(name), population.members)
             found |= _weights(population)
         return found
 
-    def _hold(self) -> None:
-        """Keep the generation's last weights at hand, in case of an interrupt."""
-        self._held |= _weights(self._population)
-        self._population = None
+    def _only(self, ids: Sequence[int]) -> Candidates:
+        return Candidates(tuple(ids), tuple(self._settings[one] for one in ids))
 
     def _note(self, done: dict[str, Any], *, last: bool) -> None:
-        rows = rung_rows(done, dict(self._candidates), last=last)
+        rows = rung_rows(done, self._settings, last=last)
         self._rows |= rows
         for candidate, row in rows.items():
-            goal = min(done["until"], row.settings.epochs)
-            self._reach[candidate] = done["until"] if row.epochs >= goal else row.epochs
+            if done["until"] > row.epochs >= row.settings.epochs:
+                self._reach[candidate] = done["until"]
 
     def _note_unfinished(self, population: Trainees) -> None:
         found = [standing(population, member) for member in population.members]

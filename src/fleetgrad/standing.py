@@ -57,4 +57,4 @@ def points(phase: str, population: Trainees, member: Member, first: int = 0) -> 
 
 def trained(run: Run) -> float:
     """Epochs trained so far, over all networks of all segments on record."""
-    return math.fsum((run.segment(name) or {}).get("network_epochs", 0) for name in run.segments())
+    return run.network_epochs()

@@ -154,7 +154,7 @@ def expected(plan: Plan, epoch_seconds: Sequence[float], lanes: int) -> Expected
         epoch_seconds: What an epoch of each candidate, or of typical ones, takes on one lane.
         lanes: How many work at once.
     """
-    adaptive = len(plan.generations) > 1
+    adaptive = plan.generations != generations_of(plan.candidates, adaptive=False)
     cost = Cost.of(epoch_seconds, lanes, adaptive=adaptive, refits=plan.refits)
     repeats = plan.replicates * min(plan.finalists, plan.candidates) / FINALISTS
     passes = plan.passes and plan.passes * cost.typical / lanes

@@ -44,9 +44,9 @@ def verdict(run: Run, plan: Plan) -> Verdict:
     rows, table = searched(run, plan), finalists(run)
     scores = np.array(list(table.values())) if table else None
     curves: dict[int, list[float]] = {one: [] for one in sorted(rows)}
-    for point in run.curves():
-        if point.phase == "search" and point.candidate in curves:
-            curves[point.candidate].append(point.validation_score)
+    for candidate, score in run.scores("search"):
+        if candidate in curves:
+            curves[candidate].append(score)
     return Verdict(
         corrected=None if scores is None else finals.corrected(scores),
         audit=audits.found(run.segment("audit"), rows),
