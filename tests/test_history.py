@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fleetgrad import history
-from fleetgrad.errors import TrainingError
+from fleetgrad import api, history
+from fleetgrad.errors import RunError, TrainingError
 from fleetgrad.plan import Plan
 from fleetgrad.space import Float, Space
 from fleetgrad.store import Run
 from fleetgrad.strategies.thaw import Thaw
-from runs import script
+from runs import raw, script
 from simulated import SOUND, SPACE, Crash, World, counted, search
 from test_study import somewhere
 
@@ -195,3 +195,20 @@ def test_a_lock_file_that_says_nothing_names_nobody(place):
     Run.create(place, CONFIG).close()
     (place / "lock").write_text("nonsense")
     assert history.writer(place) is None
+
+
+SENSELESS = ("{}", '{"plan": {}}', '{"rung": 1}', '{"rung": [{}], "survivors": [], "cut": false}')
+
+
+@pytest.mark.parametrize("segment", ["plan", "search/0_0"])
+@pytest.mark.parametrize("payload", SENSELESS)
+def test_a_record_whose_parts_do_not_fit_together_is_refused(place, segment, payload):
+    planned(place, PLAN)
+    search(place, World(), PLAN)
+    with raw(place) as record:
+        query = "UPDATE segments SET payload = ? WHERE name = ?"
+        assert record.execute(query, (payload, segment)).rowcount == 1
+    with pytest.raises(RunError, match="must be the record of a Fleetgrad run"):
+        looked_at(place, lambda run: (history.result(run), history.phase(run)))
+    with pytest.raises(RunError, match="must be the record of a Fleetgrad run"):
+        api.resume(place)

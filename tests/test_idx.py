@@ -205,3 +205,8 @@ def test_real_mnist_is_what_it_is_known_to_be(shared_data, tmp_path):
     original = gzip.decompress((folder / "t10k-images-idx3-ubyte.gz").read_bytes())
     idx.write(tmp_path / "again", images)
     assert (tmp_path / "again").read_bytes() == original
+
+
+def test_a_shape_that_no_array_can_have_is_refused_though_it_holds_nothing(file):
+    huge = (251, 4220190732, 47302, 2197815296, 256, 2359296, 0, 16513931)
+    refused(file(header(UINT8, *huge)), "the shape")

@@ -202,7 +202,10 @@ def resume(
         RunError: There is no run, another process has it, or the data are not the same.
     """
     with _trainers(cluster) as trainer, Run.open(directory) as run:
-        source = run.config["source"]
+        with run.undamaged():  # what makes no sense is refused before anything trains
+            history.leaderboard(run)
+            source, fingerprint = run.config["source"], run.config["fingerprint"]
+            limit, elapsed = run.config["budget"]["seconds"], _elapsed(run)
         if data is None and source is None:
             raise RunError(
                 f"`{directory}` was a run over arrays in memory, got no data; "
@@ -210,13 +213,12 @@ def resume(
             )
         if not isinstance(data, Dataset):
             data = loaded(data or source["name"], *_where(source))
-        if data.fingerprint != run.config["fingerprint"]:
+        if data.fingerprint != fingerprint:
             raise RunError(
                 f"a run goes on with the data it began with, got others from {data.name!r}; "
                 "bring back the old data, or begin a new run."
             )
-        limit = run.config["budget"]["seconds"]
-        result = _run(run, data, Clock(limit, _elapsed(run)), report, trainer)
+        result = _run(run, data, Clock(limit, elapsed), report, trainer)
     return _explained(result)
 
 

@@ -6,14 +6,15 @@ returned; an unfinished one gives what its finished segments say.
 
 import errno
 import fcntl
+import functools
 import json
 import math
 import os
 import shlex
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -34,6 +35,21 @@ from fleetgrad.verdict import Verdict, finalists, searched, verdict
 FAILED = "failed: every candidate diverged"
 
 
+T = TypeVar("T")
+
+
+def _understood(read: Callable[[Run], T]) -> Callable[[Run], T]:
+    """A look at a record that may be a stranger's: what makes no sense of it is a `RunError`."""
+
+    @functools.wraps(read)
+    def looked(run: Run) -> T:
+        with run.undamaged():
+            return read(run)
+
+    return looked
+
+
+@_understood
 def result(run: Run) -> Result:
     """All that is known of a run, without its model's weights.
 
@@ -74,6 +90,7 @@ def result(run: Run) -> Result:
     )
 
 
+@_understood
 def leaderboard(run: Run) -> Leaderboard:
     """Everyone who has come through a rung, ranked as at the end of `tune`."""
     plan, metric = _plan(run), recorded(run.config).name
@@ -96,6 +113,7 @@ def failure(run: Run, error: TrainingError) -> TrainingError:
     return told
 
 
+@_understood
 def phase(run: Run) -> str:
     """How far the run is, in words.
 
@@ -121,15 +139,16 @@ def phase(run: Run) -> str:
     return FAILED if lost else words
 
 
+@_understood
 def curves(run: Run) -> dict[int, list[float]]:
     """Validation score after each epoch of the search, by candidate; NaN once it diverged."""
     found: dict[int, list[float]] = {}
-    for point in run.curves():
-        if point.phase == "search":
-            found.setdefault(point.candidate, []).append(point.validation_score)
+    for candidate, score in run.scores("search"):
+        found.setdefault(candidate, []).append(score)
     return found
 
 
+@_understood
 def evidence(run: Run) -> Evidence | None:
     """What the search leaves to learn from; None where its space is not on record."""
     space = _space(run)

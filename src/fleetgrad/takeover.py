@@ -52,9 +52,10 @@ def read(path: Path) -> Earlier:
     with Run.open(path, write=False) as run:
         done, curves = run.segment("plan"), history.curves(run)
         board = history.leaderboard(run)
-        name = str(run.config["dataset"]["name"])
-    epochs = Plan.from_dict(done["plan"]).epochs if done else 1
-    found = [_seen(row, curves.get(row.id, ()), epochs) for row in board]
+        with run.undamaged():
+            name = str(run.config["dataset"]["name"])
+            epochs = Plan.from_dict(done["plan"]).epochs if done else 1
+            found = [_seen(row, curves.get(row.id, ()), epochs) for row in board]
     known = tuple(one for one in found if one.scores or one.diverged)
     if not any(one.scores for one in known):
         raise RunError(

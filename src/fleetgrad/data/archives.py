@@ -5,6 +5,7 @@ them is ever unpickled.
 """
 
 import math
+import struct
 import warnings
 import zipfile
 import zlib
@@ -20,7 +21,17 @@ from fleetgrad.data.targets import AUTO
 from fleetgrad.errors import DataError
 
 KEYS = (("X", "y", "X_test", "y_test"), ("x_train", "y_train", "x_test", "y_test"))
-_BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
+_BROKEN = (
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    EOFError,
+    NotImplementedError,
+    OverflowError,
+    RuntimeError,
+    ValueError,  # names that are no text
+)
+_PACKED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # other ways may ask for memory as they like
 _HEADERS = {
     (1, 0): np.lib.format.read_array_header_1_0,
     (2, 0): np.lib.format.read_array_header_2_0,
@@ -71,6 +82,11 @@ def _arrays(path: Path, archive: zipfile.ZipFile) -> list[AnyArray | None]:
             f"x_test and y_test, got {', '.join(sorted(members)[:10]) or 'none'}; rename them."
         )
     wanted = [members.get(key) for key in keys]
+    if any(info is not None and info.compress_type not in _PACKED for info in wanted):
+        raise DataError(
+            f"`{path}` must be packed as NumPy does, or not at all, got another way; write it "
+            "again with `numpy.savez_compressed`."
+        )
     unfolded = sum(info.file_size for info in wanted if info is not None)
     if unfolded > packing.most_bytes(path):
         raise DataError(

@@ -23,6 +23,7 @@ from fleetgrad.errors import DataError
 TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 _CODES = {np.dtype(type_).newbyteorder("="): code for code, type_ in TYPES.items()}
 MOST_DIMENSIONS = 64  # as many as a NumPy array can have
+MOST_NUMBERS = 1 << 59  # of at most eight bytes each: what an array can count
 DEFLATE_BEST = 1032  # bytes that one byte of deflate can unfold to, at the very best
 
 
@@ -119,6 +120,8 @@ def _promised(path: Path, dtype: np.dtype, shape: tuple[int, ...], stream: Binar
             f"{promised:,} bytes of numbers",
             f"a packed file of only {size:,}, which is refused as a trap; unpack it if it is none",
         )
+    if math.prod(max(1, size) for size in shape) > MOST_NUMBERS:  # beside one that is 0
+        raise _broken(path, f"at most {MOST_NUMBERS:,} numbers", f"the shape {shape}")
     return promised
 
 
