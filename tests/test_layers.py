@@ -24,7 +24,7 @@ FLOORS = (
     ),
     (
         "candidates divergence earlier effects ends extrapolation forward graph inference intake"
-        " shapes states steps strategies trainees training trials validation"
+        " proposals shapes states steps strategies trainees training trials validation"
     ),
     "programs",
     (
@@ -34,7 +34,7 @@ FLOORS = (
     (
         "answers audits calibration database defaults directory distilled distilling ensemble"
         " ensembling fleet forecast heldout history insight lock model models pace predictor"
-        " preparing record repeats result rounds rows saved search standing store study takeover"
+        " preparing record repeats result rounds rows saved search soundness standing store study takeover"
         " temperatures unsealing verdict"
     ),
     (
@@ -48,7 +48,7 @@ TOP = len(FLOORS) - 1  # where the package itself stands: it offers everything
 ARRAYS = (
     "activations augment batches bench embeddings failures kernels keys lanes limits losses machine"
     " material memory network normalization notebook optimizers population products scoring sharing"
-    " spill states steps training underway validation"
+    " soundness spill states steps training underway validation"
 )
 BORDERS = {  # library -> the modules that may name it
     "dask": "cluster",
