@@ -433,3 +433,13 @@ def test_a_pickle_of_mnists_size_is_read_in_a_second_without_a_copy(file):
     tracemalloc.stop()
     assert data.x.dtype == np.uint8
     assert peak < 2.5 * images.nbytes
+
+
+def test_bytes_promised_by_a_pickle_take_no_room_before_they_come(file):
+    promise = b"\x80\x05\x96" + struct.pack("<Q", 1 << 27) + b"few."
+    path = file(promise)
+    tracemalloc.start()
+    refused(unpickling.load, path, "promised")
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 1_000_000

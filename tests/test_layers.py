@@ -34,8 +34,8 @@ FLOORS = (
     (
         "answers audits calibration database defaults directory distilled distilling ensemble"
         " ensembling fleet forecast heldout history insight lock model models pace predictor"
-        " preparing record repeats result rounds rows saved search soundness standing store study takeover"
-        " temperatures unsealing verdict"
+        " preparing record repeats result rounds rows saved search soundness standing store study"
+        " takeover temperatures unsealing verdict"
     ),
     (
         "__main__ api bench cli cluster display estimators folds limits notebook refitting report"

@@ -146,6 +146,12 @@ def _make_dict(machine: Any) -> None:
     machine.append(dict(zip(map(_text, items[::2]), items[1::2], strict=True)))
 
 
+def _make_bytes(machine: Any) -> None:
+    """A bytearray: Python's own command makes room for as many bytes as it is told of."""
+    size = int.from_bytes(machine.read(8), "little")
+    machine.append(bytearray(machine.read(size)))
+
+
 def _text(key: object) -> str:
     if type(key) is not str:  # the hash of a tuple of tuples of ... can take for ever
         raise ValueError("a key that is no text")
@@ -163,7 +169,7 @@ class _Unpickler(pickle._Unpickler):  # noqa: SLF001 - why is said below
         code: command
         for code, command in pickle._Unpickler.dispatch.items()  # noqa: SLF001
         if code in _KNOWN
-    } | {ord("s"): _set_item, ord("u"): _set_items, ord("d"): _make_dict}
+    } | {ord("s"): _set_item, ord("u"): _set_items, ord("d"): _make_dict, 0x96: _make_bytes}
 
     def __init__(self, stream: _Bounded, path: Path, most: int) -> None:
         super().__init__(stream, fix_imports=False, encoding="latin1")
