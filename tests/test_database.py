@@ -65,3 +65,8 @@ def test_a_record_that_lost_its_configuration_is_not_overwritten(place):
         Run.create(place, {})
     with raw(place) as record:
         assert record.execute("SELECT name FROM segments").fetchall() == [("search/0",)]
+
+
+def test_words_that_are_no_text_are_damage(tmp_path):
+    with pytest.raises(RunError, match="must be the record"), database.reading(tmp_path):
+        b"\xd7(".decode()

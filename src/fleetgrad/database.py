@@ -216,6 +216,8 @@ def reading(path: Path) -> Iterator[None]:
         yield
     except sqlite3.ProgrammingError:
         raise  # ours, no fault of the file
+    except UnicodeDecodeError as error:  # in SQLite's own words about a file that is damaged
+        raise damaged(path, error) from error
     except sqlite3.DatabaseError as error:
         code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
         if code & 0xFF not in _REFUSALS:
