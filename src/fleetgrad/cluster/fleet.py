@@ -10,6 +10,7 @@ from uuid import uuid4
 
 import numpy as np
 
+from fleetgrad import soundness
 from fleetgrad.cluster import tasks
 from fleetgrad.cluster.crew import Crew
 from fleetgrad.cluster.population import ClusterPopulation
@@ -31,7 +32,7 @@ class ClusterMachine(Machine):
     """The lanes of all workers together, and how they multiply: as one of them says."""
 
     def __init__(self, crew: Crew) -> None:
-        here = Machine.here()
+        here = soundness.here()
         lanes = here.lanes[:1] * sum(crew.lanes.values())
         super().__init__(lanes, CARD_WIDTH if crew.on_cards else 1)
         self._crew = crew

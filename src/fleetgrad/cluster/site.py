@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from distributed import WorkerPlugin, get_worker
 
+from fleetgrad import soundness
 from fleetgrad.cluster.work import Work
 from fleetgrad.data import Dataset
 from fleetgrad.errors import RunError
@@ -127,5 +128,5 @@ def found(name: str) -> Site:
 @cache
 def machines() -> tuple[Machine, ...]:
     """One of a lane for the cores of this process, or for each of its cards; all studies' alike."""
-    here = Machine.here()
+    here = soundness.here()
     return tuple(Machine((device,), here.width) for device in dict.fromkeys(here.lanes))
