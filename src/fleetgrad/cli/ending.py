@@ -22,14 +22,23 @@ from typing import Any, NamedTuple
 
 import typer
 
-from fleetgrad.errors import DeviceError, FleetgradError, TrainingError
+from fleetgrad.errors import DeviceError, FleetgradError, RunInterrupted, TrainingError
 
 DONE, FAILED, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
 MOST_LETTERS = 500  # of an unexpected error's message: some carry a whole program
 
 
 class Interrupted(Exception):  # noqa: N818 - no error: the user wished it
-    """The command stopped early and has given its answer; the message says how to go on."""
+    """The command stopped early.
+
+    Args:
+        message: Says how to go on.
+        answered: Whether the command has given its answer.
+    """
+
+    def __init__(self, message: str, *, answered: bool) -> None:
+        super().__init__(message)
+        self.answered = answered
 
 
 class _Failure(NamedTuple):
@@ -59,6 +68,15 @@ def of(command: Callable[[], Any], *, as_json: bool) -> int:
     if status == INTERRUPTED:  # Typer's way to pass on a KeyboardInterrupt
         return _told(KeyboardInterrupt(), as_json=as_json)
     return status if isinstance(status, int) else DONE
+
+
+@contextmanager
+def kept() -> Iterator[None]:
+    """A block that works on a run: an interrupt in it says how to go on."""
+    try:
+        yield
+    except RunInterrupted as stopped:  # Typer would keep no more of it than that it was one
+        raise Interrupted(str(stopped), answered=False) from None
 
 
 def answer(values: Mapping[str, Any]) -> None:
@@ -126,7 +144,7 @@ def _told(error: BaseException, *, as_json: bool) -> int:
         from fleetgrad.display import lessons  # noqa: PLC0415 - `--help` must not wait for Rich
 
         lessons.broken(consoles.err(), broken, apart=True)
-    if as_json and not isinstance(error, Interrupted):  # which has given its answer
+    if as_json and not (isinstance(error, Interrupted) and error.answered):
         found: dict[str, Any] = {"kind": failure.kind, "message": failure.sentence}
         if isinstance(error, TrainingError):
             found["divergence"] = broken.to_dict() if broken else None
