@@ -99,6 +99,19 @@ def test_a_study_whose_weights_came_to_harm_after_any_segment_ends_like_one_that
     harmed_everywhere(tmp_path, data, expected, faults, monkeypatch, kind, HARM, range(1, 99))
 
 
+def test_what_was_trained_again_is_told_on_the_terminal(tmp_path, data, capsys):
+    place = tmp_path / "run"
+    go(place, data, "halving")
+    HARM["cut short"](place / "weights" / "refit.safetensors")
+    assert cli.main(["resume", str(place)]) == 0
+    line = "damaged weights were trained again, with the same result: refit"
+    assert line in capsys.readouterr().out
+    assert cli.main(["show", str(place)]) == 0
+    assert line in capsys.readouterr().out
+    assert cli.main(["show", str(place), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["recovered"] == ["refit"]
+
+
 def test_a_saved_model_that_came_to_harm_is_made_anew(tmp_path, data, expected, faults):
     place = tmp_path / "run"
     go(place, data, "halving")

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from fleetgrad.errors import RunError
 
+_HELD: list[Path] = []  # directories, by this process
 TRIES, PAUSE = 5, 0.02  # of and between attempts, in seconds
 
 
@@ -35,6 +36,8 @@ class Lock:
             _take(self._file)
             _check_still_there(self._file, path)
             _sign(self._file)
+            self._directory = path.parent
+            _HELD.append(path.parent)
         except BlockingIOError:
             holder = _holder(self._file)
             self._file.close()
@@ -48,7 +51,14 @@ class Lock:
 
     def release(self) -> None:
         """Let the next writer in."""
+        if not self._file.closed:
+            _HELD.remove(self._directory)
         self._file.close()
+
+
+def held() -> tuple[Path, ...]:
+    """The directories that this process is writing to."""
+    return tuple(_HELD)
 
 
 def _take(file: FileIO) -> None:

@@ -9,6 +9,7 @@ import ctypes
 import os
 import threading
 import time
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
@@ -228,7 +229,12 @@ def _keep_programs() -> None:
     if told or folder is None or os.environ.get("TF_CPP_MIN_LOG_LEVEL", "0") < "3":
         return
     # By processor: homes are shared by machines that differ, and a program suits only its own.
-    config.update("jax_compilation_cache_dir", str(folder / cache.processor()))
+    place = folder / cache.processor()
+    cache.mend(place)
+    # It is compiled anew, and the user can do no more about it.
+    broken = "Error (reading|writing) persistent compilation cache entry"
+    warnings.filterwarnings("ignore", broken, UserWarning)
+    config.update("jax_compilation_cache_dir", str(place))
     config.update("jax_persistent_cache_min_compile_time_secs", 0)
     config.update("jax_persistent_cache_min_entry_size_bytes", -1)
 

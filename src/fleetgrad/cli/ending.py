@@ -8,6 +8,7 @@
 With `--json` the answer is the only thing on standard output; a failure is `{"error": {...}}`.
 """
 
+import atexit
 import json
 import os
 import signal
@@ -22,9 +23,11 @@ from typing import Any, NamedTuple
 
 import typer
 
+from fleetgrad.cli import deadline
 from fleetgrad.errors import DeviceError, FleetgradError, RunInterrupted, TrainingError
 
 DONE, FAILED, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
+_answered = threading.Event()
 MOST_LETTERS = 500  # of an unexpected error's message: some carry a whole program
 
 
@@ -56,8 +59,9 @@ def of(command: Callable[[], Any], *, as_json: bool) -> int:
         command: Returns a status or None.
         as_json: Whether failures are also to be told as JSON.
     """
+    _answered.clear()
     try:
-        with _sigterm_as_interrupt(), _warnings_as_notes():
+        with _sigterm_as_interrupt(as_json=as_json), _warnings_as_notes():
             status = command()
         sys.stdout.flush()
     except (BrokenPipeError, SystemExit):  # the reader went away, as `head` does
@@ -83,18 +87,27 @@ def answer(values: Mapping[str, Any]) -> None:
     """Print the one JSON object of a command; what is no number becomes null."""
     from fleetgrad.payload import strict  # noqa: PLC0415 - brings NumPy, not for `--help`
 
+    _answered.set()
     print(json.dumps(strict(values), allow_nan=False))  # noqa: T201 - the command's answer
 
 
 @contextmanager
-def _sigterm_as_interrupt() -> Iterator[None]:
-    """Let SIGTERM end a run as Ctrl-C does."""
+def _sigterm_as_interrupt(*, as_json: bool) -> Iterator[None]:
+    """Let SIGTERM end a run as Ctrl-C does, and either of them soon."""
+
+    def late(sentence: str) -> None:
+        sys.stderr.write(f"{sentence}\n")
+        if as_json and not _answered.is_set():
+            answer({"error": {"kind": "Interrupted", "message": sentence}})
+        sys.stdout.flush()
+
     if threading.current_thread() is not threading.main_thread():
         yield
         return
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        yield
+        with deadline.kept(late):
+            yield
     finally:
         signal.signal(signal.SIGTERM, before)
 
@@ -136,6 +149,8 @@ def _told(error: BaseException, *, as_json: bool) -> int:
 
     failure = _failure(error)
     if failure.status == INTERRUPTED:
+        # An interrupt that passed through C code, as in an import, has Python end by SIGINT.
+        atexit.register(signal.pthread_sigmask, signal.SIG_BLOCK, {signal.SIGINT})
         consoles.note(failure.sentence)
     else:
         consoles.complain(failure.sentence)
