@@ -34,8 +34,8 @@ FLOORS = (
     (
         "answers audits calibration database defaults directory distilled distilling ensemble"
         " ensembling fleet forecast heldout history insight lock model models pace predictor"
-        " preparing record recovery repeats result rounds rows saved search standing store study"
-        " takeover temperatures unsealing verdict"
+        " preparing record recovery repeats result rounds rows saved search settled standing store"
+        " study takeover temperatures unsealing verdict"
     ),
     "__main__ api bench cli display estimators folds limits notebook refitting report slices",
 )

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from fleetgrad import evolving, heldout, history, models, preparing, unsealing
+from fleetgrad import evolving, heldout, history, models, preparing, settled, unsealing
 from fleetgrad.budget import Budget
 from fleetgrad.clock import Clock, Progress
 from fleetgrad.data import AUTO, Dataset
@@ -319,6 +319,7 @@ def _result(run: Run, data: Dataset, clock: Clock, report: Report) -> Result:
     seed, metric = int(config["seed"]), recorded_metric(config)
     fleet = Fleet(data, seed, metric=metric.name)
     plan = _planned(run, fleet, clock)
+    settled.settle(run, fleet)
     preparing.decide_programs(config, fleet, plan)
     study = Study(
         run, _proposer(config, plan, fleet), plan, fleet, seed=seed, clock=clock, report=report

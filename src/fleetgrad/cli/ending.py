@@ -98,7 +98,9 @@ def _sigterm_as_interrupt(*, as_json: bool) -> Iterator[None]:
     def late(sentence: str) -> None:
         sys.stderr.write(f"{sentence}\n")
         if as_json and not _answered.is_set():
-            answer({"error": {"kind": "Interrupted", "message": sentence}})
+            # Nothing is imported here: what is waited for may be an import.
+            told = {"error": {"kind": "Interrupted", "message": sentence}}
+            sys.stdout.write(f"{json.dumps(told)}\n")
         sys.stdout.flush()
 
     if threading.current_thread() is not threading.main_thread():
