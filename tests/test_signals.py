@@ -155,5 +155,5 @@ def test_a_command_that_is_sent_a_signal_at_any_moment_ends_in_order_and_soon(
     folder, whole, faults
 ):
     """Moments up to 1 lie before the run's directory is there, those up to 2 after that."""
-    moments = np.concatenate([np.linspace(0.05, 0.99, 8), np.linspace(1.0, 2.0, 22)])
+    moments = np.concatenate([np.linspace(0.05, 0.99, 6), np.linspace(1.0, 2.0, 14)])
     signaled(folder, whole, faults, moments, soon=SOON)
