@@ -96,7 +96,8 @@ def test_a_study_whose_weights_came_to_harm_ends_like_one_that_was_spared(
 def test_a_study_whose_weights_came_to_harm_after_any_segment_ends_like_one_that_was_spared(
     tmp_path, data, expected, faults, monkeypatch, kind
 ):
-    harmed_everywhere(tmp_path, data, expected, faults, monkeypatch, kind, HARM, range(1, 99))
+    stops = range(1, 99, 3 if kind == "thaw" else 1)  # which has many rounds alike
+    harmed_everywhere(tmp_path, data, expected, faults, monkeypatch, kind, HARM, stops)
 
 
 def test_what_was_trained_again_is_told_on_the_terminal(tmp_path, data, capsys):
@@ -189,7 +190,7 @@ def small(tmp_path):
     if not run("mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", place):
         pytest.skip("no small file system: mounting one takes root's rights")
     yield place
-    assert run("umount", place)
+    assert run("umount", "--lazy", place)  # weights that are no longer asked for may be mapped yet
 
 
 def run(*command):
