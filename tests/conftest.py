@@ -10,6 +10,7 @@ import pytest
 from hypothesis import settings
 
 import fleetgrad
+from faults import Faults, Tally
 from fleetgrad.store import Run
 from runs import CONFIG, TWO, commit
 from simulated import World
@@ -22,6 +23,28 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 
 # A shell's job in the background starts with Ctrl-C ignored, and so would all that tests start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+TALLY = Tally()
+
+
+def pytest_runtest_logreport(report):
+    if report.when == "teardown":
+        TALLY.add(report.user_properties)
+
+
+def pytest_terminal_summary(terminalreporter):
+    lines = TALLY.lines()
+    if lines:
+        terminalreporter.section("faults")
+        for line in lines:
+            terminalreporter.write_line(line)
+
+
+@pytest.fixture
+def faults(request):
+    """Counts the misfortunes of a test, for the table at the end of the session."""
+    return Faults(request.node.user_properties)
 
 
 @pytest.fixture(scope="session")

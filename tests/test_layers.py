@@ -34,8 +34,8 @@ FLOORS = (
     (
         "answers audits calibration database defaults directory distilled distilling ensemble"
         " ensembling fleet forecast heldout history insight lock model models pace predictor"
-        " preparing record repeats result rounds rows saved search soundness standing store study"
-        " takeover temperatures unsealing verdict"
+        " preparing record recovery repeats result rounds rows saved search settled soundness"
+        " standing store study takeover temperatures unsealing verdict"
     ),
     (
         "__main__ api bench cli cluster display estimators folds limits notebook refitting report"
@@ -71,7 +71,8 @@ BORDERS = {  # library -> the modules that may name it
 }
 SEARCH = (
     "audit audits budget calibration distilled distilling divergence doubling earlier effects ends"
-    " ensembling evolving extrapolation finals insight leaderboard pace plan repeats rounds rungs"
+    " ensembling evolving extrapolation finals insight leaderboard pace plan recovery repeats"
+    " rounds rungs"
     " samplers search selection space standing strategies study temperatures timing trainees trials"
 )
 TRAINING = {

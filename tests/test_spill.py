@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 
 from digits_fleet import DRAWS, MIXED, curves, digits, machine, members, populate
-from fleetgrad import memory
+from fleetgrad import memory, spill
 from fleetgrad.errors import BudgetError, DeviceError, RunError
 from fleetgrad.population import Population
 from fleetgrad.settings import Settings
 from fleetgrad.spill import Spill
 from fleetgrad.store import Run
 from fleetgrad.trainees import Member
-from runs import no_file_longer_than
+from runs import no_file_longer_than, script
 
 EPOCHS = 4
 ONE = Member(0, 0)
@@ -189,10 +189,10 @@ def test_the_files_of_the_dropped_go_at_once_and_all_with_the_population(lanes, 
     population.advance(1)
     (folder,) = place.iterdir()
     assert folder.stat().st_mode & 0o077 == 0
-    waiting = {path.name for path in folder.iterdir()}
+    waiting = {path.name for path in folder.iterdir()} - {spill.OWNER}
     assert all(name.endswith(".safetensors") for name in waiting)
     population.keep([ONE])
-    assert {path.name for path in folder.iterdir()} <= {"0-0.safetensors"} & waiting
+    assert {path.name for path in folder.iterdir()} - {spill.OWNER} <= {"0-0.safetensors"} & waiting
     tight.populations.clear()
     del population
     gc.collect()
@@ -240,3 +240,43 @@ def test_states_wait_on_a_disk_where_nothing_else_is_said(monkeypatch):
     del spill
     gc.collect()
     assert not folder.exists()
+
+
+KILLED = """
+import os, signal, sys
+import numpy as np
+from fleetgrad.spill import Spill
+from fleetgrad.trainees import Member
+
+spill = Spill()
+spill.put(Member(0, 0), {"weight": np.ones(3, np.float32)})
+print("ready", flush=True)
+sys.stdin.read()
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_what_a_killed_process_left_waiting_is_removed_by_the_next_one(place, faults):
+    with faults.against("states left in a temporary directory"):
+        with script(KILLED) as process:
+            assert process.stdout.readline() == "ready\n"
+            (left,) = place.iterdir()
+            long_ago = left.stat().st_mtime - 2 * spill.GRACE
+            os.utime(left, (long_ago, long_ago))
+            own = Spill()
+            own.put(ONE, {"weight": np.ones(3, np.float32)})
+            assert left.exists(), "its process lives"
+            del own
+            process.stdin.close()
+            process.wait(60)
+        own = Spill()
+        own.put(ONE, {"weight": np.ones(3, np.float32)})
+        assert not left.exists()
+        assert len(list(place.iterdir())) == 1
+
+
+def test_what_is_not_ours_to_remove_stays(place):
+    (place / "fleetgrad-notes").mkdir()
+    os.utime(place / "fleetgrad-notes", (1, 1))
+    Spill().put(ONE, {"weight": np.ones(3, np.float32)})
+    assert (place / "fleetgrad-notes").exists()

@@ -1,9 +1,10 @@
+import errno
 import sqlite3
 
 import pytest
 
 from fleetgrad.candidates import Candidates
-from fleetgrad.errors import RunError
+from fleetgrad.errors import DiskError, RunError
 from fleetgrad.settings import Settings
 from fleetgrad.store import Run
 from runs import CONFIG, TWO, arrays, commit, names, point, same
@@ -79,6 +80,7 @@ def test_a_reader_cannot_write(place):
         for change in (
             lambda: commit(run, 1),
             lambda: run.note("x", {}),
+            lambda: run.renew("search/0", arrays(0), "x", {}),
             lambda: run.open_test("me"),
             lambda: run.put_candidates(1, Candidates.numbered([Settings()], first=9)),
         ):
@@ -96,6 +98,38 @@ def test_a_reader_whose_weights_were_replaced_meanwhile_is_told_so(place, monkey
         monkeypatch.setattr(reader, "_files", lambda: next(answers, None) or real())
         with pytest.raises(RunError, match="later ones take their place"):
             reader.weights("search/0")
+
+
+def test_damaged_weights_are_named_and_made_anew_with_a_note(place):
+    file = place / "weights" / "search-0.safetensors"
+    with Run.open(place) as run:
+        assert run.damaged() == {}
+        commit(run, 1, releases=())
+        file.write_bytes(b"")
+        found = run.damaged()
+        assert list(found) == ["search/0"]
+        assert found["search/0"].startswith("0 bytes instead of")
+        run.renew("search/0", arrays(7), "recovered", {"segment": "search/0"})
+        assert run.damaged() == {}
+        assert same(run.weights("search/0"), arrays(7))
+        assert same(run.weights("search/1"), arrays(1))
+        (note,) = run.notes()
+        assert (note.kind, note.payload) == ("recovered", {"segment": "search/0"})
+        assert names(place / "weights") == ["search-0.safetensors", "search-1.safetensors"]
+
+
+def test_weights_that_cannot_be_made_anew_stay_damaged(place, monkeypatch):
+    with Run.open(place) as run:
+        (place / "weights" / "search-0.safetensors").write_bytes(b"")
+        monkeypatch.setattr("fleetgrad.store.write_weights", full)
+        with pytest.raises(DiskError, match="space"):
+            run.renew("search/0", arrays(0), "recovered", {})
+        assert list(run.damaged()) == ["search/0"]
+        assert run.notes() == []
+
+
+def full(*_):
+    raise OSError(errno.ENOSPC, "No space left on device")
 
 
 def test_a_closed_run_is_our_mistake_and_no_damage(place):

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from fleetgrad import evolving, heldout, history, models, preparing, unsealing
+from fleetgrad import evolving, heldout, history, models, preparing, settled, unsealing
 from fleetgrad.budget import Budget
 from fleetgrad.clock import Clock, Progress
 from fleetgrad.data import AUTO, Dataset
@@ -22,7 +22,16 @@ from fleetgrad.data.columns import Names
 from fleetgrad.directory import check_vacant
 from fleetgrad.earlier import recorded, summary
 from fleetgrad.ensemble import Ensemble
-from fleetgrad.errors import DeviceError, FleetgradError, RunError, TrainingError, UsageError
+from fleetgrad.errors import (
+    DeviceError,
+    DiskError,
+    FleetgradError,
+    ModelError,
+    RunError,
+    RunInterrupted,
+    TrainingError,
+    UsageError,
+)
 from fleetgrad.fleet import Fleet
 from fleetgrad.forecast import Forecast, forecast
 from fleetgrad.metrics import Metric
@@ -30,6 +39,7 @@ from fleetgrad.metrics import recorded as recorded_metric
 from fleetgrad.model import Model
 from fleetgrad.plan import Plan
 from fleetgrad.preparing import Source, check_seed, loaded
+from fleetgrad.recovery import recovered
 from fleetgrad.report import after
 from fleetgrad.result import Result, Test, Validation
 from fleetgrad.samplers import Sampler
@@ -126,9 +136,12 @@ def tune(  # noqa: PLR0913 - all that makes a run, each with a default but the d
             result = _run(run, wanted.data, Clock(wanted.seconds, clock.elapsed), report, trainer)
         except DeviceError:
             raise
-        except FleetgradError:
-            if not any(name.startswith("search/") for name in run.segments()):
-                run.discard()  # what was asked for cannot even begin
+        except (FleetgradError, RunInterrupted) as error:
+            if any(name.startswith("search/") for name in run.segments()):
+                raise
+            run.discard()  # what was asked for cannot even begin, or had not begun
+            if isinstance(error, RunInterrupted):
+                raise KeyboardInterrupt from None
             raise
     return _explained(result) if page else result
 
@@ -313,12 +326,14 @@ def _trainers(cluster: Any) -> Iterator[Trainers]:
 
 def _run(run: Run, data: Dataset, clock: Clock, report: Report, trainer: Trainers) -> Result:
     """Everything from an open record to the result; whatever fails, it says what is kept."""
+    kept = f"the run is kept, go on with `fleetgrad resume {shlex.quote(str(run.directory))}`."
     try:
         return _result(run, data, clock, report, trainer)
-    except DeviceError as error:
-        again = f"fleetgrad resume {shlex.quote(str(run.directory))}"
+    except (DeviceError, DiskError, ModelError) as error:  # a model that cannot be written
         reason = str(error).rstrip(".")
-        raise DeviceError(f"{reason}; the run is kept, go on with `{again}`.") from error
+        raise DeviceError(f"{reason}; {kept}") from error
+    except KeyboardInterrupt as error:
+        raise RunInterrupted(f"interrupted; {kept}") from error
     except TrainingError as error:
         raise history.failure(run, error) from error
 
@@ -329,6 +344,7 @@ def _result(run: Run, data: Dataset, clock: Clock, report: Report, trainer: Trai
     seed, metric = int(config["seed"]), recorded_metric(config)
     fleet = trainer(data, seed, metric.name)
     plan = _planned(run, fleet, clock)
+    settled.settle(run, fleet)
     preparing.decide_programs(config, fleet, plan)
     study = Study(
         run, _proposer(config, plan, fleet), plan, fleet, seed=seed, clock=clock, report=report
@@ -375,6 +391,7 @@ def _result(run: Run, data: Dataset, clock: Clock, report: Report, trainer: Trai
         evidence=history.evidence(run),
         metric=metric.name,
         calibration=outcome.calibration,
+        recovered=recovered(run),
     )
 
 

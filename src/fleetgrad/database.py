@@ -12,7 +12,7 @@ from pathlib import Path
 from sqlite3 import Connection
 from typing import Any
 
-from fleetgrad.errors import RunError
+from fleetgrad.errors import DiskError, RunError
 
 APPLICATION = 0x466C7472  # "Fltr", in the file's header
 _PATIENCE = 10.0  # seconds that SQLite waits while another connection closes or recovers
@@ -92,6 +92,8 @@ def create(path: Path) -> Connection:
         _migrate(connection)
         if connection.execute("SELECT 1 FROM segments UNION SELECT 1 FROM notes").fetchone():
             raise RunError(f"`{path}` must not exist yet, got a record; use another directory.")
+        # From the log into the file: a log that is lost then costs what is in it, and no more.
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         return connection
 
 
@@ -173,7 +175,7 @@ def _prepare(connection: Connection) -> None:
     connection.execute("PRAGMA synchronous = FULL")
 
 
-def _migrate(connection: Connection, to: int = VERSION) -> None:
+def _migrate(connection: Connection, to: int | None = None) -> None:
     version = _pragma(connection, "user_version")
     for number, script in enumerate(MIGRATIONS[version:to], start=version + 1):
         connection.executescript(
@@ -222,7 +224,7 @@ def reading(path: Path) -> Iterator[None]:
         code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
         if code & 0xFF not in _REFUSALS:
             raise damaged(path, error) from error
-        raise RunError(
-            f"`{path}` must be open to this user and its disk not full, got: {error}; free space "
-            "or mend the permissions, then `fleetgrad resume`."
+        raise DiskError(
+            f"`{path}` must be open to this user and its disk not full, got: {error}; free disk "
+            "space, or mend the permissions."
         ) from error

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from fleetgrad.durable import flush_names, replacing
-from fleetgrad.errors import RunError
+from fleetgrad.errors import DiskError, RunError
 from fleetgrad.lock import Lock
 from fleetgrad.payload import decode, encode
 
@@ -86,11 +86,11 @@ def read_config(directory: Path) -> dict[str, Any]:
 
 @contextmanager
 def writing(directory: Path) -> Iterator[None]:
-    """A block that writes files: what the system refuses becomes a `RunError`."""
+    """A block that writes files: what the system refuses becomes a `DiskError`."""
     try:
         yield
     except OSError as error:
-        raise RunError(
+        raise DiskError(
             f"`{directory}` must be a directory that can be written, got: {error}; free disk "
             "space, mend its permissions, or choose another directory."
         ) from error

@@ -144,8 +144,7 @@ class Distilling:
         """The weights of the student of all rows; None where it came to nothing."""
         done = self._run.segment(REFIT)
         if done is None:
-            said = _together(partners, partial(self._trainer.teach, refitted=True))
-            population = self._trainer.pupil(settings, said, PART, refitted=True)
+            population = taught(self._trainer, settings, partners)
             arrived = self._train(population)
             kept, reason = _fate(population, arrived=arrived)
             done = {"kept": kept, "reason": reason}
@@ -174,6 +173,12 @@ class Distilling:
         self._run.commit(segment, payload=whole, curves=curves, weights=weights)
         self._spent = 0.0
         return whole
+
+
+def taught(trainer: Trainer, settings: Settings, partners: Sequence[Partner]) -> Trainees:
+    """One network about to learn what an ensemble, refitted, says of all rows."""
+    said = _together(partners, partial(trainer.teach, refitted=True))
+    return trainer.pupil(settings, said, PART, refitted=True)
 
 
 def _together(

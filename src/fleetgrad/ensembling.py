@@ -26,6 +26,7 @@ from fleetgrad.store import Run
 from fleetgrad.trainees import Member, Trainees, Trainer
 from fleetgrad.views import CENTER, KINDS, View
 
+SEGMENT = "ensemble"
 MOST_ASKED = 24  # networks, the best of them
 REPLICATE = 0  # of the search
 
@@ -88,24 +89,17 @@ class Ensembling:
             rows: What the search knows of everyone.
             weights: Gives the weights that are at hand, by id.
         """
-        done = self._run.segment("ensemble")
+        done = self._run.segment(SEGMENT)
         if done is None:
             held = weights()
             shares = self._chosen(rows, held)
             settings = {one: rows[one].settings for one in shares}
             views = self._seeing(shares, settings, held)
-            done = self._train(shares, views, population := self._refit(settings))
+            done = self._train(shares, views, population := refit(self._trainer, settings))
         else:
-            population = self._refit({int(one): rows[int(one)].settings for one in done["weights"]})
-            if done["weights"]:
-                population.restore(self._run.weights("ensemble"))
-        partners = []
-        for one, weight in done["weights"].items():
-            degree = done["temperatures"][one]
-            params = temperatures.cooled(population.params(Member(int(one), 0)), degree)
-            own, views = rows[int(one)].settings, done.get("views", "plain")
-            partners.append(Partner(int(one), own, params, weight, degree, views))
-        return tuple(partners)
+            settings = {one: rows[one].settings for one in chosen(done)}
+            population = restored(self._run, self._trainer, settings)
+        return joined(done, population, {one: rows[one].settings for one in chosen(done)})
 
     def _chosen(
         self, rows: Mapping[int, Row], weights: Mapping[int, Callable[[], Any]]
@@ -183,10 +177,6 @@ class Ensembling:
             return selection.select_numbers(said[:, :, 0], truth, counts, power=self._power)
         return selection.select(said, truth, counts, seed=self._seed)
 
-    def _refit(self, settings: Mapping[int, Settings]) -> Trainees:
-        members = {Member(one, 0): own for one, own in settings.items()}
-        return self._trainer.refit_all(members)[0]
-
     def _train(
         self, shares: Mapping[int, _Share], views: str, population: Trainees
     ) -> dict[str, Any]:
@@ -210,5 +200,36 @@ class Ensembling:
         ]
         population.keep(sound)
         weights = population.state() if sound else None
-        self._run.commit("ensemble", payload=done, curves=curves, weights=weights)
+        self._run.commit(SEGMENT, payload=done, curves=curves, weights=weights)
         return done
+
+
+def chosen(done: Mapping[str, Any]) -> tuple[int, ...]:
+    """Ids of those in the ensemble on record."""
+    return tuple(map(int, done["weights"]))
+
+
+def refit(trainer: Trainer, settings: Mapping[int, Settings]) -> Trainees:
+    """Those of an ensemble, about to train on all rows; by id."""
+    return trainer.refit_all({Member(one, 0): own for one, own in settings.items()})[0]
+
+
+def restored(run: Run, trainer: Trainer, settings: Mapping[int, Settings]) -> Trainees:
+    """The same after their training, from the record."""
+    population = refit(trainer, settings)
+    if settings:
+        population.restore(run.weights(SEGMENT))
+    return population
+
+
+def joined(
+    done: Mapping[str, Any], population: Trainees, settings: Mapping[int, Settings]
+) -> tuple[Partner, ...]:
+    """The ensemble that is on record, of networks that have been trained."""
+    partners = []
+    for one, own in settings.items():
+        degree, views = done["temperatures"][f"{one}"], done.get("views", "plain")
+        params = temperatures.cooled(population.params(Member(one, 0)), degree)
+        weight = done["weights"][f"{one}"]
+        partners.append(Partner(one, own, params, weight, degree, views))
+    return tuple(partners)

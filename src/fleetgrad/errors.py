@@ -8,10 +8,14 @@
     ├── DataError               the data itself
     │   └── DownloadError       fetching it
     ├── RunError                a run directory: locked, foreign, damaged, unwritable
-    │   └── DeviceError         a run cut short: its device is gone or has no room; the run is kept
+    │   ├── DeviceError         a run cut short: its device is gone or has no room; the run is kept
+    │   └── DiskError           a disk that refuses to write, or has lost what was written
     ├── ModelError              a saved model, or inputs it cannot take
     ├── InstallationError       a library here that computes wrongly
     └── TrainingError           the run itself failed: every candidate diverged
+
+    KeyboardInterrupt
+    └── RunInterrupted          the user's wish, before there was a result; the run is kept
 
 Messages follow one form, *what, rule, got, remedy*: "`keep` must be in (0, 1), got 1.5; use 0.25
 to keep a quarter per rung." Only `TrainingError` and `DeviceError` are no fault of the caller's;
@@ -59,6 +63,10 @@ class DeviceError(RunError):
     """A device that is gone, or has no room for even one network; what was recorded is kept."""
 
 
+class DiskError(RunError):
+    """A disk that is full or may not be written, or on which a file is not as it was left."""
+
+
 class ModelError(FleetgradError):
     """A saved model that cannot be read, or inputs it cannot take."""
 
@@ -74,6 +82,10 @@ class TrainingError(FleetgradError):
     """
 
     divergence: Any = None
+
+
+class RunInterrupted(KeyboardInterrupt):
+    """A run was stopped before it had a result to hand back; the message says how to go on."""
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:

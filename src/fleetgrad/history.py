@@ -25,6 +25,7 @@ from fleetgrad.insight import Evidence, where_broken
 from fleetgrad.leaderboard import Leaderboard, Row
 from fleetgrad.metrics import recorded
 from fleetgrad.plan import Plan
+from fleetgrad.recovery import recovered
 from fleetgrad.result import Result, Validation
 from fleetgrad.rounds import OVER
 from fleetgrad.rows import repeated_rows, rung_rows
@@ -87,6 +88,7 @@ def result(run: Run) -> Result:
         evidence=evidence(run),
         metric=metric.name,
         calibration=calibration.on_record(run),
+        recovered=recovered(run),
     )
 
 

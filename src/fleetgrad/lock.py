@@ -8,10 +8,14 @@ import fcntl
 import json
 import os
 import socket
+import time
 from io import FileIO
 from pathlib import Path
 
 from fleetgrad.errors import RunError
+
+_HELD: list[Path] = []  # directories, by this process
+TRIES, PAUSE = 5, 0.02  # of and between attempts, in seconds
 
 
 class Lock:
@@ -29,9 +33,11 @@ class Lock:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
         self._file: FileIO = os.fdopen(descriptor, "r+b", buffering=0)
         try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _take(self._file)
             _check_still_there(self._file, path)
             _sign(self._file)
+            self._directory = path.parent
+            _HELD.append(path.parent)
         except BlockingIOError:
             holder = _holder(self._file)
             self._file.close()
@@ -45,7 +51,26 @@ class Lock:
 
     def release(self) -> None:
         """Let the next writer in."""
+        if not self._file.closed:
+            _HELD.remove(self._directory)
         self._file.close()
+
+
+def held() -> tuple[Path, ...]:
+    """The directories that this process is writing to."""
+    return tuple(_HELD)
+
+
+def _take(file: FileIO) -> None:
+    """Lock the file; a reader that looks whether anyone holds it has it for a moment."""
+    for _ in range(TRIES - 1):
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(PAUSE)
+        else:
+            return
+    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def _check_still_there(file: FileIO, path: Path) -> None:

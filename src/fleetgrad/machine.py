@@ -9,6 +9,7 @@ import ctypes
 import os
 import threading
 import time
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
@@ -21,6 +22,7 @@ from jax import lax
 
 from fleetgrad import batches, cache, products, training
 from fleetgrad.kernels import adam, sparse
+from fleetgrad.kernels import bfloat16 as rounding
 from fleetgrad.products import Arithmetic
 from fleetgrad.shapes import Shape
 from fleetgrad.states import State
@@ -84,14 +86,27 @@ class Machine:
             precision: As in `Settings`; `auto` becomes the faster, measured once.
             filled: The share of inputs that are not zero.
         """
-        dense = self._dense(precision)
+        dense = self.dense(precision)
         alone = dense.on_cpu and self.width == 1
         return dense._replace(
             skips_zeros=alone and filled <= sparse.WORTH and sparse.available(),
             in_place=alone and adam.available(),
         )
 
-    def _dense(self, precision: str) -> Arithmetic:
+    def settle(self, precision: str, way: Arithmetic) -> None:
+        """From now on multiply this way, where this machine can.
+
+        Args:
+            precision: As in `Settings`.
+            way: What `dense` gave, here or on another machine.
+        """
+        on_cpu = all(device.platform == "cpu" for device in self.lanes)
+        if way.on_cpu == on_cpu and (rounding.available() or not way.by_kernel):
+            with self._lock:
+                self._fastest[precision] = way
+
+    def dense(self, precision: str) -> Arithmetic:
+        """The same as `arithmetic` before it heeds zeros: the fastest way, measured once."""
         with self._lock:
             if precision not in self._fastest:
                 options = compiler_options(self.lanes[0])
@@ -229,7 +244,12 @@ def _keep_programs() -> None:
     if told or folder is None or os.environ.get("TF_CPP_MIN_LOG_LEVEL", "0") < "3":
         return
     # By processor: homes are shared by machines that differ, and a program suits only its own.
-    config.update("jax_compilation_cache_dir", str(folder / cache.processor()))
+    place = folder / cache.processor()
+    cache.mend(place)
+    # It is compiled anew, and the user can do no more about it.
+    broken = "Error (reading|writing) persistent compilation cache entry"
+    warnings.filterwarnings("ignore", broken, UserWarning)
+    config.update("jax_compilation_cache_dir", str(place))
     config.update("jax_persistent_cache_min_compile_time_secs", 0)
     config.update("jax_persistent_cache_min_entry_size_bytes", -1)
 

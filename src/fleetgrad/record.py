@@ -157,9 +157,8 @@ class Record:
 
     def note(self, kind: str, payload: Mapping[str, Any]) -> None:
         """Add something that happened to the run's log."""
-        query = "INSERT INTO notes (at, kind, payload) VALUES (?, ?, ?)"
         with self._transaction():
-            self._connection.execute(query, (_now(), kind, encode(payload)))
+            self._put_note(kind, payload)
 
     def notes(self) -> list[Note]:
         """The run's log, first to last."""
@@ -183,9 +182,22 @@ class Record:
             query = "UPDATE segments SET file = NULL, sha256 = NULL, size = NULL WHERE name = ?"
             self._connection.executemany(query, [(other,) for other in replaced])
 
+    def _put_file(self, segment: str, file: WeightsFile, kind: str, why: Mapping[str, Any]) -> None:
+        """Name another weights file for a segment, with a note of why."""
+        query = "UPDATE segments SET file = ?, sha256 = ?, size = ? WHERE name = ?"
+        with self._transaction():
+            self._connection.execute(query, (file.name, file.sha256, file.size, segment))
+            self._put_note(kind, why)
+
+    def _put_note(self, kind: str, payload: Mapping[str, Any]) -> None:
+        query = "INSERT INTO notes (at, kind, payload) VALUES (?, ?, ?)"
+        self._connection.execute(query, (_now(), kind, encode(payload)))
+
     def _files(self) -> dict[str, WeightsFile]:
-        """The weights files that the record names, by segment."""
-        query = "SELECT name, file, sha256, size FROM segments WHERE file IS NOT NULL"
+        """The weights files that the record names, by segment, in the order of completion."""
+        query = (
+            "SELECT name, file, sha256, size FROM segments WHERE file IS NOT NULL ORDER BY number"
+        )
         with self.undamaged():
             return {
                 str(name): WeightsFile(str(file), str(sha256), int(size))

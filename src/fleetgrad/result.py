@@ -112,6 +112,8 @@ class Result:
         metric: What was searched by, one of `metrics.METRICS`.
         calibration: How sure the model may be, where it is the winner alone and tells probabilities
             by a softmax; its weights heed it already.
+        recovered: Segments of the record whose weights came to harm on the disk, and were trained
+            again when the run was resumed.
     """
 
     run: Path
@@ -137,6 +139,7 @@ class Result:
     evidence: Evidence | None = field(default=None, repr=False, compare=False)
     metric: str = "accuracy"
     calibration: Calibration | None = None
+    recovered: tuple[str, ...] = ()
 
     @cached_property
     def insight(self) -> Insight:
@@ -215,6 +218,7 @@ class Result:
             "diverged": self.diverged,
             "model": str(self.model_path) if self.model_path else None,
             "interrupted": self.interrupted,
+            "recovered": list(self.recovered),
             "audit": self.audit.to_dict() if self.audit else None,
             "doubling": self.doubling.to_dict() if self.doubling else None,
             "ensemble": [

@@ -1,13 +1,17 @@
 """States that have no room in memory: a temporary directory, one safetensors file a member.
 
 The directory is made when the first state is put away, in `TMPDIR` or in `/var/tmp` (`/tmp` is in
-memory on many systems), and removed with the population, or when the process ends.
+memory on many systems), and removed with the population, or when the process ends. Where a process
+was killed, the next one that makes such a directory removes it: a lock in it tells who lives.
 """
 
+import fcntl
+import os
 import shutil
 import tempfile
 import weakref
 from collections.abc import Iterable
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +22,9 @@ from fleetgrad import durable
 from fleetgrad.errors import DeviceError
 from fleetgrad.trainees import Member
 from fleetgrad.weights import SUFFIX, WeightsFile, map_weights, write_weights
+
+PREFIX, OWNER = "fleetgrad-", "owner"
+GRACE = 60.0  # seconds: a directory younger than that may not be locked yet
 
 
 class Spill:
@@ -68,6 +75,45 @@ class Spill:
                 (self._directory / file.name).unlink(missing_ok=True)
 
     def _made(self) -> Path:
-        made = tempfile.mkdtemp(prefix="fleetgrad-", dir=durable.spacious())
-        weakref.finalize(self, shutil.rmtree, made, ignore_errors=True)
-        return Path(made)
+        made = Path(tempfile.mkdtemp(prefix=PREFIX, dir=durable.spacious()))
+        weakref.finalize(self, _remove, made, owner := _Owner(made))
+        with suppress(OSError):  # where there are no locks, nobody's directory is ever swept
+            owner.lock()
+        _sweep(made)
+        return made
+
+
+class _Owner:
+    """The file that is locked while a directory is in use; the lock goes with its process."""
+
+    def __init__(self, directory: Path) -> None:
+        self._file = (directory / OWNER).open("ab", buffering=0)
+
+    def lock(self) -> None:
+        """Raise `OSError` where another process has it."""
+        fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+    def close(self) -> None:
+        self._file.close()
+
+
+def _remove(directory: Path, owner: _Owner) -> None:
+    shutil.rmtree(directory, ignore_errors=True)
+    owner.close()
+
+
+def _sweep(made: Path) -> None:
+    """Remove directories like this one whose process was killed."""
+    young = made.stat().st_mtime - GRACE
+    for other in made.parent.glob(f"{PREFIX}*"):
+        with suppress(OSError):  # gone meanwhile
+            found = other.lstat()
+            ours = found.st_uid == os.getuid() and (other / OWNER).is_file()
+            if ours and found.st_mtime < young:
+                _sweep_one(other)
+
+
+def _sweep_one(directory: Path) -> None:
+    with closing(_Owner(directory)) as owner:
+        owner.lock()
+        shutil.rmtree(directory)

@@ -21,7 +21,7 @@ from typing import Any, Self
 import numpy as np
 
 from fleetgrad import database, directory
-from fleetgrad.errors import RunError
+from fleetgrad.errors import DiskError, RunError
 from fleetgrad.lock import Lock
 from fleetgrad.record import CurvePoint, Note, Opening, Record
 from fleetgrad.weights import SUFFIX, WeightsFile, map_weights, sweep_weights, write_weights
@@ -128,7 +128,8 @@ class Run(Record):
                 one has any, all earlier ones of its phase.
 
         Raises:
-            RunError: The segment is recorded already, or the disk refuses. Nothing has changed.
+            RunError: The segment is recorded already.
+            DiskError: The disk refuses. Nothing has changed.
         """
         self._check_new(segment)
         try:
@@ -136,6 +137,36 @@ class Run(Record):
             if releases is None:
                 releases = [] if file is None else self._with_weights(_phase(segment))
             self._put_segment(segment, payload, curves, file, [*releases])
+        finally:
+            self._sweep()
+
+    def damaged(self) -> dict[str, str]:
+        """What is wrong with the weights of segments that are not as they were recorded."""
+        found = {}
+        for segment in self._files():
+            try:
+                self.weights(segment)
+            except DiskError as error:
+                found[segment] = str(error.__cause__)
+        return found
+
+    def renew(
+        self, segment: str, weights: Mapping[str, np.ndarray], kind: str, why: Mapping[str, Any]
+    ) -> None:
+        """Put weights in the place of damaged ones, durably, with a note in the run's log.
+
+        Args:
+            segment: Whose.
+            weights: As they were before.
+            kind: Of the note.
+            why: Its particulars.
+
+        Raises:
+            DiskError: The disk refuses; the record is as it was.
+        """
+        self._check_writer()
+        try:
+            self._put_file(segment, self._write_weights(segment, weights), kind, why)
         finally:
             self._sweep()
 
@@ -147,7 +178,8 @@ class Run(Record):
         """The arrays of a segment, checked against the record; read-only, and left on the disk.
 
         Raises:
-            RunError: The segment has none (any more), or the file is damaged.
+            RunError: The segment has none (any more).
+            DiskError: The file is not as it was written.
         """
         files = self._files()
         known = files.get(segment)
@@ -159,7 +191,7 @@ class Run(Record):
             )
         try:
             return map_weights(self._weights, known)
-        except RunError:
+        except DiskError:
             if segment in self._files():
                 raise
             return self.weights(segment)  # the writer went on meanwhile: say that

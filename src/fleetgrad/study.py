@@ -32,6 +32,7 @@ from fleetgrad.errors import TrainingError
 from fleetgrad.leaderboard import Leaderboard, Row
 from fleetgrad.pace import Pace, Stage
 from fleetgrad.plan import Plan
+from fleetgrad.recovery import Recovery
 from fleetgrad.repeats import Repeats
 from fleetgrad.rounds import Rounds
 from fleetgrad.rows import repeated_rows
@@ -114,12 +115,13 @@ class Study:
         return trained(self._run)
 
     def run(self) -> Outcome:
-        """Search, repeat the finalists, refit the winner.
+        """Search, repeat the finalists, refit the winner; damaged weights are made anew before.
 
         Raises:
             TrainingError: Every candidate diverged, or the winner did in the end.
             BudgetError: The time ran out before anything was learned.
         """
+        Recovery(self._run, self._plan, self._trainer, self._pace).run()
         chosen, table = Candidates((), ()), np.empty((0, 0))
         try:
             self._search.run()

@@ -17,7 +17,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from fleetgrad.durable import replacing
-from fleetgrad.errors import RunError
+from fleetgrad.errors import DiskError
 
 SUFFIX = ".safetensors"
 _TYPES = {"BOOL": np.bool_} | {
@@ -59,7 +59,7 @@ def read_weights(directory: Path, known: WeightsFile) -> dict[str, np.ndarray]:
     """The arrays of a file, after its size and checksum were found right.
 
     Raises:
-        RunError: The file is missing or differs from the one that was recorded.
+        DiskError: The file is missing or differs from the one that was recorded.
     """
     return _intact(directory, known, _read)
 
@@ -70,7 +70,7 @@ def map_weights(directory: Path, known: WeightsFile) -> dict[str, np.ndarray]:
     They are as they were found here even when another file takes this one's name, or none does.
 
     Raises:
-        RunError: The file is missing or differs from the one that was recorded.
+        DiskError: The file is missing or differs from the one that was recorded.
     """
     return _intact(directory, known, _mapped)
 
@@ -83,9 +83,9 @@ def _intact(
         _check_intact(path, known)
         return read(path)
     except (OSError, ValueError, KeyError, SafetensorError) as error:
-        raise RunError(
+        raise DiskError(
             f"weights `{path}` must be as they were recorded, got: {error}; restore the file from "
-            "a copy, or start the run anew in another directory."
+            "a copy, or have the run train them again with `fleetgrad resume`."
         ) from error
 
 

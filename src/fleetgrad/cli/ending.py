@@ -8,6 +8,7 @@
 With `--json` the answer is the only thing on standard output; a failure is `{"error": {...}}`.
 """
 
+import atexit
 import json
 import os
 import signal
@@ -22,14 +23,25 @@ from typing import Any, NamedTuple
 
 import typer
 
-from fleetgrad.errors import DeviceError, FleetgradError, TrainingError
+from fleetgrad.cli import deadline
+from fleetgrad.errors import DeviceError, FleetgradError, RunInterrupted, TrainingError
 
 DONE, FAILED, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
+_answered = threading.Event()
 MOST_LETTERS = 500  # of an unexpected error's message: some carry a whole program
 
 
 class Interrupted(Exception):  # noqa: N818 - no error: the user wished it
-    """The command stopped early and has given its answer; the message says how to go on."""
+    """The command stopped early.
+
+    Args:
+        message: Says how to go on.
+        answered: Whether the command has given its answer.
+    """
+
+    def __init__(self, message: str, *, answered: bool) -> None:
+        super().__init__(message)
+        self.answered = answered
 
 
 class _Failure(NamedTuple):
@@ -47,8 +59,9 @@ def of(command: Callable[[], Any], *, as_json: bool) -> int:
         command: Returns a status or None.
         as_json: Whether failures are also to be told as JSON.
     """
+    _answered.clear()
     try:
-        with _sigterm_as_interrupt(), _warnings_as_notes():
+        with _sigterm_as_interrupt(as_json=as_json), _warnings_as_notes():
             status = command()
         sys.stdout.flush()
     except (BrokenPipeError, SystemExit):  # the reader went away, as `head` does
@@ -61,22 +74,42 @@ def of(command: Callable[[], Any], *, as_json: bool) -> int:
     return status if isinstance(status, int) else DONE
 
 
+@contextmanager
+def kept() -> Iterator[None]:
+    """A block that works on a run: an interrupt in it says how to go on."""
+    try:
+        yield
+    except RunInterrupted as stopped:  # Typer would keep no more of it than that it was one
+        raise Interrupted(str(stopped), answered=False) from None
+
+
 def answer(values: Mapping[str, Any]) -> None:
     """Print the one JSON object of a command; what is no number becomes null."""
     from fleetgrad.payload import strict  # noqa: PLC0415 - brings NumPy, not for `--help`
 
+    _answered.set()
     print(json.dumps(strict(values), allow_nan=False))  # noqa: T201 - the command's answer
 
 
 @contextmanager
-def _sigterm_as_interrupt() -> Iterator[None]:
-    """Let SIGTERM end a run as Ctrl-C does."""
+def _sigterm_as_interrupt(*, as_json: bool) -> Iterator[None]:
+    """Let SIGTERM end a run as Ctrl-C does, and either of them soon."""
+
+    def late(sentence: str) -> None:
+        sys.stderr.write(f"{sentence}\n")
+        if as_json and not _answered.is_set():
+            # Nothing is imported here: what is waited for may be an import.
+            told = {"error": {"kind": "Interrupted", "message": sentence}}
+            sys.stdout.write(f"{json.dumps(told)}\n")
+        sys.stdout.flush()
+
     if threading.current_thread() is not threading.main_thread():
         yield
         return
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        yield
+        with deadline.kept(late):
+            yield
     finally:
         signal.signal(signal.SIGTERM, before)
 
@@ -118,6 +151,8 @@ def _told(error: BaseException, *, as_json: bool) -> int:
 
     failure = _failure(error)
     if failure.status == INTERRUPTED:
+        # An interrupt that passed through C code, as in an import, has Python end by SIGINT.
+        atexit.register(signal.pthread_sigmask, signal.SIG_BLOCK, {signal.SIGINT})
         consoles.note(failure.sentence)
     else:
         consoles.complain(failure.sentence)
@@ -126,7 +161,7 @@ def _told(error: BaseException, *, as_json: bool) -> int:
         from fleetgrad.display import lessons  # noqa: PLC0415 - `--help` must not wait for Rich
 
         lessons.broken(consoles.err(), broken, apart=True)
-    if as_json and not isinstance(error, Interrupted):  # which has given its answer
+    if as_json and not (isinstance(error, Interrupted) and error.answered):
         found: dict[str, Any] = {"kind": failure.kind, "message": failure.sentence}
         if isinstance(error, TrainingError):
             found["divergence"] = broken.to_dict() if broken else None

@@ -119,7 +119,8 @@ def tune(  # noqa: PLR0913 - one for each option
     if dry_run:
         _foretell(fg.dry_run(*wanted, **wishes), as_json=as_json)
         return
-    with live.watching(f"tune {data}", quiet=quiet, verbose=verbose) as report:
+    watching = live.watching(f"tune {data}", quiet=quiet, verbose=verbose)
+    with ending.kept(), watching as report:
         result = fg.tune(*wanted, **wishes, cluster=cluster, report=report)
     _finish(result, as_json=as_json)
 
@@ -138,7 +139,8 @@ def resume(
     """
     from fleetgrad.display import live  # noqa: PLC0415 - not for `--help`
 
-    with live.watching(f"resume {directory}", quiet=quiet, verbose=verbose) as report:
+    watching = live.watching(f"resume {directory}", quiet=quiet, verbose=verbose)
+    with ending.kept(), watching as report:
         result = fg.resume(directory, cluster=cluster, report=report)
     _finish(result, as_json=as_json)
 
@@ -214,4 +216,5 @@ def _finish(result: "fg.Result", *, as_json: bool) -> None:
         state = "interrupted" if result.interrupted else ""
         outcome.show(consoles.out(), result, ranges, state=state)
     if result.interrupted:
-        raise ending.Interrupted(f"interrupted; go on with `fleetgrad resume {result.run}`.")
+        said = f"interrupted; go on with `fleetgrad resume {result.run}`."
+        raise ending.Interrupted(said, answered=True)

@@ -37,13 +37,24 @@ class ClusterMachine(Machine):
         super().__init__(lanes, CARD_WIDTH if crew.on_cards else 1)
         self._crew = crew
         self._told: dict[tuple[str, float], Arithmetic] = {}
+        self._ways: dict[str, Arithmetic] = {}
 
     def arithmetic(self, precision: str, filled: float) -> Arithmetic:
         """How programs multiply there; `auto` is measured by one worker, once, for all."""
-        if (precision, filled) not in self._told:
-            found = self._crew.ask(tasks.arithmetic, precision, filled)
-            self._told[precision, filled] = found
-        return self._told[precision, filled]
+        asked = self.dense(precision).precision, filled
+        if asked not in self._told:
+            self._told[asked] = self._crew.ask(tasks.arithmetic, *asked)
+        return self._told[asked]
+
+    def dense(self, precision: str) -> Arithmetic:
+        """The same before it heeds zeros, as one worker says, for all."""
+        if precision not in self._ways:
+            self._ways[precision] = self._crew.ask(tasks.dense, precision)
+        return self._ways[precision]
+
+    def settle(self, precision: str, way: Arithmetic) -> None:
+        """From now on multiply this way; a worker that cannot, multiplies as precisely."""
+        self._ways[precision] = way
 
     def step_seconds(self, shape: Shape) -> float:
         """What a step takes a lane, as of late, or reckoned with all that small steps cost."""

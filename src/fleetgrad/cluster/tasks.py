@@ -26,6 +26,11 @@ def arithmetic(precision: str, filled: float) -> Arithmetic:
     return machines()[0].arithmetic(precision, filled)
 
 
+def dense(precision: str) -> Arithmetic:
+    """The same before it heeds zeros, as `Machine.dense`."""
+    return machines()[0].dense(precision)
+
+
 def measure(site: str, settings: Settings, program: Shape) -> Report:
     """Train such a network for a moment, to learn what a step takes a lane of this worker."""
     with found(site).fleet() as fleet:

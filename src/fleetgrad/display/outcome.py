@@ -108,6 +108,8 @@ def _figures(result: Result) -> RenderableType:
         facts.append(("doubling", Text(sentences.doubled(result.doubling))))
     if not guessed and result.importances and any(result.importances.values()):
         facts.append(("mattered", Text(lessons.line(result.importances))))
+    if result.recovered:
+        facts.append(("recovered", Text(_recovered(result.recovered), "yellow")))
     if result.diverged:
         facts.append(("diverged", Text(f"{result.diverged} of {result.candidates}", "red")))
     return _facts(facts)
@@ -123,6 +125,12 @@ def _scores(result: Result) -> list[tuple[str, Text]]:
     if result.validation is not None:
         facts.append(("validation", _validated(result.validation)))
     return facts
+
+
+def _recovered(segments: Sequence[str]) -> str:
+    """What came to harm on the disk."""
+    names = ", ".join(dict.fromkeys(segments))
+    return f"damaged weights were trained again, with the same result: {names}"
 
 
 def _test(test: Test | None) -> Text:

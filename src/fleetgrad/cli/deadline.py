@@ -1,0 +1,57 @@
+"""An end in time: a process that was told to stop is gone within five seconds.
+
+An interrupt waits for the step in hand, and a compilation cannot be cut short. Where that takes too
+long the process ends there and then, as it may: what is on record is whole at every moment, and a
+run goes on from there.
+"""
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+SECONDS = 4.0  # after which nothing is waited for; the rest of the five is for the way out
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+SHOW_CURSOR = "\x1b[?25h"
+
+
+@contextmanager
+def kept(late: Callable[[str], None]) -> Iterator[None]:
+    """A block after which, or in which, the process ends in time once it has been signaled.
+
+    Args:
+        late: Told why, in a sentence, by another thread, as the process is about to end at once.
+    """
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    before = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+    watch = threading.Thread(target=_watch, args=(reader, late), daemon=True)
+    watch.start()
+    try:
+        yield
+    finally:
+        signal.set_wakeup_fd(before)
+        os.close(writer)  # whoever was signaled is watched to the end of the process
+
+
+def _watch(reader: int, late: Callable[[str], None]) -> None:
+    """Wait for a signal, which Python itself may be too busy to see, and then for the end."""
+    with os.fdopen(reader, "rb", buffering=0) as signals:
+        while (found := signals.read(1)) and found[0] not in SIGNALS:
+            pass
+    if not found:
+        return
+    threading.Event().wait(SECONDS)
+    if sys.stderr.isatty():
+        sys.stderr.write(SHOW_CURSOR)
+    late(_sentence())
+    os._exit(128 + signal.SIGINT)
+
+
+def _sentence() -> str:
+    lock = sys.modules.get("fleetgrad.lock")  # where it is not loaded there is no run
+    held = lock.held() if lock else ()
+    again = f"go on with `fleetgrad resume {held[0]}`" if held else "start it again"
+    return f"interrupted in a step too long to wait for; {again}."
