@@ -138,7 +138,7 @@ def signaled(folder, whole, faults, moments, soon):
     expected, there, life = whole
     for place, share in enumerate(moments):
         for number in (signal.SIGTERM, signal.SIGINT):
-            name = f"run-{number}-{place}"
+            name = f"run-{soon}-{number}-{place}"
             moment = share * there if share < 1 else there + (share - 1) * (life - there)
             with faults.against(f"{signal.Signals(number).name} to a command"):
                 end = ended(folder, name, moment, number)

@@ -19,6 +19,7 @@ from fleetgrad.layers import Places
 from fleetgrad.machine import Machine
 from fleetgrad.material import Material, SeededDraws, View, mixed, steps_per_epoch
 from fleetgrad.population import Population
+from fleetgrad.products import Arithmetic
 from fleetgrad.programs import Programs
 from fleetgrad.settings import Settings
 from fleetgrad.shapes import Scored, Shape
@@ -69,6 +70,15 @@ class Fleet:
     def compile_seconds(self) -> float:
         """Spent on compilation so far."""
         return self.machine.compile_seconds
+
+    def multiplying(self, precisions: Iterable[str]) -> dict[str, Arithmetic]:
+        """How networks of each precision multiply here: the fastest way, measured once."""
+        return {name: self.machine.dense(name) for name in precisions}
+
+    def multiply(self, ways: Mapping[str, Arithmetic]) -> None:
+        """From now on multiply as `multiplying` said, here or elsewhere, where this machine can."""
+        for name, way in ways.items():
+            self.machine.settle(name, way)
 
     def populate(self, settings: Mapping[Member, Settings]) -> Population:
         """A population in which each replicate has its own split, held-out rows validating."""

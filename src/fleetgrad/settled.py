@@ -22,11 +22,10 @@ def settle(run: Run, fleet: Fleet) -> None:
         return
     done = run.segment(SEGMENT)
     if done is None:
-        ways = {name: fleet.machine.dense(name)._asdict() for name in asked}
-        run.commit(SEGMENT, payload={"ways": ways})
-        return
-    for name, way in done["ways"].items():
-        fleet.machine.settle(name, Arithmetic(**way))
+        ways = fleet.multiplying(asked)
+        run.commit(SEGMENT, payload={"ways": {name: way._asdict() for name, way in ways.items()}})
+    else:
+        fleet.multiply({name: Arithmetic(**way) for name, way in done["ways"].items()})
 
 
 def precisions(space: Space) -> list[str]:
