@@ -105,6 +105,9 @@ class Fleet:
         """A surrogate knows of no rows."""
         raise NotImplementedError
 
+    def row_weights(self) -> None:
+        """Nor of their weights."""
+
     def view(self, replicate: int) -> None:
         """There are no rows to see."""
 

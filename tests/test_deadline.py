@@ -14,9 +14,12 @@ from fleetgrad.store import Run
 deadline.SECONDS = 0.2
 
 def stubborn():
-    print("ready", flush=True)
+    word = "ready"
     while True:
         try:
+            said, word = word, ""  # a signal may come as soon as it is out
+            if said:
+                print(said, flush=True)
             time.sleep(60)
         except KeyboardInterrupt:
             pass  # as in a compilation, which sees none
@@ -39,7 +42,7 @@ def answering():
         time.sleep(60)
     except KeyboardInterrupt:
         ending.answer({"stopped": True})
-        raise ending.Interrupted("stopped", answered=True) from None
+        raise ending.Interrupted("stopped") from None
 
 sys.exit(ending.of(answering, as_json=True))
 """

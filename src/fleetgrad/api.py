@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from os import PathLike
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -308,8 +309,15 @@ def train(
 def _explained(result: Result) -> Result:
     """The result, with a page beside it where the run came to its end."""
     if not result.interrupted:  # who stopped it is in a hurry
-        after.explain(result.run)
+        try:
+            after.explain(result.run)
+        except KeyboardInterrupt as error:
+            raise RunInterrupted(f"interrupted; {_kept(result.run)}") from error
     return result
+
+
+def _kept(run: Path) -> str:
+    return f"the run is kept, go on with `fleetgrad resume {shlex.quote(str(run))}`."
 
 
 @contextmanager
@@ -326,7 +334,7 @@ def _trainers(cluster: Any) -> Iterator[Trainers]:
 
 def _run(run: Run, data: Dataset, clock: Clock, report: Report, trainer: Trainers) -> Result:
     """Everything from an open record to the result; whatever fails, it says what is kept."""
-    kept = f"the run is kept, go on with `fleetgrad resume {shlex.quote(str(run.directory))}`."
+    kept = _kept(run.directory)
     try:
         return _result(run, data, clock, report, trainer)
     except (DeviceError, DiskError, ModelError) as error:  # a model that cannot be written

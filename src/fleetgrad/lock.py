@@ -14,7 +14,7 @@ from pathlib import Path
 
 from fleetgrad.errors import RunError
 
-_HELD: list[Path] = []  # directories, by this process
+_HELD: list[Path] = []  # directories, by this process, now or before
 TRIES, PAUSE = 5, 0.02  # of and between attempts, in seconds
 
 
@@ -36,7 +36,6 @@ class Lock:
             _take(self._file)
             _check_still_there(self._file, path)
             _sign(self._file)
-            self._directory = path.parent
             _HELD.append(path.parent)
         except BlockingIOError:
             holder = _holder(self._file)
@@ -51,14 +50,12 @@ class Lock:
 
     def release(self) -> None:
         """Let the next writer in."""
-        if not self._file.closed:
-            _HELD.remove(self._directory)
         self._file.close()
 
 
-def held() -> tuple[Path, ...]:
-    """The directories that this process is writing to."""
-    return tuple(_HELD)
+def last() -> Path | None:
+    """The directory that this process is writing to, or last was."""
+    return _HELD[-1] if _HELD else None
 
 
 def _take(file: FileIO) -> None:

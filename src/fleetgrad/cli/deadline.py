@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-SECONDS = 4.0  # after which nothing is waited for; the rest of the five is for the way out
+SECONDS = 3.0  # after which nothing is waited for; the rest of the five is for the way out
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 SHOW_CURSOR = "\x1b[?25h"
 
@@ -52,6 +52,7 @@ def _watch(reader: int, late: Callable[[str], None]) -> None:
 
 def _sentence() -> str:
     lock = sys.modules.get("fleetgrad.lock")  # where it is not loaded there is no run
-    held = lock.held() if lock else ()
-    again = f"go on with `fleetgrad resume {held[0]}`" if held else "start it again"
+    run = lock.last() if lock else None
+    kept = run is not None and (run / "config.json").exists()  # if not, it has not begun
+    again = f"go on with `fleetgrad resume {run}`" if kept else "start it again"
     return f"interrupted in a step too long to wait for; {again}."

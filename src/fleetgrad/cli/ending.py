@@ -8,7 +8,6 @@
 With `--json` the answer is the only thing on standard output; a failure is `{"error": {...}}`.
 """
 
-import atexit
 import json
 import os
 import signal
@@ -27,21 +26,12 @@ from fleetgrad.cli import deadline
 from fleetgrad.errors import DeviceError, FleetgradError, RunInterrupted, TrainingError
 
 DONE, FAILED, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
-_answered = threading.Event()
+_answered = threading.Event()  # the command has given its answer
 MOST_LETTERS = 500  # of an unexpected error's message: some carry a whole program
 
 
 class Interrupted(Exception):  # noqa: N818 - no error: the user wished it
-    """The command stopped early.
-
-    Args:
-        message: Says how to go on.
-        answered: Whether the command has given its answer.
-    """
-
-    def __init__(self, message: str, *, answered: bool) -> None:
-        super().__init__(message)
-        self.answered = answered
+    """The command stopped early; the message says how to go on."""
 
 
 class _Failure(NamedTuple):
@@ -80,7 +70,7 @@ def kept() -> Iterator[None]:
     try:
         yield
     except RunInterrupted as stopped:  # Typer would keep no more of it than that it was one
-        raise Interrupted(str(stopped), answered=False) from None
+        raise Interrupted(str(stopped)) from None
 
 
 def answer(values: Mapping[str, Any]) -> None:
@@ -151,8 +141,6 @@ def _told(error: BaseException, *, as_json: bool) -> int:
 
     failure = _failure(error)
     if failure.status == INTERRUPTED:
-        # An interrupt that passed through C code, as in an import, has Python end by SIGINT.
-        atexit.register(signal.pthread_sigmask, signal.SIG_BLOCK, {signal.SIGINT})
         consoles.note(failure.sentence)
     else:
         consoles.complain(failure.sentence)
@@ -161,7 +149,7 @@ def _told(error: BaseException, *, as_json: bool) -> int:
         from fleetgrad.display import lessons  # noqa: PLC0415 - `--help` must not wait for Rich
 
         lessons.broken(consoles.err(), broken, apart=True)
-    if as_json and not (isinstance(error, Interrupted) and error.answered):
+    if as_json and not _answered.is_set():
         found: dict[str, Any] = {"kind": failure.kind, "message": failure.sentence}
         if isinstance(error, TrainingError):
             found["divergence"] = broken.to_dict() if broken else None

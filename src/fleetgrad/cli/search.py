@@ -205,6 +205,15 @@ def _foretell(forecast: "fg.Forecast", *, as_json: bool) -> None:
 
 
 def _finish(result: "fg.Result", *, as_json: bool) -> None:
+    try:
+        _tell(result, as_json=as_json)
+    except KeyboardInterrupt:
+        raise ending.Interrupted(
+            f"interrupted; go on with `fleetgrad resume {result.run}`."
+        ) from None
+
+
+def _tell(result: "fg.Result", *, as_json: bool) -> None:
     from fleetgrad.display import consoles, outcome  # noqa: PLC0415 - not for `--help`
     from fleetgrad.store import Run  # noqa: PLC0415 - not for `--help`
 
@@ -217,4 +226,4 @@ def _finish(result: "fg.Result", *, as_json: bool) -> None:
         outcome.show(consoles.out(), result, ranges, state=state)
     if result.interrupted:
         said = f"interrupted; go on with `fleetgrad resume {result.run}`."
-        raise ending.Interrupted(said, answered=True)
+        raise ending.Interrupted(said)
