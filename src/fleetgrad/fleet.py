@@ -144,8 +144,7 @@ class Fleet:
         shared = [self.program(one) for one in settings]
         members = {program: Member(number, 0) for number, program in enumerate(shared)}
         probe = self.populate({member: settings[member.candidate] for member in members.values()})
-        for _ in range(2):  # the first stretch is short, and may run on cold caches
-            probe.advance(1, _Once(len(members)))
+        tried(probe)
         seconds = {one: probe.epoch_seconds(member) for one, member in members.items()}
         return [seconds[program] for program in shared]
 
@@ -171,23 +170,17 @@ class Fleet:
                 `COMPILING` of it, fewer programs serve all, as if there were less to train, but
                 never less than an epoch.
         """
-        foreseen, before, part = list(foreseen), self.programs, 1.0
-        least = 1 / max((epochs for _, epochs in foreseen), default=1.0)
+        foreseen, before = list(foreseen), self.programs
+        steps: dict[Shape, list[float]] = defaultdict(list)
+        for one, epochs in foreseen:
+            steps[self.shape(one)].append(epochs * self.steps(one))
+        wanted = {shape: math.fsum(parts) for shape, parts in steps.items()}
+        part, least = 1.0, 1 / max((epochs for _, epochs in foreseen), default=1.0)
         while True:
-            self._share(foreseen, part, before)
+            self.programs = programs.share({one: part * n for one, n in wanted.items()}, before)
             if part <= least or self.reckoned_compile_seconds <= COMPILING * seconds:
                 break
             part = max(part / 2, least)
-
-    def _share(
-        self, foreseen: Iterable[tuple[Settings, float]], part: float, before: Programs
-    ) -> None:
-        """Decide on programs as if only this part of what is foreseen were trained."""
-        steps: dict[Shape, list[float]] = defaultdict(list)
-        for one, epochs in foreseen:
-            steps[self.shape(one)].append(part * epochs * self.steps(one))
-        wanted = {shape: math.fsum(parts) for shape, parts in steps.items()}
-        self.programs = programs.share(wanted, before)
 
     def share_in(self, seconds: float, typical: Sequence[Settings]) -> None:
         """The same for networks that are typical of what a time will be spent on."""
@@ -287,6 +280,12 @@ class Fleet:
         """The share of inputs that are not zero, as the first replicate scales them."""
         data = self._data
         return Material(data.x, data.y, self._classes, {0: self.view(0)}).filled
+
+
+def tried(probe: Population) -> None:
+    """Let all members train for a moment, so that what a step takes is measured."""
+    for _ in range(2):  # the first stretch is short, and may run on cold caches
+        probe.advance(1, _Once(len(probe.members)))
 
 
 class _Once:

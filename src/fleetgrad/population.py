@@ -140,11 +140,10 @@ class Population:
     def state(self) -> dict[str, np.ndarray]:
         """Everything `restore` needs to go on, as named arrays."""
         with failures.explained():
-            return {
-                f"{one.member.candidate}.{one.member.replicate}.{name}": array
-                for one in self._training.values()
-                for name, array in one.saved(self._state(one)).items()
-            }
+            found: dict[str, np.ndarray] = {}
+            for member, one in self._training.items():
+                found |= named(member, one.saved(self._state(one)))
+            return found
 
     def restore(
         self, arrays: Mapping[str, np.ndarray], members: Iterable[Member] | None = None
@@ -154,13 +153,10 @@ class Population:
         Raises:
             RunError: A member is missing, or its arrays do not fit its settings.
         """
-        grouped: dict[str, dict[str, np.ndarray]] = defaultdict(dict)
-        for name, array in arrays.items():
-            prefix, _, rest = name.rpartition(".")
-            grouped[prefix][rest] = array
+        saved = by_member(arrays)
         for member in self.members if members is None else members:
             one = self._training[member]
-            one.load(grouped[f"{member.candidate}.{member.replicate}"])
+            one.load(saved[key(member)])
             self._spill.drop([member])
             if self._held() > self._room():
                 self._put_away([one])
@@ -253,3 +249,22 @@ class Population:
             if one.state is not None and not one.untouched:
                 self._spill.put(one.member, one.trimmed)
             one.state = None
+
+
+def key(member: Member) -> str:
+    """What stands before the names of a member's arrays, among those of others."""
+    return f"{member.candidate}.{member.replicate}"
+
+
+def named(member: Member, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """A member's arrays as `Population.state` names them."""
+    return {f"{key(member)}.{name}": array for name, array in arrays.items()}
+
+
+def by_member(arrays: Mapping[str, np.ndarray]) -> Mapping[str, dict[str, np.ndarray]]:
+    """The arrays of many, by the `key` of each; of one that is not there, none."""
+    found: dict[str, dict[str, np.ndarray]] = defaultdict(dict)
+    for name, array in arrays.items():
+        prefix, _, rest = name.rpartition(".")
+        found[prefix][rest] = array
+    return found

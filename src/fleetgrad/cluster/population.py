@@ -21,7 +21,7 @@ from fleetgrad.cluster.shared import Held, Lead, Lesson, Shared
 from fleetgrad.cluster.work import Done, Job, Report, Saved, Work
 from fleetgrad.machine import Machine
 from fleetgrad.material import Draws, Material
-from fleetgrad.population import Population
+from fleetgrad.population import Population, by_member, key, named
 from fleetgrad.settings import Settings
 from fleetgrad.shapes import Shape
 from fleetgrad.standing import SCORE
@@ -187,10 +187,7 @@ class ClusterPopulation(Population):
         found: dict[str, np.ndarray] = {}
         for member, one in self._training.items():
             own = fetched.get(member) or one.saved(self._state(one))
-            found |= {
-                f"{member.candidate}.{member.replicate}.{name}": array
-                for name, array in own.items()
-            }
+            found |= named(member, own)
             if self._lesson.plain and member in fetched and self._places[member].afar:
                 self._shared.keep(
                     one.settings, member.replicate, one.position, self._places[member]
@@ -206,12 +203,9 @@ class ClusterPopulation(Population):
             RunError: A member is missing, or its arrays do not fit its settings.
         """
         members = self.members if members is None else tuple(members)
-        grouped: dict[str, dict[str, np.ndarray]] = defaultdict(dict)
-        for name, array in arrays.items():
-            prefix, _, rest = name.rpartition(".")
-            grouped[prefix][rest] = array
+        saved = by_member(arrays)
         for member in members:
-            one, own = self._training[member], grouped[f"{member.candidate}.{member.replicate}"]
+            one, own = self._training[member], saved[key(member)]
             one.load(own)
             one.state = None
             recalled = self._shared.recall(one.settings, member.replicate, one.position)

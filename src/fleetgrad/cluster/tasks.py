@@ -4,15 +4,16 @@ A task names its study, its networks, and the states that these go on from, whic
 same worker.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from distributed import Reschedule, Status, get_worker
 
 from fleetgrad.cluster.site import SiteFleet, found, machines
 from fleetgrad.cluster.work import Done, Job, Report, Saved, Standing, Work
+from fleetgrad.fleet import tried
 from fleetgrad.material import steps_per_epoch
-from fleetgrad.population import Population
+from fleetgrad.population import Population, by_member, key, named
 from fleetgrad.products import Arithmetic
 from fleetgrad.settings import Settings
 from fleetgrad.shapes import Shape
@@ -36,8 +37,7 @@ def measure(site: str, settings: Settings, program: Shape) -> Report:
     with found(site).fleet() as fleet:
         work, member = Work((Job(settings, 0),), program, 1, whole=False), Member(0, 0)
         probe = fleet.trainees(work, None, (member,))
-        for _ in range(2):  # the first stretch is short, and may run on cold caches
-            probe.advance(1, _once())
+        tried(probe)
         return _report(fleet, probe, settings, ())
 
 
@@ -63,14 +63,14 @@ def train(
         begun: dict[str, np.ndarray] = {}
         for member, source, place in zip(members, sources, places, strict=True):
             held = source.states[place] if isinstance(source, Done) else source or {}
-            begun |= {_named(member, name): array for name, array in held.items()}
+            begun |= named(member, held)
         population.restore(
             begun, [m for m, one in zip(members, sources, strict=True) if one is not None]
         )
         if not population.advance(work.until, _wanted()):
             raise Reschedule  # nobody waits for this any more; or if so, then anew
-        saved = population.state()
-        states = tuple(_own(saved, member) for member in members)
+        saved = by_member(population.state())
+        states = tuple(saved[key(member)] for member in members)
         standings = tuple(
             Standing(population.curve(m), int(own["position"]), population.diverged_at(m))
             for m, own in zip(members, states, strict=True)
@@ -108,17 +108,6 @@ def _report(
     )
 
 
-def _named(member: Member, name: str) -> str:
-    return f"{member.candidate}.{member.replicate}.{name}"
-
-
-def _own(saved: Mapping[str, np.ndarray], member: Member) -> Saved:
-    prefix = _named(member, "")
-    return {
-        name.removeprefix(prefix): array for name, array in saved.items() if name.startswith(prefix)
-    }
-
-
 def _wanted() -> Callable[[], bool]:
     """Asked between two stretches: whether anybody still waits for the task in hand."""
     worker = get_worker()
@@ -129,9 +118,3 @@ def _wanted() -> Callable[[], bool]:
         return task is not None and task.state != "cancelled" and worker.status in ALIVE
 
     return wanted
-
-
-def _once() -> Callable[[], bool]:
-    """Lets one stretch pass."""
-    left = iter((True,))
-    return lambda: next(left, False)
