@@ -262,7 +262,8 @@ FORMS = [
 
 
 def test_every_form_of_network_answers_as_python_does(browser, digits_run):
-    from fleetgrad.report import drawing, facts
+    from fleetgrad.payload import strict
+    from fleetgrad.report import drawing
     from test_report_drawing import browsed, model, network
 
     x = np.random.default_rng(1).uniform(0, 16, (5, 64)).astype(np.float32)
@@ -271,7 +272,7 @@ def test_every_form_of_network_answers_as_python_does(browser, digits_run):
             width = max(form.get("hidden", (1,)) or (1,))
             own = network(scale=0.3 / math.sqrt(max(1, width / 10)), **form)
             held = drawing.of(model(own), None, {})
-            plain = json.dumps(facts.plain(held) | {"classes": list("abcdefghij")})
+            plain = json.dumps(strict(held) | {"classes": list("abcdefghij")})
             found = opened.tab.evaluate(
                 "([held, rows]) => rows.map(fleetgradNetwork(JSON.parse(held)))",
                 [plain, x.tolist()],

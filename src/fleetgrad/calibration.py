@@ -95,10 +95,16 @@ def expected_error(
     over rows (Naeini, Cooper and Hauskrecht, AAAI 2015), each counting as much as it does.
     """
     sure, right = shares.max(axis=1), shares.argmax(axis=1) == labels
-    place = np.minimum((sure * BINS).astype(int), BINS - 1)
+    place = bins(sure)
     each = np.ones(len(labels)) if counts is None else counts
     apart = np.bincount(place, each * (sure - right), BINS)
     return float(np.abs(apart).sum() / each.sum(dtype=np.float64))
+
+
+def bins(sure: Float[np.ndarray, " rows"]) -> Int[np.ndarray, " rows"]:
+    """Which of `BINS` bins of equal width each probability lies in, from 0."""
+    place: Int[np.ndarray, " rows"] = np.minimum((sure * BINS).astype(int), BINS - 1)
+    return place
 
 
 def _measured(settings: Settings, params: Any, trainer: Trainer) -> dict[str, Any] | None:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from fleetgrad.errors import RunError
 
-_HELD: list[Path] = []  # directories, by this process, now or before
+_last: list[Path] = []  # the directory that this process took last, if any
 TRIES, PAUSE = 5, 0.02  # of and between attempts, in seconds
 
 
@@ -36,7 +36,7 @@ class Lock:
             _take(self._file)
             _check_still_there(self._file, path)
             _sign(self._file)
-            _HELD.append(path.parent)
+            _last[:] = [path.parent]
         except BlockingIOError:
             holder = _holder(self._file)
             self._file.close()
@@ -55,7 +55,7 @@ class Lock:
 
 def last() -> Path | None:
     """The directory that this process is writing to, or last was."""
-    return _HELD[-1] if _HELD else None
+    return _last[0] if _last else None
 
 
 def _take(file: FileIO) -> None:

@@ -8,6 +8,7 @@ lists, NumPy numbers and arrays as Python's numbers and lists.
 import json
 import math
 from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
 from typing import Any
 
 import numpy as np
@@ -44,11 +45,14 @@ def decode(text: str | bytes) -> Any:
 def strict(value: Any) -> Any:
     """The same for programs that know nothing of `$float`: what is no number becomes None.
 
-    Names become text and tuples lists, so that any encoder of JSON takes it.
+    Names become text, tuples lists, and instances of dataclasses their fields by name, so that any
+    encoder of JSON takes it.
 
     >>> strict({1: (0.5, float("nan"))})
     {'1': [0.5, None]}
     """
+    if is_dataclass(value) and not isinstance(value, type):
+        return {one.name: strict(getattr(value, one.name)) for one in fields(value)}
     if isinstance(value, Mapping):
         return {str(name): strict(one) for name, one in value.items()}
     if isinstance(value, list | tuple):

@@ -205,12 +205,13 @@ def _foretell(forecast: "fg.Forecast", *, as_json: bool) -> None:
 
 
 def _finish(result: "fg.Result", *, as_json: bool) -> None:
+    stopped = ending.Interrupted(f"interrupted; go on with `fleetgrad resume {result.run}`.")
     try:
         _tell(result, as_json=as_json)
     except KeyboardInterrupt:
-        raise ending.Interrupted(
-            f"interrupted; go on with `fleetgrad resume {result.run}`."
-        ) from None
+        raise stopped from None
+    if result.interrupted:
+        raise stopped
 
 
 def _tell(result: "fg.Result", *, as_json: bool) -> None:
@@ -224,6 +225,3 @@ def _tell(result: "fg.Result", *, as_json: bool) -> None:
             ranges = run.config["space"]
         state = "interrupted" if result.interrupted else ""
         outcome.show(consoles.out(), result, ranges, state=state)
-    if result.interrupted:
-        said = f"interrupted; go on with `fleetgrad resume {result.run}`."
-        raise ending.Interrupted(said)

@@ -129,15 +129,10 @@ def _as_array(values: Any, name: str) -> np.ndarray:
 
 
 def _finite(rows: Num[np.ndarray, "..."], name: str) -> Features:
-    filed = mapped.is_mapped(rows)
     if rows.dtype == np.uint8:
-        return mapped.resting(rows, np.uint8) if filed else np.ascontiguousarray(rows)
+        return mapped.resting(rows, np.uint8)
     with np.errstate(over="ignore", invalid="ignore"):
-        small = (
-            mapped.resting(rows, np.float32)
-            if filed
-            else np.ascontiguousarray(rows, dtype=np.float32)
-        )
+        small = mapped.resting(rows, np.float32)
         low, high = float(small.min()), float(small.max())  # NaN comes through both
     if not (low >= -LARGEST and high <= LARGEST):
         raise DataError(_where_not_finite(rows, small, name))

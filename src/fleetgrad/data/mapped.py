@@ -50,11 +50,15 @@ def cut(x: Rows, rows: Int[np.ndarray, " rows"]) -> Rows:
 
 
 def resting(x: Rows, dtype: type[np.number]) -> Rows:
-    """An array in a file as programs take it over: of this type, whole, where addresses are even.
+    """An array as programs take it over: of this type, whole, and in a file where it was in one.
+
+    In a file it begins at an even address. One that is all that already is given back.
 
     Raises:
         DataError: The disk has no room for it.
     """
+    if not is_mapped(x):
+        return np.ascontiguousarray(x, dtype)
     if x.dtype == dtype and x.flags.c_contiguous and x.ctypes.data % ALIGNED == 0:
         return x
     size = _chunk(x)

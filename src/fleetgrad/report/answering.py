@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Int, Shaped
 
 from fleetgrad import answers
-from fleetgrad.calibration import BINS
+from fleetgrad.calibration import BINS, bins
 from fleetgrad.ensemble import Ensemble
 from fleetgrad.errors import RunError
 from fleetgrad.metrics import number
@@ -150,7 +150,7 @@ def _confusion(
 
 
 def _bins(sure: Shaped[np.ndarray, " rows"], right: Shaped[np.ndarray, " rows"]) -> tuple[Bin, ...]:
-    place = np.minimum((sure * BINS).astype(int), BINS - 1)
+    place = bins(sure)
     rows = np.bincount(place, minlength=BINS)
     sums = [np.bincount(place, values, BINS) for values in (sure, right)]
     return tuple(

@@ -1,12 +1,12 @@
 """What a run's directory says of its run, as plain values: all that a page or a figure needs.
 
-A part that a run does not have is None, and `missing` says why. `plain` makes strict JSON of any of
-it; scores are in the metric's own sign, as people know it.
+A part that a run does not have is None, and `missing` says why. `payload.strict` makes JSON of any
+of it; scores are in the metric's own sign, as people know it.
 """
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -136,19 +136,6 @@ def of(run: Run) -> Facts:
         classes=tuple(map(str, model.classes.tolist())) if model else (),
         missing=missing,
     )
-
-
-def plain(value: Any) -> Any:
-    """A value as strict JSON has it: NaN and infinities become None, tuples lists."""
-    if is_dataclass(value) and not isinstance(value, type):
-        return {one.name: plain(getattr(value, one.name)) for one in fields(value)}
-    if isinstance(value, Mapping):
-        return {str(name): plain(one) for name, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(one) for one in value]
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    return value
 
 
 def _is_range(span: Any) -> bool:

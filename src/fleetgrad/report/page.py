@@ -21,6 +21,7 @@ from fleetgrad import __version__
 from fleetgrad.directory import REPORT, writing
 from fleetgrad.display.words import percent, value
 from fleetgrad.durable import replacing
+from fleetgrad.payload import strict
 from fleetgrad.report import captions, facts, figures, words
 from fleetgrad.report.captions import Caption
 from fleetgrad.report.facts import Facts
@@ -186,7 +187,7 @@ def board(known: Facts) -> dict[str, Any]:
 
 def escaped_json(content: Any) -> str:
     """Strict JSON that may stand inside a script element, whatever it holds."""
-    return _safe(json.dumps(facts.plain(content), allow_nan=False, separators=(",", ":")))
+    return _safe(json.dumps(strict(content), allow_nan=False, separators=(",", ":")))
 
 
 def _safe(text: str) -> str:
@@ -222,7 +223,7 @@ def _is_plain(own: Any) -> bool:
 
 def _network(known: Facts) -> dict[str, Any]:
     assert known.network is not None
-    content: dict[str, Any] = facts.plain(known.network)
+    content: dict[str, Any] = strict(known.network)
     return content | {"classes": list(known.classes)}
 
 

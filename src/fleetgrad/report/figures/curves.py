@@ -1,6 +1,7 @@
 """Learning curves of all candidates, with the rungs at which they stopped."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 import plotly.graph_objects as go
 
@@ -64,14 +65,8 @@ def _bundle(candidates: Sequence[Candidate]) -> go.Scatter | None:
 
 def _stops(candidates: Sequence[Candidate]) -> go.Scatter | None:
     """A dot where each stopped."""
-    ends = [(one, last) for one in candidates if (last := _last(one)) is not None]
-    if not ends:
-        return None
-    return go.Scatter(
-        x=[epoch for _, (epoch, _) in ends],
-        y=[score for _, (_, score) in ends],
-        customdata=[one.id for one, _ in ends],
-        mode="markers",
+    return _ends(
+        candidates,
         name="stopped here",
         marker={"color": style.GRAY, "size": 5, "opacity": 0.75},
         hovertemplate="#%{customdata}<br>epoch %{x}: %{y}<extra></extra>",
@@ -80,11 +75,17 @@ def _stops(candidates: Sequence[Candidate]) -> go.Scatter | None:
 
 def _broken(candidates: Sequence[Candidate]) -> go.Scatter | None:
     """A cross where training diverged."""
-    ends = [
-        (one, last)
-        for one in candidates
-        if one.status == "diverged" and (last := _last(one)) is not None
-    ]
+    return _ends(
+        [one for one in candidates if one.status == "diverged"],
+        name="diverged after this",
+        marker={"color": style.RED, "size": 8, "symbol": "x-thin", "line": style.CROSS},
+        hovertemplate="#%{customdata} diverged after epoch %{x}<extra></extra>",
+    )
+
+
+def _ends(candidates: Sequence[Candidate], **looks: Any) -> go.Scatter | None:
+    """A mark at the last score of each that has one."""
+    ends = [(one, last) for one in candidates if (last := _last(one)) is not None]
     if not ends:
         return None
     return go.Scatter(
@@ -92,9 +93,7 @@ def _broken(candidates: Sequence[Candidate]) -> go.Scatter | None:
         y=[score for _, (_, score) in ends],
         customdata=[one.id for one, _ in ends],
         mode="markers",
-        name="diverged after this",
-        marker={"color": style.RED, "size": 8, "symbol": "x-thin", "line": style.CROSS},
-        hovertemplate="#%{customdata} diverged after epoch %{x}<extra></extra>",
+        **looks,
     )
 
 
