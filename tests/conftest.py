@@ -11,9 +11,11 @@ from hypothesis import settings
 
 import fleetgrad
 from faults import Faults, Tally
+from fleetgrad.machine import Machine
 from fleetgrad.store import Run
 from runs import CONFIG, TWO, commit
 from simulated import World
+from whole import write_data
 
 # No deadline: the first example of many a property compiles a program. The same examples every
 # time, so that a change is judged by the change; the long tests draw new ones.
@@ -55,6 +57,21 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no real data: {folder} is missing (FLEETGRAD_SHARED names another place)")
     return folder
+
+
+@pytest.fixture(scope="module")
+def one_machine():
+    """The same machine for all runs of a module, so that each program is compiled once."""
+    machine = Machine.here()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Machine, "here", lambda: machine)
+        yield
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    """Where the rows of the whole studies (`whole.py`) lie."""
+    return write_data(tmp_path_factory.mktemp("data") / "clouds.npz")
 
 
 @pytest.fixture

@@ -12,23 +12,12 @@ import pytest
 import fleetgrad as fg
 from fleetgrad import answers, cli
 from fleetgrad.errors import DeviceError, DiskError
-from fleetgrad.machine import Machine
 from fleetgrad.store import Run
 from runs import no_file_longer_than, ordinary_user
 from test_recovery import HARM
-from whole import KINDS, Told, go, write_data
+from whole import KINDS, Told, go
 
-MACHINE = Machine.here()
-
-
-@pytest.fixture(autouse=True)
-def machine(monkeypatch):
-    monkeypatch.setattr(Machine, "here", lambda: MACHINE)
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory):
-    return write_data(tmp_path_factory.mktemp("data") / "clouds.npz")
+pytestmark = pytest.mark.usefixtures("one_machine")
 
 
 @pytest.fixture(scope="module")

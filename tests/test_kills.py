@@ -7,26 +7,12 @@ import time
 import numpy as np
 import pytest
 
-from fleetgrad.machine import Machine
 from fleetgrad.store import Run
-from whole import KINDS, PLACES, Told, begun, go, process, write_data
+from whole import KINDS, PLACES, Told, begun, go, process
 
 BY_CLOCK = "SIGKILL in a study, by the clock"
 BY_PLACE = "SIGKILL in a study, at a step of a commit"
-MACHINE = Machine.here()
-
-
-@pytest.fixture(scope="module", autouse=True)
-def machine():
-    """One machine for all runs in this process, so that each program is compiled once."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Machine, "here", lambda: MACHINE)
-        yield
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory):
-    return write_data(tmp_path_factory.mktemp("data") / "clouds.npz")
+pytestmark = pytest.mark.usefixtures("one_machine")
 
 
 @pytest.fixture(scope="module")

@@ -10,21 +10,10 @@ import time
 import pytest
 
 from fleetgrad import history
-from fleetgrad.machine import Machine
 from fleetgrad.store import Run
-from whole import KINDS, Told, begun, go, process, write_data
+from whole import KINDS, Told, begun, go, process
 
-MACHINE = Machine.here()
-
-
-@pytest.fixture(autouse=True)
-def machine(monkeypatch):
-    monkeypatch.setattr(Machine, "here", lambda: MACHINE)
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory):
-    return write_data(tmp_path_factory.mktemp("data") / "clouds.npz")
+pytestmark = pytest.mark.usefixtures("one_machine")
 
 
 def fleetgrad(*arguments):

@@ -12,7 +12,6 @@ import pytest
 import fleetgrad as fg
 from fleetgrad import cli
 from fleetgrad.errors import RunInterrupted
-from fleetgrad.machine import Machine
 from fleetgrad.store import Run
 from whole import Told, go, write_data
 
@@ -23,12 +22,7 @@ optimizer = "adam"
 learning_rate = { low = 1e-3, high = 0.3, log = true }
 """
 SOON = 5.0  # seconds
-MACHINE = Machine.here()
-
-
-@pytest.fixture(autouse=True)
-def machine(monkeypatch):
-    monkeypatch.setattr(Machine, "here", lambda: MACHINE)
+pytestmark = pytest.mark.usefixtures("one_machine")
 
 
 @pytest.fixture(scope="module")
@@ -50,9 +44,7 @@ def whole(folder):
         child.communicate()
     assert child.returncode == 0
     life = time.monotonic() - began
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Machine, "here", lambda: MACHINE)
-        return Told.of(go(place, None, None)), there, life
+    return Told.of(go(place, None, None)), there, life
 
 
 @pytest.mark.parametrize("where", ["fleetgrad.model.Model.save", "fleetgrad.report.after.explain"])

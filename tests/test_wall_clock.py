@@ -9,18 +9,12 @@ import pytest
 
 import fleetgrad as fg
 from fleetgrad import record
-from fleetgrad.machine import Machine
 from fleetgrad.store import Run
 from test_layers import MODULES
 from whole import Told, go, write_data
 
-MACHINE = Machine.here()
+pytestmark = pytest.mark.usefixtures("one_machine")
 WALL = {"time.time", "time.time_ns", "time.localtime", "time.gmtime", "date.today", "datetime.now"}
-
-
-@pytest.fixture(autouse=True)
-def machine(monkeypatch):
-    monkeypatch.setattr(Machine, "here", lambda: MACHINE)
 
 
 class Jumping(datetime):
