@@ -12,13 +12,14 @@ import numpy as np
 
 from fleetgrad.settings import Settings
 from fleetgrad.trainees import Member
+from rowless import Rowless
 
 BEST_RATE, BROKEN_RATE = 0.01, 0.5  # the planted optimum; from here on nothing is finite
 NOISE = 0.01
 EVERY = 4  # stretches an epoch, before each of which a lane looks at the clock
 
 
-class Crowd:
+class Crowd(Rowless["Throng"]):
     """`fleetgrad.trainees.Trainer`.
 
     Args:
@@ -28,31 +29,9 @@ class Crowd:
     def __init__(self, lanes: int) -> None:
         self.lanes = lanes
 
-    def epoch_cost(self, settings: Settings) -> float:  # noqa: ARG002 - as the protocol has it
-        """A second, for everyone."""
-        return 1.0
-
     def populate(self, settings: Mapping[Member, Settings]) -> "Throng":
         """Networks about to go along their curves."""
         return Throng(settings, self.lanes)
-
-    def refit(self, settings: Settings) -> tuple["Throng", None]:
-        """One more."""
-        return self.populate({Member(0, 0): settings}), None
-
-    def refit_all(self, settings: Mapping[Member, Settings]) -> tuple["Throng", None]:
-        """Several."""
-        return self.populate(settings), None
-
-    def pupil(
-        self, settings: Settings, shares: np.ndarray, part: float, *, refitted: bool
-    ) -> "Throng":
-        """There are no rows to be taught."""
-        raise NotImplementedError
-
-    def teach(self, settings: Settings, params: Any, *, refitted: bool) -> np.ndarray:
-        """Nor any to speak of."""
-        raise NotImplementedError
 
     def probabilities(self, settings: Settings, params: Any, view: Any = None) -> np.ndarray:  # noqa: ARG002 - as the protocol has it
         """Of two rows, both right."""
@@ -61,12 +40,6 @@ class Crowd:
     def labels(self) -> np.ndarray:
         """Of these."""
         return np.ones(2, int)
-
-    def row_weights(self) -> None:
-        """All rows count alike."""
-
-    def view(self, replicate: int) -> None:
-        """There are no rows to see."""
 
 
 class Throng:

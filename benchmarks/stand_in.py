@@ -8,7 +8,6 @@ import os
 import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -23,6 +22,7 @@ from fleetgrad.space import Choice, Float, Int, Space
 from fleetgrad.store import Run
 from fleetgrad.strategies.thaw import Thaw
 from fleetgrad.trainees import Member
+from rowless import Rowless
 from surrogate import EPOCHS, Meter
 
 LANES = 2  # networks side by side, as on two cores; fixed, so that results are the same anywhere
@@ -63,7 +63,7 @@ def network(settings: Settings) -> np.ndarray:
     return np.array([settings.batch_size, *rates, layers, width, settings.dropout], float)
 
 
-class Fleet:
+class Fleet(Rowless["StandIns"]):
     """`fleetgrad.trainees.Trainer` over a meter."""
 
     lanes = LANES
@@ -71,45 +71,9 @@ class Fleet:
     def __init__(self, meter: Meter) -> None:
         self._meter = meter
 
-    def epoch_cost(self, settings: Settings) -> float:  # noqa: ARG002 - as the protocol has it
-        """A second, for everyone."""
-        return 1.0
-
     def populate(self, settings: Mapping[Member, Settings]) -> "StandIns":
         """Networks about to go along their curves."""
         return StandIns(self._meter, settings)
-
-    def refit(self, settings: Settings) -> tuple["StandIns", Any]:
-        """A winner's training counts for nothing here."""
-        return self.populate({Member(0, 0): settings}), None
-
-    def refit_all(self, settings: Mapping[Member, Settings]) -> tuple["StandIns", None]:
-        """Networks to be learned from every row, which a surrogate cannot tell from others."""
-        return self.populate(settings), None
-
-    def pupil(
-        self, settings: Settings, shares: np.ndarray, part: float, *, refitted: bool
-    ) -> "StandIns":
-        """A surrogate knows of no rows to be taught."""
-        raise NotImplementedError
-
-    def teach(self, settings: Settings, params: Any, *, refitted: bool) -> np.ndarray:
-        """Nor of any to speak of."""
-        raise NotImplementedError
-
-    def probabilities(self, settings: Settings, params: Any) -> np.ndarray:
-        """A surrogate knows of no rows."""
-        raise NotImplementedError
-
-    def labels(self) -> np.ndarray:
-        """A surrogate knows of no rows."""
-        raise NotImplementedError
-
-    def row_weights(self) -> None:
-        """Nor of their weights."""
-
-    def view(self, replicate: int) -> None:
-        """There are no rows to see."""
 
 
 class StandIns:
