@@ -14,6 +14,7 @@ from readers import READERS, tried
 
 FEW, MANY = 30, 100_000
 MOST = 300  # bytes put in at once
+STRANGE = "a stranger's file: {}"  # a kind of fault
 EDITS = ("replace", "insert", "delete", "repeat", "cut", "swap", "flip")
 LOUD = (b"", b"\0", b"\xff", b"-1", b"NaN", b"1e999", b"{}", b"[]", b"../../x", b"/etc/passwd")
 
@@ -51,7 +52,7 @@ def edited(content, draw):
     }[kind]
 
 
-def fuzzed(name, folder, examples):
+def fuzzed(name, folder, examples, faults):
     """Hold so many inputs against the limits."""
     reader = READERS[name]
 
@@ -60,7 +61,8 @@ def fuzzed(name, folder, examples):
     )
     @given(changed(reader.seeds()))
     def each(content):
-        tried(reader, content, folder)
+        with faults.against(STRANGE.format(name)):
+            tried(reader, content, folder)
 
     each()
 
@@ -72,18 +74,19 @@ def test_a_reader_reads_what_is_whole(name, tmp_path):
 
 
 @pytest.mark.parametrize("name", READERS)
-def test_a_reader_reads_or_refuses(name, tmp_path):
-    fuzzed(name, tmp_path, FEW)
+def test_a_reader_reads_or_refuses(name, tmp_path, faults):
+    fuzzed(name, tmp_path, FEW, faults)
 
 
 @pytest.mark.reliability
 @pytest.mark.parametrize("name", READERS)
-def test_a_reader_reads_or_refuses_in_the_long_run(name, tmp_path):
+def test_a_reader_reads_or_refuses_in_the_long_run(name, tmp_path, faults):
     """Without Hypothesis's search: so many inputs, changed blindly, cost it more than they tell."""
     reader, draw = READERS[name], random.Random(0)
     seeds = reader.seeds()
     for _ in range(MANY):
-        tried(reader, blindly(draw.choice(seeds), draw), tmp_path)
+        with faults.against(STRANGE.format(name)):
+            tried(reader, blindly(draw.choice(seeds), draw), tmp_path)
 
 
 def blindly(content, draw):
