@@ -141,5 +141,17 @@ def test_time_is_kept_back_for_it(place):
     assert world.now - 100.0 <= 1.05 * plan.seconds + 1
 
 
+def test_those_chosen_learn_for_as_long_as_there_is_time(place):
+    plan, world = replace(TIMED, seconds=400.0, ensemble=2, last_epochs=60), Various()
+    outcome = search(place, world, plan, thaw(plan))
+    lasting = {one.settings.epochs for one in outcome.partners}
+    assert len(lasting) == 1
+    assert EPOCHS < (epochs := lasting.pop()) <= 60
+    for one in outcome.partners:
+        assert one.params[0]["weight"][0, 0] == memory_after(epochs)
+    assert outcome.winner.settings.epochs == EPOCHS, "whom others join need not learn for longer"
+    assert world.now - 100.0 <= 1.05 * plan.seconds + 1
+
+
 def test_nobody_joins_where_none_was_asked_for(place):
     assert search(place, Various(), PLAN, thaw()).partners == ()

@@ -228,16 +228,44 @@ def test_where_images_are_fresh_time_is_shared_between_longer_training_and_more_
     with suppress(BudgetError):
         plain, fresh = planned(seconds, around), planned(seconds, around | {"fresh": True})
         longer = planned(seconds * more, around | {"fresh": True})
-        assert plain.epochs <= fresh.epochs <= longer.epochs <= timing.MOST_FRESH
-        assert longer.passes >= 0.99 * fresh.passes
+        assert plain.epochs <= fresh.last <= longer.last
+        assert longer.epochs <= timing.MOST_FRESH
+        if (fresh.last_epochs is None) == (longer.last_epochs is None):
+            assert fresh.epochs <= longer.epochs
+            assert longer.passes >= 0.99 * fresh.passes
 
 
 def test_an_hour_of_fresh_images_trains_longer_than_one_of_rows_seen_before():
     around = {"epoch_seconds": [1.7, 2.4], "steps": 390, "lanes": 2, "spent": 5.0}
     around |= {"adaptive": False, "strategy": "thaw", "dimensions": 7}
     assert planned(3600, around).epochs == timing.MOST_STEPS // 390
-    assert 40 <= planned(3600, around | {"fresh": True}).epochs <= 60
+    hour = planned(3600, around | {"fresh": True})
+    assert timing.MOST_STEPS // 390 < hour.epochs <= 60 < hour.last
     assert planned(120, around) == planned(120, around | {"fresh": True})
+
+
+@settings(max_examples=50)
+@given(around=circumstances(), seconds=st.floats(10, 1e4), together=st.integers(0, 6))
+def test_a_longer_last_training_has_its_part_of_the_time_and_no_more(around, seconds, together):
+    around |= {"strategy": "thaw", "dimensions": 3, "fresh": True, "ensemble": together}
+    plan = planned_or_skipped(seconds, around)
+    if plan.last_epochs is None:
+        return
+    assert timing.LONGER * plan.epochs <= plan.last <= timing.MOST_LAST
+    assert bool(plan.ensemble) == bool(together)
+    assert plan.ensemble <= min(together, 2 * around["lanes"])
+    share = timing.LAST_TOGETHER if together else timing.LAST
+    parts = timing.expected(plan, around["epoch_seconds"], around["lanes"])
+    alone = plan.alone * 1.2 * max(around["epoch_seconds"]) if together else 0.0
+    assert parts.refit - alone <= share * seconds
+    assert sum(parts) <= 1.01 * seconds
+
+
+def test_a_student_needs_the_time_that_a_longer_last_training_would_take():
+    around = {"epoch_seconds": [1.7, 2.4], "steps": 390, "lanes": 2, "spent": 5.0, "fresh": True}
+    around |= {"adaptive": False, "strategy": "thaw", "dimensions": 7, "ensemble": 6}
+    assert planned(3600, around).last_epochs is not None
+    assert planned(3600, around | {"distill": True}).last_epochs is None
 
 
 @pytest.mark.parametrize("strategy", ["halving", "thaw"])

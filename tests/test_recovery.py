@@ -30,8 +30,12 @@ HARM = {"bits flipped": flipped, "cut short": truncated, "gone": lambda path: pa
 
 STUDIES = {  # plan, who proposes, where
     "one generation": (counted(5, 3, replicates=3), lambda: "tpe", World),
-    "two generations": (counted(8, 4, generations=2, replicates=2), lambda: "tpe", World),
-    "an ensemble": (counted(12, 4, replicates=2, ensemble=4), lambda: "sobol", Various),
+    "two generations": (counted(8, 4, 2, replicates=2, last_epochs=9), lambda: "tpe", World),
+    "an ensemble": (
+        counted(12, 4, replicates=2, ensemble=4, last_epochs=7),
+        lambda: "sobol",
+        Various,
+    ),
     "rounds": (DISTILL, thaw, School),
     "a population that evolves": (POPULATION, pbt, Evolving),
 }

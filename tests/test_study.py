@@ -478,6 +478,25 @@ def test_time_is_kept_back_for_five_repeats_and_the_refit(place, lanes):
     assert world.now - 100 <= plan.seconds
 
 
+@pytest.mark.parametrize("seconds", [80.0, 100.0, 1e4])
+def test_the_last_training_takes_what_time_is_left_within_the_plan(place, seconds):
+    plan, world = Plan((9,), 4, seconds=seconds, last_epochs=80), World(lanes=2, noise=0)
+    outcome = search(place, world, plan, space=SOUND)
+    (refit,) = segments(place, "refit")
+    assert 4 < refit["lasting"] == refit["epochs"] == outcome.winner.settings.epochs <= 80
+    assert (refit["epochs"] == 80) == (seconds == 1e4)
+    assert outcome.winner.params[0]["weight"][0, 0] == memory_after(refit["epochs"])
+    assert outcome.leaderboard[outcome.winner.candidate].settings.epochs == 4
+    assert world.now - 100 <= seconds
+
+
+def test_whoever_asks_for_fewer_epochs_gets_no_more_in_the_end(place):
+    outcome = search(place, World(), Plan((1,), 4, last_epochs=9), Listed(rates(1e-2, epochs=3)))
+    assert outcome.winner.settings.epochs == 3
+    (refit,) = segments(place, "refit")
+    assert refit["epochs"] == 3
+
+
 def test_more_replicates_are_made_while_there_is_time(place):
     plan = Plan((3,), 4, seconds=120.0)
     world = World(lanes=2)

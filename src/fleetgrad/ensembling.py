@@ -17,6 +17,7 @@ import numpy as np
 
 from fleetgrad import metrics, selection, temperatures
 from fleetgrad.leaderboard import Row
+from fleetgrad.lengthening import lengthened
 from fleetgrad.pace import Pace, Stage
 from fleetgrad.plan import Plan
 from fleetgrad.rows import is_whole
@@ -89,17 +90,26 @@ class Ensembling:
             rows: What the search knows of everyone.
             weights: Gives the weights that are at hand, by id.
         """
+        searched = {one: row.settings for one, row in rows.items()}
         done = self._run.segment(SEGMENT)
         if done is None:
             held = weights()
             shares = self._chosen(rows, held)
-            settings = {one: rows[one].settings for one in shares}
+            settings = {one: searched[one] for one in shares}
             views = self._seeing(shares, settings, held)
-            done = self._train(shares, views, population := refit(self._trainer, settings))
+            lasting = self._lasting(settings)
+            longer = {one: lengthened(own, lasting, self._plan) for one, own in settings.items()}
+            population = refit(self._trainer, longer)
+            done = self._train(shares, views, lasting, population)
         else:
-            settings = {one: rows[one].settings for one in chosen(done)}
-            population = restored(self._run, self._trainer, settings)
-        return joined(done, population, {one: rows[one].settings for one in chosen(done)})
+            longer = trained_for(done, self._plan, searched)
+            population = restored(self._run, self._trainer, longer)
+        return joined(done, population, trained_for(done, self._plan, searched))
+
+    def _lasting(self, settings: Mapping[int, Settings]) -> int:
+        """Epochs of their last training."""
+        costs = [self._trainer.epoch_cost(own) for own in settings.values()]
+        return self._pace.lasting(costs) if costs else self._plan.epochs
 
     def _chosen(
         self, rows: Mapping[int, Row], weights: Mapping[int, Callable[[], Any]]
@@ -178,11 +188,11 @@ class Ensembling:
         return selection.select(said, truth, counts, seed=self._seed)
 
     def _train(
-        self, shares: Mapping[int, _Share], views: str, population: Trainees
+        self, shares: Mapping[int, _Share], views: str, lasting: int, population: Trainees
     ) -> dict[str, Any]:
-        """Train them for as long as in the search; one that diverges or is not done has no part."""
+        """Train them on all rows; one that diverges or is not done has no part."""
         stage = Stage("ensemble", 1, 1, trained(self._run))
-        arrived = population.advance(self._plan.epochs, self._pace.proceed(stage, population))
+        arrived = population.advance(lasting, self._pace.proceed(stage, population))
         members = population.members if arrived else ()  # half-trained networks would spoil it
         sound = [member for member in members if population.diverged_at(member) is None]
         sound = sound if len(sound) > 1 else []
@@ -192,6 +202,7 @@ class Ensembling:
             "weights": {one: share.weight / total for one, share in chosen.items()},
             "temperatures": {one: share.temperature for one, share in chosen.items()},
             "views": views,
+            "lasting": lasting,
             "network_epochs": population.network_epochs,
             "elapsed": self._pace.elapsed,
         }
@@ -207,6 +218,13 @@ class Ensembling:
 def chosen(done: Mapping[str, Any]) -> tuple[int, ...]:
     """Ids of those in the ensemble on record."""
     return tuple(map(int, done["weights"]))
+
+
+def trained_for(
+    done: Mapping[str, Any], plan: Plan, settings: Mapping[int, Settings]
+) -> dict[int, Settings]:
+    """Those in the ensemble on record, as they were trained on all rows; by id."""
+    return {one: lengthened(settings[one], done.get("lasting"), plan) for one in chosen(done)}
 
 
 def refit(trainer: Trainer, settings: Mapping[int, Settings]) -> Trainees:

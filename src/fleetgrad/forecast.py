@@ -126,6 +126,7 @@ class Forecast:
             ],
             "stops": [] if halves else list(plan.stops),
             "epochs": self.plan.epochs,
+            "last_epochs": self.plan.last,
             "finalists": self.plan.finalists,
             "replicates": self.plan.replicates,
             "ensemble": self.plan.ensemble,

@@ -1,7 +1,7 @@
 """How a run keeps to its time: what it holds back for its end, and what it says on the way."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from fleetgrad.clock import Clock, Progress, Throttle
@@ -17,6 +17,7 @@ MOST_HELD = 0.75  # of the time left when the search begins: rather fewer repeat
 LATELY = 1 / 3  # of the time a search has taken: what its speed is measured over
 AUDITED = 0.05  # of the budget, at most, for candidates that had been stopped
 TINY = 1e-9  # seconds: nothing is faster
+STEADY = 1.05  # on the last training, which fills what is left: a machine may slow down
 GRACE = 0.05  # of the budget: a refit, or repeats, cut short are worth little, so may run over
 
 
@@ -61,7 +62,7 @@ class Pace:
         self._most_held = MOST_HELD * clock.left
         self._began = clock.elapsed
         self._marks: list[tuple[float, float]] = [(0.0, 0.0)]  # seconds gone in the search, epochs
-        self._refits = plan.refits + math.ceil(plan.ensemble / lanes)  # one after the other
+        self._ending = plan.alone + math.ceil(plan.ensemble / lanes) * plan.last  # epochs on a lane
         self._fewest = min(REPLICATES, plan.replicates)
 
     @property
@@ -117,8 +118,20 @@ class Pace:
         costs = [population.epoch_seconds(member) for member in population.members]
         dearest = max(costs)
         busiest = max(sum(costs) / self._lanes, dearest)
-        needed = (busiest + REFIT * dearest) * self._plan.epochs + END_SECONDS
+        needed = busiest * self._plan.epochs + REFIT * dearest * self._plan.last + END_SECONDS
         return self._clock.left >= needed
+
+    def lasting(self, costs: Sequence[float]) -> int:
+        """Epochs for which these may train on all rows: what is left decides, within the plan.
+
+        Args:
+            costs: What an epoch of each took a lane in the search, in seconds.
+        """
+        plan, busiest = self._plan, max(sum(costs) / self._lanes, *costs)
+        if self._clock.seconds is None or busiest == 0:
+            return plan.last
+        room = self._clock.left - END_SECONDS
+        return int(min(plan.last, max(plan.epochs, room / (STEADY * REFIT * busiest))))
 
     def auditable(self, population: Trainees) -> int:
         """How many of these, in order, may be trained from start to end by way of an audit."""
@@ -132,9 +145,9 @@ class Pace:
     def _for_the_end(self, epoch_seconds: float) -> float:
         """Seconds for the fewest repeats of such finalists, the refit of one, and the end."""
         waves = math.ceil(self._plan.finalists * self._fewest / self._lanes)
-        whole = self._plan.epochs * epoch_seconds
+        passes = SLACK * waves * self._plan.epochs + REFIT * self._ending
         audit = AUDITED * (self._clock.seconds or 0.0)
-        held = (SLACK * waves + REFIT * self._refits) * whole + audit + END_SECONDS
+        held = passes * epoch_seconds + audit + END_SECONDS
         return min(held, self._most_held)
 
     def _kept_back(self, stage: Stage, population: Trainees) -> float:
@@ -145,7 +158,7 @@ class Pace:
             return END_SECONDS - GRACE * self._clock.seconds
         if stage.leading is not None:
             return self._for_the_end(stage.leading)
-        end = REFIT * self._refits * self._full(population) + END_SECONDS
+        end = REFIT * self._ending * _dearest(population) + END_SECONDS
         if stage.phase == "finals":
             return end - self._grace(population)
         waves = math.ceil(self._plan.finalists * self._fewest / self._lanes)
@@ -177,11 +190,6 @@ class Pace:
         costs = [population.epoch_seconds(member) for member in population.members] or [0.0]
         return self._plan.epochs * sum(costs) / len(costs)
 
-    def _full(self, population: Trainees) -> float:
-        """Seconds a lane needs to train the most expensive of these from start to end."""
-        costs = map(population.epoch_seconds, population.members)
-        return self._plan.epochs * max(costs, default=0.0)
-
     def _progress(self, stage: Stage, population: Trainees, began: float) -> Progress:
         members, left = population.members, self._clock.left
         scores = [stage.best, *(measured(population, member) for member in members)]
@@ -198,3 +206,8 @@ class Pace:
             left=None if math.isinf(left) else max(0.0, left),
             metric=self._metric.name,
         )
+
+
+def _dearest(population: Trainees) -> float:
+    """Seconds a lane needs for an epoch of the most expensive of these."""
+    return max(map(population.epoch_seconds, population.members), default=0.0)

@@ -43,6 +43,8 @@ class Plan:
         epoch_seconds: What an epoch of a typical network was measured to take a lane, or None.
         ensemble: Most networks that are to predict together; 0 for the winner alone.
         distill: Whether one network is to learn from these.
+        last_epochs: Most epochs of the last training, on all rows, where that may be longer than
+            the full training before; None where it is as long.
     """
 
     generations: tuple[int, ...]
@@ -55,6 +57,7 @@ class Plan:
     epoch_seconds: float | None = None
     ensemble: int = 0
     distill: bool = False
+    last_epochs: int | None = None
 
     @property
     def candidates(self) -> int:
@@ -67,13 +70,23 @@ class Plan:
         sizes = enumerate(self.generations)
         search = int(self.passes or sum(self.rungs(n).cost(size) for n, size in sizes))
         finalists = min(self.finalists, self.candidates)
-        ending = self.refits + self.ensemble
-        return search + (finalists * self.replicates + ending) * self.epochs
+        ending = self.alone + self.ensemble * self.last
+        return search + finalists * self.replicates * self.epochs + ending
 
     @property
     def refits(self) -> int:
         """Trainings after the repeats that have a lane to themselves, one after the other."""
         return 1 + DISTILLED * self.distill
+
+    @property
+    def last(self) -> int:
+        """Most epochs of the last training, of the winner or of those that predict with it."""
+        return self.last_epochs or self.epochs
+
+    @property
+    def alone(self) -> int:
+        """Epochs of `refits`: a winner that others join need not be trained for longer."""
+        return self.refits * (self.epochs if self.ensemble else self.last)
 
     @property
     def by_rounds(self) -> bool:

@@ -126,7 +126,7 @@ def planned(config: dict[str, Any], fleet: Fleet, clock: Clock) -> Plan:
         BudgetError: The time is too short for the smallest search.
     """
     plan = _searching(config, fleet, clock)
-    together = plans.ENSEMBLE if config["ensemble"] else 0
+    together = plan.ensemble or plans.ENSEMBLE if config["ensemble"] else 0
     return replace(plan, ensemble=together, distill=config.get("distill", False))
 
 
@@ -162,6 +162,7 @@ def _searching(config: dict[str, Any], fleet: Fleet, clock: Clock) -> Plan:
         strategy=strategy,
         dimensions=dimensions,
         fresh=all(one.augment != NONE for one in typical),
+        ensemble=plans.ENSEMBLE if config["ensemble"] else 0,
         distill=config.get("distill", False),
     )
 

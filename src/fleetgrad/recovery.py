@@ -13,6 +13,7 @@ from typing import Any
 from fleetgrad import answers, ensembling
 from fleetgrad.distilled import REFIT
 from fleetgrad.distilling import taught
+from fleetgrad.lengthening import lengthened
 from fleetgrad.pace import Pace, Stage
 from fleetgrad.plan import Plan
 from fleetgrad.settings import Settings
@@ -52,7 +53,7 @@ class Recovery:
         if segment.startswith("search/"):
             return self._searched(segment, done)
         population = self._refitted(segment, done)
-        self._advance(population, done.get("epochs", self._plan.epochs))
+        self._advance(population, done.get("epochs", done.get("lasting", self._plan.epochs)))
         return population
 
     def _searched(self, segment: str, done: Mapping[str, Any]) -> Trainees:
@@ -87,10 +88,11 @@ class Recovery:
     @property
     def _winner(self) -> Settings:
         refitted = self._run.segment("refit") or {}
-        return self._settings[refitted["candidate"]]
+        settings = self._settings[refitted["candidate"]]
+        return lengthened(settings, refitted.get("lasting"), self._plan)
 
     def _partners(self, done: Mapping[str, Any]) -> dict[int, Settings]:
-        return {one: self._settings[one] for one in ensembling.chosen(done)}
+        return ensembling.trained_for(done, self._plan, self._settings)
 
     @cached_property
     def _settings(self) -> dict[int, Settings]:

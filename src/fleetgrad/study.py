@@ -30,6 +30,7 @@ from fleetgrad.distilling import Distilling
 from fleetgrad.ensembling import Ensembling, Partner
 from fleetgrad.errors import TrainingError
 from fleetgrad.leaderboard import Leaderboard, Row
+from fleetgrad.lengthening import lengthened
 from fleetgrad.pace import Pace, Stage
 from fleetgrad.plan import Plan
 from fleetgrad.recovery import Recovery
@@ -234,19 +235,30 @@ class Study:
         return chosen.ids[best], chosen.settings[best]
 
     def _refit(self, candidate: int, settings: Settings) -> Winner:
-        population, view = self._trainer.refit(settings)
-        if self._run.segment("refit") is None:
-            self._learn_all(candidate, population)
+        done = self._run.segment("refit")
+        if done is None:
+            lasting = self._lasting(settings)
+            settings = lengthened(settings, lasting, self._plan)
+            population, view = self._trainer.refit(settings)
+            self._learn_all(candidate, population, lasting)
         else:
+            settings = lengthened(settings, done.get("lasting"), self._plan)
+            population, view = self._trainer.refit(settings)
             population.restore(self._run.weights("refit"))
         params = population.params(population.members[0])
         return Winner(candidate, settings, params, view, refitted=True)
 
-    def _learn_all(self, candidate: int, population: Trainees) -> None:
-        """Train the winner for as long as in the search, and record it."""
+    def _lasting(self, settings: Settings) -> int:
+        """Epochs of the winner's last training; others that join it are what a long one is for."""
+        if self._plan.ensemble:
+            return self._plan.epochs
+        return self._pace.lasting([self._trainer.epoch_cost(settings)])
+
+    def _learn_all(self, candidate: int, population: Trainees, lasting: int) -> None:
+        """Train the winner on all rows, and record it."""
         member = population.members[0]
         stage = Stage("refit", 1, 1, trained(self._run))
-        population.advance(self._plan.epochs, self._pace.proceed(stage, population))
+        population.advance(lasting, self._pace.proceed(stage, population))
         if population.diverged_at(member) is not None:
             raise TrainingError(
                 f"the winner must train soundly on all rows too, got candidate {candidate}, which "
@@ -254,6 +266,7 @@ class Study:
             )
         done = {
             "candidate": candidate,
+            "lasting": lasting,
             "epochs": len(population.curve(member)),
             "network_epochs": population.network_epochs,
             "elapsed": self._pace.elapsed,

@@ -23,6 +23,9 @@ MOST_CANDIDATES = 256
 FEW_EPOCHS, MOST_EPOCHS = 4, 60
 MOST_STEPS = 9_000  # a dense network learns little more in steps beyond these
 MOST_FRESH = 100  # epochs, where each shows other images than the one before
+MOST_LAST = 400  # epochs of the last training there, on all rows
+LAST, LAST_TOGETHER = 1 / 3, 1 / 2  # of the time, for that of the winner, or of an ensemble
+LONGER = 2  # times the full training: by less it is not worth a search's time
 SHORT_EPOCHS = 12  # a training shorter than this is lengthened at the cost of repeats
 SEARCHED = 10  # full trainings of a typical network that a search should have
 MARGIN, RECKONED_MARGIN = 1.2, 2.0  # on the smallest budget that is named, measured or reckoned
@@ -40,6 +43,7 @@ def timed(  # noqa: PLR0913 - all that makes a schedule
     strategy: str = "halving",
     dimensions: int = 1,
     fresh: bool = False,
+    ensemble: int = 0,
     distill: bool = False,
 ) -> Plan:
     """The plan of a budget in seconds.
@@ -58,7 +62,8 @@ def timed(  # noqa: PLR0913 - all that makes a schedule
         strategy: "halving" or "thaw".
         dimensions: How many hyperparameters are searched.
         fresh: Whether every epoch shows other images, so that a long training goes on learning.
-        distill: Whether one network is to learn from an ensemble in the end.
+        ensemble: Most networks that are to predict together in the end.
+        distill: Whether one network is to learn from them.
 
     Raises:
         BudgetError: The time is too short for the smallest search; the smallest that would do is
@@ -73,6 +78,8 @@ def timed(  # noqa: PLR0913 - all that makes a schedule
     most = most_epochs(steps)
     if strategy == "thaw":
         plan = _thawing(budget.seconds, left, cost, most, fresh=fresh)
+        if fresh and not distill:
+            plan = _lengthened(plan, left, cost, most, ensemble)
         return replace(plan, generations=(plan.options(lanes=lanes).start(dimensions),))
     candidates = 2 * FEWEST_CANDIDATES
     if cost.longest(left, candidates) < FEW_EPOCHS:
@@ -138,6 +145,22 @@ def _thawing(seconds: float, left: float, cost: "Cost", most: int, *, fresh: boo
     )
 
 
+def _lengthened(plan: Plan, left: float, cost: "Cost", most: int, ensemble: int) -> Plan:
+    """The plan with a longer last training, where its part of the time is enough for one.
+
+    Two networks a lane are then enough of an ensemble: more would train for less.
+    """
+    together = min(ensemble, 2 * cost.lanes)
+    waves = math.ceil(together / cost.lanes) or 1
+    each = waves * cost.alone
+    last = min(MOST_LAST, int((LAST_TOGETHER if together else LAST) * left / each))
+    alone = replace(cost, refits=1 if together else 0)
+    before = _thawing(plan.seconds or 0.0, left - last * each, alone, most, fresh=True)
+    if before.epochs < SHORT_EPOCHS or last < LONGER * before.epochs:
+        return plan
+    return replace(before, last_epochs=last, ensemble=together)
+
+
 class Expected(NamedTuple):
     """Seconds that the parts of a run should take."""
 
@@ -155,13 +178,13 @@ def expected(plan: Plan, epoch_seconds: Sequence[float], lanes: int) -> Expected
         lanes: How many work at once.
     """
     adaptive = plan.generations != generations_of(plan.candidates, adaptive=False)
-    cost = Cost.of(epoch_seconds, lanes, adaptive=adaptive, refits=plan.refits)
+    cost = Cost.of(epoch_seconds, lanes, adaptive=adaptive)
     repeats = plan.replicates * min(plan.finalists, plan.candidates) / FINALISTS
     passes = plan.passes and plan.passes * cost.typical / lanes
     return Expected(
         passes or cost.search(plan.candidates, plan.epochs),
         plan.epochs * repeats * cost.repeat,
-        plan.epochs * cost.refit,
+        plan.alone * cost.alone + math.ceil(plan.ensemble / lanes) * plan.last * cost.alone,
     )
 
 
@@ -218,8 +241,13 @@ class Cost:
 
     @property
     def refit(self) -> float:
-        """Of an epoch of the refit, on a fifth more rows and one lane, and of those like it."""
-        return 1.2 * self.refits * self.dearest
+        """Of an epoch of the refit and of those like it."""
+        return self.refits * self.alone
+
+    @property
+    def alone(self) -> float:
+        """Of an epoch on all rows, a fifth more, on one lane."""
+        return 1.2 * self.dearest
 
     def longest(self, seconds: float, candidates: int) -> int:
         """Epochs that so many candidates can be given; 0 where not even one."""

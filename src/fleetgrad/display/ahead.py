@@ -74,9 +74,10 @@ def _facts(forecast: Forecast) -> Table:
 
 def _at_last(plan: Plan) -> str:
     """Who learns from all rows."""
-    words = "the winner on all rows"
+    longer = f", up to {count(plan.last, 'epoch')}" if plan.last_epochs else ""
+    words = "the winner on all rows" + ("" if plan.ensemble else longer)
     if plan.ensemble:
-        words += f", up to {count(plan.ensemble, 'network')} to predict together"
+        words += f", up to {count(plan.ensemble, 'network')} to predict together{longer}"
     return words + (", and one that learns from these" if plan.distill else "")
 
 
