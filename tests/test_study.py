@@ -490,6 +490,17 @@ def test_the_last_training_takes_what_time_is_left_within_the_plan(place, second
     assert world.now - 100 <= seconds
 
 
+def test_on_a_machine_that_slows_down_the_last_training_gives_way_and_not_the_repeats(place):
+    world = World(lanes=2, noise=0)
+    world.costs = lambda settings: 0.5 if world.now < 103 else 1.5
+    plan = Plan((30,), 9, seconds=240.0, last_epochs=120)
+    outcome = search(place, world, plan, space=SOUND)
+    assert outcome.scores.shape[1] == 5
+    (refit,) = segments(place, "refit")
+    assert 9 < refit["epochs"] == refit["lasting"] < 120
+    assert world.now - 100 <= 240
+
+
 def test_whoever_asks_for_fewer_epochs_gets_no_more_in_the_end(place):
     outcome = search(place, World(), Plan((1,), 4, last_epochs=9), Listed(rates(1e-2, epochs=3)))
     assert outcome.winner.settings.epochs == 3

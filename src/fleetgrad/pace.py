@@ -62,7 +62,6 @@ class Pace:
         self._most_held = MOST_HELD * clock.left
         self._began = clock.elapsed
         self._marks: list[tuple[float, float]] = [(0.0, 0.0)]  # seconds gone in the search, epochs
-        self._ending = plan.alone + math.ceil(plan.ensemble / lanes) * plan.last  # epochs on a lane
         self._fewest = min(REPLICATES, plan.replicates)
 
     @property
@@ -118,7 +117,11 @@ class Pace:
         costs = [population.epoch_seconds(member) for member in population.members]
         dearest = max(costs)
         busiest = max(sum(costs) / self._lanes, dearest)
-        needed = busiest * self._plan.epochs + REFIT * dearest * self._plan.last + END_SECONDS
+        last = REFIT * dearest * self._plan.epochs
+        if self._plan.last_epochs is not None:
+            wanted = all(one.replicate <= self._plan.replicates for one in population.members)
+            last = self._for_the_last(dearest, giving_way=wanted)
+        needed = busiest * self._plan.epochs + last + END_SECONDS
         return self._clock.left >= needed
 
     def lasting(self, costs: Sequence[float]) -> int:
@@ -145,10 +148,25 @@ class Pace:
     def _for_the_end(self, epoch_seconds: float) -> float:
         """Seconds for the fewest repeats of such finalists, the refit of one, and the end."""
         waves = math.ceil(self._plan.finalists * self._fewest / self._lanes)
-        passes = SLACK * waves * self._plan.epochs + REFIT * self._ending
+        repeats = SLACK * waves * self._plan.epochs * epoch_seconds
         audit = AUDITED * (self._clock.seconds or 0.0)
-        held = passes * epoch_seconds + audit + END_SECONDS
+        held = repeats + self._for_the_last(epoch_seconds) + audit + END_SECONDS
         return min(held, self._most_held)
+
+    def _for_the_last(self, epoch_seconds: float, *, giving_way: bool = True) -> float:
+        """Seconds for the training on all rows; its greater length has its part of the time.
+
+        On a machine that becomes slower it gives way, and not the repeats that are wanted.
+        """
+        plan, each = self._plan, REFIT * epoch_seconds
+        waves = math.ceil(plan.ensemble / self._lanes)
+        if plan.last_epochs is None:
+            return (plan.alone + waves * plan.epochs) * each
+        shortest = (waves or 1) * plan.epochs * each
+        longest = (waves or 1) * plan.last * each
+        before = plan.alone * each if waves else 0.0
+        room = plan.last_seconds if giving_way else math.inf
+        return before + max(shortest, min(longest, room))
 
     def _kept_back(self, stage: Stage, population: Trainees) -> float:
         """Seconds for what comes after: the fewest repeats of the finalists, the refit, the end."""
@@ -158,7 +176,7 @@ class Pace:
             return END_SECONDS - GRACE * self._clock.seconds
         if stage.leading is not None:
             return self._for_the_end(stage.leading)
-        end = REFIT * self._ending * _dearest(population) + END_SECONDS
+        end = self._for_the_last(_dearest(population)) + END_SECONDS
         if stage.phase == "finals":
             return end - self._grace(population)
         waves = math.ceil(self._plan.finalists * self._fewest / self._lanes)

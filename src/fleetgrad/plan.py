@@ -19,6 +19,7 @@ from fleetgrad.strategies.options import Options
 FINALISTS = 3
 ENSEMBLE = 6  # networks that predict together, at most
 DISTILLED = 2  # trainings of a student: one to see what it is worth, and one on all rows
+LAST, LAST_TOGETHER = 1 / 3, 1 / 2  # of a time, for a longer last training: alone, or together
 REPLICATES = 5
 MOST_REPLICATES = 20
 FEWEST_REPLICATES = 3  # below this no claim of rank is made
@@ -82,6 +83,11 @@ class Plan:
     def last(self) -> int:
         """Most epochs of the last training, of the winner or of those that predict with it."""
         return self.last_epochs or self.epochs
+
+    @property
+    def last_seconds(self) -> float:
+        """Of a budget in time, for a last training that is longer than others."""
+        return (LAST_TOGETHER if self.ensemble else LAST) * (self.seconds or math.inf)
 
     @property
     def alone(self) -> int:
