@@ -596,6 +596,8 @@ def test_progress_goes_through_the_phases_and_never_back(place):
             assert (after.rung, -after.alive) >= (before.rung, -before.alive)
             assert not after.best < before.best
     assert all(progress.left is None for progress in seen)
+    last = [progress for progress in seen if progress.phase == "refit"]
+    assert all(math.isnan(progress.best) for progress in last), "of rows it has learned from"
 
 
 def test_progress_says_how_much_time_is_left(place):

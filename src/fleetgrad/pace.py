@@ -18,6 +18,8 @@ LATELY = 1 / 3  # of the time a search has taken: what its speed is measured ove
 AUDITED = 0.05  # of the budget, at most, for candidates that had been stopped
 TINY = 1e-9  # seconds: nothing is faster
 STEADY = 1.05  # on the last training, which fills what is left: a machine may slow down
+LAST = {"refit", "ensemble", "distill"}  # phases after which little comes
+UNJUDGED = {"refit", "ensemble"}  # that learn from the rows by which others were judged
 GRACE = 0.05  # of the budget: a refit, or repeats, cut short are worth little, so may run over
 
 
@@ -172,7 +174,7 @@ class Pace:
         """Seconds for what comes after: the fewest repeats of the finalists, the refit, the end."""
         if self._clock.seconds is None:
             return 0.0
-        if stage.phase in {"refit", "ensemble", "distill"}:
+        if stage.phase in LAST:
             return END_SECONDS - GRACE * self._clock.seconds
         if stage.leading is not None:
             return self._for_the_end(stage.leading)
@@ -210,7 +212,8 @@ class Pace:
 
     def _progress(self, stage: Stage, population: Trainees, began: float) -> Progress:
         members, left = population.members, self._clock.left
-        scores = [stage.best, *(measured(population, member) for member in members)]
+        judged = () if stage.phase in UNJUDGED else members
+        scores = [stage.best, *(measured(population, member) for member in judged)]
         return Progress(
             phase=stage.phase,
             rung=stage.rung,
