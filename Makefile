@@ -4,6 +4,7 @@
 # make test WORKERS=0           tests in one process, for a debugger
 # make test-reliability         the long tests: killed, full, damaged
 # make bench                    how fast this machine trains
+# make docs                     the documentation, into build/site
 
 PYTHON ?= python3
 WORKERS ?= 2
@@ -12,7 +13,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 SOURCES := $(shell find src -type f ! -name '*.pyc')
 
-.PHONY: run test lint test-reliability bench clean
+.PHONY: run test lint test-reliability bench docs clean
 
 run: $(VENV)/.run
 	$(BIN)/fleetgrad tune digits --budget 60s
@@ -30,6 +31,10 @@ test-reliability: $(VENV)/.test
 
 bench: $(VENV)/.run
 	$(BIN)/fleetgrad bench
+
+docs: $(VENV)/.test
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+	@echo build/site/index.html
 
 clean:
 	rm -rf .venv .venv-* .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist

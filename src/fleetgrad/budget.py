@@ -24,8 +24,9 @@ class Budget:
     Raises:
         BudgetError: None or several are given, or one is out of range.
 
-    >>> Budget(candidates=64, epochs=20).seconds is None
-    True
+    Examples:
+        >>> Budget(candidates=64, epochs=20).seconds is None
+        True
     """
 
     candidates: int | None = None
@@ -62,8 +63,9 @@ class Budget:
         Raises:
             BudgetError: It is none of these, or not above 0.
 
-        >>> Budget.of("10m").seconds
-        600.0
+        Examples:
+            >>> Budget.of("10m").seconds
+            600.0
         """
         if isinstance(budget, Budget):
             return budget

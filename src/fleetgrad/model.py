@@ -28,7 +28,8 @@ class Model(Predictor):
     Args:
         settings: What it was trained with.
         params: Its layers, first to last, as in `network.predicting`; float32.
-        shift, scale: Scaled input = (x - shift) * scale, per feature; float32.
+        shift: Scaled input = (x - shift) * scale, per feature; float32.
+        scale: As in `shift`; float32.
         classes: The label each output stands for, sorted; whole numbers or text. None where numbers
             are predicted.
         dataset: The name of the data it was trained on.

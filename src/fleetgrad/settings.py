@@ -185,8 +185,9 @@ class Settings:
         Raises:
             SettingsError: A value is out of range.
 
-        >>> Settings(learning_rate=0.1).then(4, {"learning_rate": 0.02}).to_dict()["evolved"]
-        [{'until': 4, 'learning_rate': 0.1}]
+        Examples:
+            >>> Settings(learning_rate=0.1).then(4, {"learning_rate": 0.02}).to_dict()["evolved"]
+            [{'until': 4, 'learning_rate': 0.1}]
         """
         held = {name: getattr(self, name) for name in stages.EVOLVING}
         past = stages.before(self.evolved, held, epoch, values)

@@ -43,11 +43,13 @@ class Space:
             cannot take, a condition can never hold or runs in a circle, batch normalization may
             meet batches of one row, or nothing is searched.
 
-    >>> space = Space(learning_rate=Float(1e-4, 1e-1, log=True), hidden=Choice((64,), (256, 128)))
-    >>> space.names
-    ('hidden', 'learning_rate')
-    >>> space.decode([0.9, 0.0])
-    {'hidden': (256, 128), 'learning_rate': 0.0001}
+    Examples:
+        >>> rate = Float(1e-4, 1e-1, log=True)
+        >>> space = Space(learning_rate=rate, hidden=Choice((64,), (256, 128)))
+        >>> space.names
+        ('hidden', 'learning_rate')
+        >>> space.decode([0.9, 0.0])
+        {'hidden': (256, 128), 'learning_rate': 0.0001}
     """
 
     ranges: Mapping[str, Range]
@@ -125,9 +127,10 @@ class Space:
         Args:
             values: Of all of `names`, as `Settings` holds them, each in its range.
 
-        >>> space = Space(momentum=Float(0.0, 0.5), bias=Choice(True, False))
-        >>> space.encode({"momentum": 0.125, "bias": False})
-        [0.75, 0.25]
+        Examples:
+            >>> space = Space(momentum=Float(0.0, 0.5), bias=Choice(True, False))
+            >>> space.encode({"momentum": 0.125, "bias": False})
+            [0.75, 0.25]
         """
         mattering = self.build(lambda name, _: values[name])
         spans = self.ranges.items()

@@ -1,0 +1,138 @@
+"""The documentation: it builds without a warning, and says what is."""
+
+import ast
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+import documents
+import fleetgrad as fg
+from fleetgrad import estimators
+
+DOCS = documents.ROOT / "docs"
+MEASURED = ("throughput", "search-quality", "tables", "scale")  # written by their scripts
+PAGES = [path for path in documents.PAGES if path.is_relative_to(DOCS)]
+WRITTEN = [path for path in PAGES if path.stem not in {*MEASURED, "index"} or path.parent != DOCS]
+API = "".join(path.read_text() for path in (DOCS / "reference").glob("*.md"))
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    """The pages as they are built, where every warning is an error."""
+    place = tmp_path_factory.mktemp("site")
+    built = subprocess.run(
+        [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", place],
+        check=False,
+        cwd=documents.ROOT,
+        env=os.environ | {"NO_MKDOCS_2_WARNING": "1"},
+        capture_output=True,
+        text=True,
+    )
+    assert built.returncode == 0, built.stdout + built.stderr
+    return place
+
+
+def test_the_pages_ask_nobody_else_for_anything(site):
+    for page in site.rglob("*.html"):
+        fetched = re.findall(r"<(?:script|link|img|iframe)\b[^>]*(?:src|href)=\"?([^\" >]+)",
+                             page.read_text())  # fmt: skip
+        assert not [one for one in fetched if "//" in one]
+
+
+def test_every_block_of_code_that_a_page_asks_for_is_in_it(site):
+    page = (site / "explanation/gradients.html").read_text()
+    for file in ("products.py", "kernels/sparse.py", "activations.py", "losses.py"):
+        assert f"src/fleetgrad/{file}" in page
+    assert "```" not in page
+
+
+def test_the_house_on_the_page_is_the_house(site):
+    page = (site / "explanation/design.html").read_text()
+    floors = ast.parse((documents.ROOT / "tests/test_layers.py").read_text())
+    named = re.findall(r"<code>(\w+)</code></td>", page)
+    for word in ("errors", "study", "training", "__main__"):
+        assert word in named
+    assert len(named) == len(set(named))
+    assert floors
+
+
+def test_a_part_that_is_not_there_cannot_be_shown():
+    hooks = _hooks()
+    for wanted in ("fleetgrad.losses.hinge", "fleetgrad.losses.huber\nnothing ... at all", "a.b"):
+        with pytest.raises(LookupError):
+            hooks.lines(wanted)
+
+
+def _hooks():
+    from importlib import util
+
+    spec = util.spec_from_file_location("hooks", DOCS / "hooks.py")
+    module = util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_every_page_is_in_the_navigation_and_the_other_way_round():
+    def leaves(part):
+        if isinstance(part, str):
+            yield part
+        else:
+            for one in part.values() if isinstance(part, dict) else part:
+                yield from leaves(one)
+
+    text = (documents.ROOT / "mkdocs.yml").read_text()
+    assert sorted(leaves(yaml.safe_load(text)["nav"])) == sorted(
+        str(page.relative_to(DOCS)) for page in PAGES
+    )
+
+
+@pytest.mark.parametrize("page", WRITTEN, ids=lambda page: page.stem)
+def test_a_page_begins_with_what_one_can_do_after_it(page):
+    title, opening = page.read_text().split("\n\n")[:2]
+    assert title.startswith("# ")
+    assert opening.startswith("*After this page you can ")
+    assert opening.endswith(".*")
+
+
+def test_every_public_name_is_in_the_reference_once():
+    shown = re.findall(r"^::: fleetgrad\.([\w.]+)$", API, re.MULTILINE)
+    several = [f"estimators.{name}" for name in estimators.__all__]
+    assert sorted(shown) == sorted([*fg.__all__, *several])
+
+
+def test_the_keys_of_a_result_are_those_in_the_reference(digits, world, tmp_path):
+    result = fg.tune(digits, budget=fg.Budget(candidates=3, epochs=2), out=tmp_path, page=False)
+    tune = (DOCS / "reference/json.md").read_text().split("## ")[1]
+    assert re.findall(r"^\| `(\w+)`", tune, re.MULTILINE) == list(result.to_dict())
+
+
+@pytest.fixture
+def digits():
+    return fg.load("digits")
+
+
+def test_laws_are_kept_by_tests_that_there_are():
+    named = re.findall(r"`(test_\w+)`", (DOCS / "explanation/design.md").read_text())
+    tests = "".join(path.read_text() for path in Path(__file__).parent.glob("test_*.py"))
+    assert named
+    for name in named:
+        assert f"def {name}(" in tests
+
+
+def test_variables_on_the_page_are_those_that_are_read():
+    page = (DOCS / "reference/command-line.md").read_text()
+    sources = "".join(path.read_text() for path in (documents.ROOT / "src").rglob("*.py"))
+    assert set(re.findall(r"FLEETGRAD_[A-Z]+", page)) == set(
+        re.findall(r"FLEETGRAD_[A-Z]+", sources)
+    )
+
+
+def test_links_from_the_readme_lead_somewhere():
+    for page in (documents.ROOT / "README.md", documents.ROOT / "CONTRIBUTING.md"):
+        for link in re.findall(r"\]\(([^)#]+)", page.read_text()):
+            assert "//" in link or (documents.ROOT / link).exists()
