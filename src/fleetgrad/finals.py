@@ -169,8 +169,9 @@ def wilson(correct: int, n: int, level: float = 0.95) -> Interval:
     Raises:
         UsageError: `n` is below one or `correct` is not in [0, n].
 
-    >>> [round(end, 3) for end in wilson(355, 360)]
-    [0.968, 0.994]
+    Examples:
+        >>> [round(end, 3) for end in wilson(355, 360)]
+        [0.968, 0.994]
     """
     _check_level(level)
     if n < 1 or not 0 <= correct <= n:
