@@ -1,9 +1,9 @@
 """A machine on which nothing is learned, under the real names and the real command line.
 
-Networks keep the weights that they began with, and their curves are invented, as in `simulated`; all
-else is as ever: data, spaces, plans, records, models, files. Nothing is compiled. Time passes only as
-networks would train, and every budget in time is worth as many of their epochs, so that a search
-of two hours takes no longer than one of a minute.
+Networks keep the weights that they began with, and their curves are invented, as in `simulated`;
+all else is as ever: data, spaces, plans, records, models, files. Nothing is compiled. Time passes
+only as networks would train, and every budget in time is worth as many of their epochs, so that a
+search of two hours takes no longer than one of a minute.
 """
 
 from functools import cache

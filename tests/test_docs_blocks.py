@@ -27,7 +27,7 @@ def named_sets(tmp_path_factory):
 
 
 LEARNS = ("start",)  # pages whose networks learn; those of all others only seem to
-ELSEWHERE = ("--cluster", "bench", "notebook")  # of the README; each has a page or a test of its own
+ELSEWHERE = ("--cluster", "bench", "notebook")  # commands of the README that have other tests
 
 
 @pytest.mark.usefixtures("one_machine")
