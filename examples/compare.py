@@ -1,6 +1,6 @@
 """Say whether dropout helps on these data, or that the data cannot tell.
 
-`python examples/compare.py` takes half a minute.
+`python examples/compare.py` trains 40 small networks for 20 epochs each.
 """
 
 import sys

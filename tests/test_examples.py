@@ -29,8 +29,11 @@ def test_digits_are_read(tmp_path, capsys):
 
 @pytest.mark.usefixtures("one_machine")
 def test_a_table_goes_through_a_pipeline(capsys):
-    score = example("table").main(FEW, folds=2)
-    assert f"{score:.1%} of 45 rows" in capsys.readouterr().out
+    scores = example("table").main(FEW)
+    told = capsys.readouterr().out
+    for name, score in scores.items():
+        assert f"{name:8s} {score:.1%} of 72 rows" in told
+    assert "the best of 4 candidates: Settings(" in told
 
 
 @pytest.mark.usefixtures("one_machine")
