@@ -126,7 +126,7 @@ def _command(command: Any, name: str) -> str:
     usage = " ".join([name, *arguments, *(["[OPTIONS]"] if kinds["option"] else [])])
     rows = [f"| `{one.metavar}` | {one.help} |" for one in kinds["argument"] if one.help]
     rows += [f"| `{_spelled(one)}` | {one.help} |" for one in kinds["option"]]
-    table = "\n".join(["| | |", "| --- | --- |", *rows])
+    table = "\n".join(["| argument | what it does |", "| --- | --- |", *rows])
     return "\n\n".join([f"## {name}", command.help.strip(), f"```text\n{usage}\n```", table])
 
 
@@ -194,7 +194,8 @@ def _house() -> str:
     parts = []
     for number, names in enumerate(floors()):
         rows = [f"| `{name}` | {_sentence(name)} |" for name in sorted(names)]
-        parts.append("\n".join([f"### Floor {number}\n", "| | |", "| --- | --- |", *rows]))
+        head = [f"### Floor {number}\n", "| module | what it is |", "| --- | --- |"]
+        parts.append("\n".join([*head, *rows]))
     return "\n\n".join(parts)
 
 
