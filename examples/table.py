@@ -39,7 +39,11 @@ def main(budget: str | fg.Budget = "auto") -> dict[str, float]:
         print(f"{name:8s} {scores[name]:.1%} of {len(y_test)} rows, {low:.1%} to {high:.1%}")
 
     found = models["fleet"][-1]
-    print(f"the best of {len(found.leaderboard_)} candidates: {found.settings_}")
+    best = found.settings_
+    print(
+        f"the best of {len(found.leaderboard_)} candidates: hidden layers {best.hidden}, "
+        f"{best.activation}, learning rate {best.learning_rate:.2g}, dropout {best.dropout:.2g}"
+    )
     return scores
 
 

@@ -428,6 +428,7 @@ MISTAKES = {
     "budget for nothing": ({"budget": "0.5s"}, BudgetError),
     "seed below zero": ({"seed": -1}, SettingsError),
     "seed of no kind": ({"seed": True}, SettingsError),
+    "budget for a space": ({"space": FEW}, UsageError),
     "sampler": ({"sampler": "sobl"}, UsageError),
     "data": ({"data": "digist"}, DataError),
     "target of no table": ({"target": "label"}, UsageError),

@@ -1,7 +1,5 @@
 """Every block of code and every command of the pages, run in order; the dear ones only read."""
 
-import warnings
-
 import numpy as np
 import pytest
 from sklearn.datasets import load_digits
@@ -38,14 +36,12 @@ def test_what_a_page_shows_works(page, tmp_path, monkeypatch, named_sets):
     if page.stem not in LEARNS:
         idle.install(monkeypatch)
     running = documents.Page(ELSEWHERE if page.stem == "README" else ())
-    with warnings.catch_warnings():
-        warnings.simplefilter("default")
-        for block in documents.blocks(page.read_text()):
-            try:
-                running.run(block)
-            except Exception as error:
-                error.add_note(f"{page.name}, line {block.line}")
-                raise
+    for block in documents.blocks(page.read_text()):
+        try:
+            running.run(block)
+        except Exception as error:
+            error.add_note(f"{page.name}, line {block.line}")
+            raise
 
 
 def test_a_block_is_what_it_can_be_read_as():

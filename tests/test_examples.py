@@ -33,7 +33,7 @@ def test_a_table_goes_through_a_pipeline(capsys):
     told = capsys.readouterr().out
     for name, score in scores.items():
         assert f"{name:8s} {score:.1%} of 72 rows" in told
-    assert "the best of 4 candidates: Settings(" in told
+    assert "the best of 4 candidates: hidden layers (" in told
 
 
 @pytest.mark.usefixtures("one_machine")

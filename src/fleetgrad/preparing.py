@@ -82,6 +82,7 @@ def asked(  # noqa: PLR0913 - all that makes a run
     limit = Budget.of(budget)
     _check_long_enough(limit)
     check_seed(seed)
+    _check_is_space(space)
     if sampler is not None and sampler not in samplers.NAMES:
         raise UsageError(f"`{sampler}` is no sampler; {suggestion(sampler, samplers.NAMES)}")
     metrics.check_name(metric)
@@ -341,6 +342,15 @@ def _check_long_enough(budget: Budget) -> None:
         raise BudgetError(
             f"a budget in time must be at least {FEWEST_SECONDS} s, for the programs must be "
             f"compiled in it, got {budget.seconds:g} s; use 60s, or candidates and epochs."
+        )
+
+
+def _check_is_space(space: Any) -> None:
+    """Refuse, above all, a budget in the place of the space, which comes before it."""
+    if space is not None and not isinstance(space, Space):
+        raise UsageError(
+            f"`space` must be a Space, got {type(space).__name__}; use fg.Space(...) or "
+            "fg.Space.from_toml(FILE), and give a budget by its name: budget=..."
         )
 
 

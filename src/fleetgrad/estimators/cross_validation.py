@@ -64,7 +64,9 @@ class FleetSearchCV(BaseEstimator):
     Attributes:
         cv_results_: Scores, times and ranks, as in scikit-learn, with `iter` and `n_resources`
             (epochs) as in its halving searches. Errors are negated, so that more is better.
-        best_params_, best_score_, best_index_: The best of those that went all the way.
+        best_params_: Of the best of those that went all the way.
+        best_score_: Its mean score over the folds.
+        best_index_: Its place in `cv_results_`.
         best_settings_: All its hyperparameters, those too that were not searched.
         best_estimator_: A fitted `FleetClassifier` or `FleetRegressor`, where `refit` is true.
         n_splits_: How many folds there were.

@@ -131,7 +131,8 @@ class FleetClassifier(ClassifierMixin, FleetEstimator):
         leaderboard_: All candidates, ranked.
         validation_: The winner's score on held-out rows, with its interval.
         model_: The network, which can be saved and exported.
-        n_features_in_, feature_names_in_: As in scikit-learn.
+        n_features_in_: As in scikit-learn.
+        feature_names_in_: As in scikit-learn.
     """
 
     _task = "classification"
