@@ -1,4 +1,7 @@
-"""Every block of code and every command of the pages, run in order; the dear ones only read."""
+"""Every block and every command of the pages, run in order, on a machine that learns nothing.
+
+The examples learn (`test_examples.py`), and so do the tests of each module.
+"""
 
 import numpy as np
 import pytest
@@ -24,7 +27,6 @@ def named_sets(tmp_path_factory):
     return place.parent
 
 
-LEARNS = ("start",)  # pages whose networks learn; those of all others only seem to
 ELSEWHERE = ("--cluster", "bench", "notebook")  # commands of the README that have other tests
 
 
@@ -33,8 +35,7 @@ ELSEWHERE = ("--cluster", "bench", "notebook")  # commands of the README that ha
 def test_what_a_page_shows_works(page, tmp_path, monkeypatch, named_sets):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("FLEETGRAD_DATA", str(named_sets))
-    if page.stem not in LEARNS:
-        idle.install(monkeypatch)
+    idle.install(monkeypatch)
     running = documents.Page(ELSEWHERE if page.stem == "README" else ())
     for block in documents.blocks(page.read_text()):
         try:
