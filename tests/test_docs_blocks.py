@@ -27,7 +27,8 @@ def named_sets(tmp_path_factory):
     return place.parent
 
 
-ELSEWHERE = ("--cluster", "bench", "notebook")  # commands of the README that have other tests
+# Words of commands that wait for others, or take minutes; they have tests of their own.
+ELSEWHERE = ("--cluster", "--watch", "bench", "dashboard", "watch")
 
 
 @pytest.mark.usefixtures("one_machine")
@@ -36,7 +37,7 @@ def test_what_a_page_shows_works(page, tmp_path, monkeypatch, named_sets):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("FLEETGRAD_DATA", str(named_sets))
     idle.install(monkeypatch)
-    running = documents.Page(ELSEWHERE if page.stem == "README" else ())
+    running = documents.Page(ELSEWHERE)
     for block in documents.blocks(page.read_text()):
         try:
             running.run(block)
