@@ -251,10 +251,10 @@ def test_a_longer_last_training_has_its_part_of_the_time_and_no_more(around, sec
     plan = planned_or_skipped(seconds, around)
     if plan.last_epochs is None:
         return
-    assert timing.LONGER * plan.epochs <= plan.last <= timing.MOST_LAST
+    assert timing.LONGER * plan.epochs <= plan.last <= plans.MOST_LAST
     assert bool(plan.ensemble) == bool(together)
     assert plan.ensemble <= min(together, 2 * around["lanes"])
-    share = timing.LAST_TOGETHER if together else timing.LAST
+    share = plans.LAST_TOGETHER if together else plans.LAST
     parts = timing.expected(plan, around["epoch_seconds"], around["lanes"])
     alone = plan.alone * 1.2 * max(around["epoch_seconds"]) if together else 0.0
     assert parts.refit - alone <= share * seconds

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fleetgrad import rungs
+from fleetgrad import pace, rungs
 from fleetgrad.errors import BudgetError, RunError, TrainingError
 from fleetgrad.pace import GRACE, MOST_HELD, REFIT
 from fleetgrad.plan import MOST_REPLICATES, Plan
@@ -479,12 +479,13 @@ def test_time_is_kept_back_for_five_repeats_and_the_refit(place, lanes):
 
 
 @pytest.mark.parametrize("seconds", [80.0, 100.0, 1e4])
-def test_the_last_training_takes_what_time_is_left_within_the_plan(place, seconds):
+def test_the_last_training_takes_what_time_is_left(place, seconds, monkeypatch):
+    monkeypatch.setattr(pace, "MOST_LAST", 90)
     plan, world = Plan((9,), 4, seconds=seconds, last_epochs=80), World(lanes=2, noise=0)
     outcome = search(place, world, plan, space=SOUND)
     (refit,) = segments(place, "refit")
-    assert 4 < refit["lasting"] == refit["epochs"] == outcome.winner.settings.epochs <= 80
-    assert (refit["epochs"] == 80) == (seconds == 1e4)
+    assert 4 < refit["lasting"] == refit["epochs"] == outcome.winner.settings.epochs <= 90
+    assert (refit["epochs"] == 90) == (seconds == 1e4)
     assert outcome.winner.params[0]["weight"][0, 0] == memory_after(refit["epochs"])
     assert outcome.leaderboard[outcome.winner.candidate].settings.epochs == 4
     assert world.now - 100 <= seconds

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from fleetgrad.clock import Clock, Progress, Throttle
 from fleetgrad.metrics import METRICS, Metric
-from fleetgrad.plan import REPLICATES, Plan
+from fleetgrad.plan import MOST_LAST, REPLICATES, Plan
 from fleetgrad.standing import measured
 from fleetgrad.trainees import Trainees
 
@@ -127,16 +127,16 @@ class Pace:
         return self._clock.left >= needed
 
     def lasting(self, costs: Sequence[float]) -> int:
-        """Epochs for which these may train on all rows: what is left decides, within the plan.
+        """Epochs for which these may train on all rows: a clock decides, by what is left.
 
         Args:
             costs: What an epoch of each took a lane in the search, in seconds.
         """
         plan, busiest = self._plan, max(sum(costs) / self._lanes, *costs)
-        if self._clock.seconds is None or busiest == 0:
+        if plan.last_epochs is None or self._clock.seconds is None or busiest == 0:
             return plan.last
         room = self._clock.left - END_SECONDS
-        return int(min(plan.last, max(plan.epochs, room / (STEADY * REFIT * busiest))))
+        return int(min(MOST_LAST, max(plan.epochs, room / (STEADY * REFIT * busiest))))
 
     def auditable(self, population: Trainees) -> int:
         """How many of these, in order, may be trained from start to end by way of an audit."""

@@ -19,6 +19,7 @@ from fleetgrad.strategies.options import Options
 FINALISTS = 3
 ENSEMBLE = 6  # networks that predict together, at most
 DISTILLED = 2  # trainings of a student: one to see what it is worth, and one on all rows
+MOST_LAST = 400  # epochs of the last training, where it may be longer than others
 LAST, LAST_TOGETHER = 1 / 3, 1 / 2  # of a time, for a longer last training: alone, or together
 REPLICATES = 5
 MOST_REPLICATES = 20
@@ -44,7 +45,7 @@ class Plan:
         epoch_seconds: What an epoch of a typical network was measured to take a lane, or None.
         ensemble: Most networks that are to predict together; 0 for the winner alone.
         distill: Whether one network is to learn from these.
-        last_epochs: Most epochs of the last training, on all rows, where that may be longer than
+        last_epochs: About how long the last training is, on all rows, where that may be longer than
             the full training before; None where it is as long.
     """
 
@@ -81,7 +82,7 @@ class Plan:
 
     @property
     def last(self) -> int:
-        """Most epochs of the last training, of the winner or of those that predict with it."""
+        """Epochs of the last training, of the winner or of those that predict with it."""
         return self.last_epochs or self.epochs
 
     @property

@@ -15,6 +15,7 @@ from fleetgrad.plan import (
     FINALISTS,
     LAST,
     LAST_TOGETHER,
+    MOST_LAST,
     MOST_REPLICATES,
     REPLICATES,
     Plan,
@@ -25,7 +26,6 @@ MOST_CANDIDATES = 256
 FEW_EPOCHS, MOST_EPOCHS = 4, 60
 MOST_STEPS = 9_000  # a dense network learns little more in steps beyond these
 MOST_FRESH = 100  # epochs, where each shows other images than the one before
-MOST_LAST = 400  # epochs of the last training there, on all rows
 LONGER = 2  # times the full training: by less it is not worth a search's time
 SHORT_EPOCHS = 12  # a training shorter than this is lengthened at the cost of repeats
 SEARCHED = 10  # full trainings of a typical network that a search should have
