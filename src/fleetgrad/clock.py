@@ -11,10 +11,10 @@ REPORT_SECONDS = 0.25
 class Progress(NamedTuple):
     """What a run is doing: for a display, reported from any thread, a few times a second.
 
-    phase is "search", "audit", "finals", "refit", "ensemble", "distill", "recovery" (of damaged
-    weights) or "notebook"; rung counts
-    from 1, of the rounds of a search or the blocks in the finals, where nobody knows how many come,
-    of 0 rungs; best is the best value of the metric until now; left is in seconds, or None.
+    phase is "search", "audit", "finals", "stretch", "refit", "ensemble", "distill", "recovery" (of
+    damaged weights) or "notebook"; rung counts from 1, of the rounds of a search or the blocks in
+    the finals, where nobody knows how many come, of 0 rungs; best is the best value of the metric
+    until now; left is in seconds, or None.
     """
 
     phase: str

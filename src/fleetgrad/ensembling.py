@@ -24,6 +24,7 @@ from fleetgrad.rows import is_whole
 from fleetgrad.settings import Settings
 from fleetgrad.standing import points, trained
 from fleetgrad.store import Run
+from fleetgrad.stretching import recorded
 from fleetgrad.trainees import Member, Trainees, Trainer
 from fleetgrad.views import CENTER, KINDS, View
 
@@ -98,13 +99,16 @@ class Ensembling:
             settings = {one: searched[one] for one in shares}
             views = self._seeing(shares, settings, held)
             lasting = self._lasting(settings)
-            longer = {one: lengthened(own, lasting, self._plan) for one, own in settings.items()}
+            longer = {
+                one: lengthened(own, lasting, self._plan, recorded(self._run))
+                for one, own in settings.items()
+            }
             population = refit(self._trainer, longer)
             done = self._train(shares, views, lasting, population)
         else:
-            longer = trained_for(done, self._plan, searched)
+            longer = trained_for(self._run, done, self._plan, searched)
             population = restored(self._run, self._trainer, longer)
-        return joined(done, population, trained_for(done, self._plan, searched))
+        return joined(done, population, trained_for(self._run, done, self._plan, searched))
 
     def _lasting(self, settings: Mapping[int, Settings]) -> int:
         """Epochs of their last training."""
@@ -221,10 +225,11 @@ def chosen(done: Mapping[str, Any]) -> tuple[int, ...]:
 
 
 def trained_for(
-    done: Mapping[str, Any], plan: Plan, settings: Mapping[int, Settings]
+    run: Run, done: Mapping[str, Any], plan: Plan, settings: Mapping[int, Settings]
 ) -> dict[int, Settings]:
     """Those in the ensemble on record, as they were trained on all rows; by id."""
-    return {one: lengthened(settings[one], done.get("lasting"), plan) for one in chosen(done)}
+    lasting, augment = done.get("lasting"), recorded(run)
+    return {one: lengthened(settings[one], lasting, plan, augment) for one in chosen(done)}
 
 
 def refit(trainer: Trainer, settings: Mapping[int, Settings]) -> Trainees:

@@ -12,7 +12,7 @@ import math
 import os
 import shlex
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -119,8 +119,8 @@ def failure(run: Run, error: TrainingError) -> TrainingError:
 def phase(run: Run) -> str:
     """How far the run is, in words.
 
-    One of "planning", "search, ...", "finals, ...", "refit", "opening the test part", "done", or
-    `FAILED`.
+    One of "planning", "search, ...", "finals, ...", "refit", "ensemble", "student", "opening the
+    test part", "done", or `FAILED`.
     """
     plan, names = _plan(run), run.segments()
     if plan is None:
@@ -128,7 +128,7 @@ def phase(run: Run) -> str:
     if "end" in names:
         return "done"
     if "refit" in names:
-        return "opening the test part"
+        return _after_the_refit(plan, names)
     blocks = _segments(run, "finals")
     repeated = sum(len(done["members"]) for done in blocks.values() if not done["stopped"])
     if repeated >= plan.finalists * plan.replicates or any(d["stopped"] for d in blocks.values()):
@@ -139,6 +139,15 @@ def phase(run: Run) -> str:
     rows = searched(run, plan).values()
     lost = words == "finals" and rows and all(row.status == "diverged" for row in rows)
     return FAILED if lost else words
+
+
+def _after_the_refit(plan: Plan, names: Collection[str]) -> str:
+    """What comes after the winner's training on all rows, in words."""
+    if plan.ensemble and "ensemble" not in names:
+        return "ensemble"
+    if plan.distill and not any(name.startswith("distill/") for name in names):
+        return "student"
+    return "opening the test part"
 
 
 @_understood

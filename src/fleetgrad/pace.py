@@ -17,6 +17,8 @@ MOST_HELD = 0.75  # of the time left when the search begins: rather fewer repeat
 LATELY = 1 / 3  # of the time a search has taken: what its speed is measured over
 AUDITED = 0.05  # of the budget, at most, for candidates that had been stopped
 TINY = 1e-9  # seconds: nothing is faster
+STRETCH, LEAST_STRETCH = 3, 1.5  # times the full training: how long a trial of a longer one is
+TRIED = 0.2  # of the time left, at most, for such a trial
 STEADY = 1.05  # on the last training, which fills what is left: a machine may slow down
 LAST = {"refit", "ensemble", "distill"}  # phases after which little comes
 UNJUDGED = {"refit", "ensemble"}  # that learn from the rows by which others were judged
@@ -122,7 +124,7 @@ class Pace:
         last = REFIT * dearest * self._plan.epochs
         if self._plan.last_epochs is not None:
             wanted = all(one.replicate <= self._plan.replicates for one in population.members)
-            last = self._for_the_last(dearest, giving_way=wanted)
+            last = self._for_the_last(dearest, self._plan.last_seconds if wanted else math.inf)
         needed = busiest * self._plan.epochs + last + END_SECONDS
         return self._clock.left >= needed
 
@@ -138,6 +140,18 @@ class Pace:
         room = self._clock.left - END_SECONDS
         return int(min(MOST_LAST, max(plan.epochs, room / (STEADY * REFIT * busiest))))
 
+    def stretched(self, costs: Sequence[float]) -> int | None:
+        """Epochs of a trial between the search's length and the last; None where it is none.
+
+        Args:
+            costs: What an epoch of each takes a lane, in seconds.
+        """
+        plan, busiest = self._plan, max(sum(costs) / self._lanes, *costs)
+        last = self.lasting(costs)
+        room = TRIED * self._clock.left / busiest if busiest else math.inf
+        epochs = int(min(STRETCH * plan.epochs, last, room))
+        return epochs if epochs >= LEAST_STRETCH * plan.epochs else None
+
     def auditable(self, population: Trainees) -> int:
         """How many of these, in order, may be trained from start to end by way of an audit."""
         costs = [self._plan.epochs * population.epoch_seconds(one) for one in population.members]
@@ -152,11 +166,12 @@ class Pace:
         waves = math.ceil(self._plan.finalists * self._fewest / self._lanes)
         repeats = SLACK * waves * self._plan.epochs * epoch_seconds
         audit = AUDITED * (self._clock.seconds or 0.0)
-        held = repeats + self._for_the_last(epoch_seconds) + audit + END_SECONDS
+        last = self._for_the_last(epoch_seconds, self._plan.last_seconds)
+        held = repeats + last + audit + END_SECONDS
         return min(held, self._most_held)
 
-    def _for_the_last(self, epoch_seconds: float, *, giving_way: bool = True) -> float:
-        """Seconds for the training on all rows; its greater length has its part of the time.
+    def _for_the_last(self, epoch_seconds: float, room: float) -> float:
+        """Seconds for the training on all rows, of which its greater length may have so many.
 
         On a machine that becomes slower it gives way, and not the repeats that are wanted.
         """
@@ -167,7 +182,6 @@ class Pace:
         shortest = (waves or 1) * plan.epochs * each
         longest = (waves or 1) * plan.last * each
         before = plan.alone * each if waves else 0.0
-        room = plan.last_seconds if giving_way else math.inf
         return before + max(shortest, min(longest, room))
 
     def _kept_back(self, stage: Stage, population: Trainees) -> float:
@@ -178,7 +192,9 @@ class Pace:
             return END_SECONDS - GRACE * self._clock.seconds
         if stage.leading is not None:
             return self._for_the_end(stage.leading)
-        end = self._for_the_last(_dearest(population)) + END_SECONDS
+        if stage.phase == "stretch":
+            return self._for_the_last(_dearest(population), 0.0) + END_SECONDS
+        end = self._for_the_last(_dearest(population), self._plan.last_seconds) + END_SECONDS
         if stage.phase == "finals":
             return end - self._grace(population)
         waves = math.ceil(self._plan.finalists * self._fewest / self._lanes)

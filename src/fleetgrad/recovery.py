@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
 
-from fleetgrad import answers, ensembling
+from fleetgrad import answers, ensembling, stretching
 from fleetgrad.distilled import REFIT
 from fleetgrad.distilling import taught
 from fleetgrad.lengthening import lengthened
@@ -89,10 +89,11 @@ class Recovery:
     def _winner(self) -> Settings:
         refitted = self._run.segment("refit") or {}
         settings = self._settings[refitted["candidate"]]
-        return lengthened(settings, refitted.get("lasting"), self._plan)
+        augment = stretching.recorded(self._run)
+        return lengthened(settings, refitted.get("lasting"), self._plan, augment)
 
     def _partners(self, done: Mapping[str, Any]) -> dict[int, Settings]:
-        return ensembling.trained_for(done, self._plan, self._settings)
+        return ensembling.trained_for(self._run, done, self._plan, self._settings)
 
     @cached_property
     def _settings(self) -> dict[int, Settings]:

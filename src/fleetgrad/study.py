@@ -2,6 +2,7 @@
 
     search/G_K   rung K of generation G (`search.py`)
     finals/B     a block of replicates of the finalists (`repeats.py`)
+    stretch      whether the last training bears a stronger disturbance (`stretching.py`)
     refit        the winner, trained on every row that is not sealed
     calibration  how sure it may be (`calibration.py`)
     ensemble     those that predict together with it (`ensembling.py`)
@@ -20,7 +21,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from fleetgrad import finals, metrics
+from fleetgrad import finals, metrics, stretching
 from fleetgrad.audits import Audits
 from fleetgrad.calibration import Calibration, calibrated
 from fleetgrad.candidates import Candidates
@@ -42,6 +43,7 @@ from fleetgrad.search import Search
 from fleetgrad.settings import Settings
 from fleetgrad.standing import points, trained
 from fleetgrad.store import Run
+from fleetgrad.stretching import Stretching
 from fleetgrad.temperatures import cooled
 from fleetgrad.trainees import Trainees, Trainer
 from fleetgrad.trials import Strategy
@@ -106,6 +108,7 @@ class Study:
         metric = metrics.recorded(run.config)
         self._pace = Pace(plan, clock, trainer.lanes, report, metric)
         self._search = _search(run, proposer, plan, trainer, self._pace)
+        self._stretching = Stretching(run, plan, trainer, self._pace)
         self._audits = Audits(run, plan, trainer, self._pace, seed)
         self._audited: dict[int, Row] = {}
         self._finalists: dict[int, Row] = {}
@@ -237,12 +240,14 @@ class Study:
     def _refit(self, candidate: int, settings: Settings) -> Winner:
         done = self._run.segment("refit")
         if done is None:
+            augment = self._stretching.disturbance(candidate, settings)
             lasting = self._lasting(settings)
-            settings = lengthened(settings, lasting, self._plan)
+            settings = lengthened(settings, lasting, self._plan, augment)
             population, view = self._trainer.refit(settings)
             self._learn_all(candidate, population, lasting)
         else:
-            settings = lengthened(settings, done.get("lasting"), self._plan)
+            augment = stretching.recorded(self._run)
+            settings = lengthened(settings, done.get("lasting"), self._plan, augment)
             population, view = self._trainer.refit(settings)
             population.restore(self._run.weights("refit"))
         params = population.params(population.members[0])

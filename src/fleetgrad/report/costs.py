@@ -10,6 +10,7 @@ PHASES = {  # by the first part of a segment's name
     "search": "search",
     "audit": "audit",
     "finals": "repeats",
+    "stretch": "trial of a longer training",
     "refit": "refit",
     "ensemble": "ensemble",
     "distill": "student",

@@ -9,6 +9,7 @@ COLORS = {
     "search": style.BLUE,
     "audit": style.PURPLE,
     "repeats": style.GREEN,
+    "trial of a longer training": style.RED,
     "refit": style.ORANGE,
     "ensemble": style.SKY,
     "student": style.GRAY,

@@ -1,0 +1,124 @@
+"""A longer last training takes the strongest disturbance where validation rows allow it."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from fleetgrad.augmentation import Augmentation
+from fleetgrad.plan import Plan
+from fleetgrad.space import Choice, Float, Space
+from fleetgrad.store import Run
+from fleetgrad.stretching import compared, strongest_of
+from simulated import Crash, World, memory_after, search
+from test_ensembling import Various
+from test_study import segments, somewhere, told
+
+WEAK, STRONG = {"shift": 1}, {"shift": 2, "rotation": 10.0}
+SPACE = Space(learning_rate=Float(1e-3, 1e-1, log=True), augment=Choice(WEAK, STRONG))
+TIMED = Plan((9,), 4, seconds=160.0, last_epochs=40)
+
+
+@pytest.fixture
+def place():
+    with somewhere() as place:
+        yield place
+
+
+class Sensitive(World):
+    """Strong disturbance costs accuracy while searching, and `harm` rows of 200 in the trial."""
+
+    def __init__(self, harm=0):
+        super().__init__(lanes=2, noise=0.0)
+        self.harm = harm
+
+    def row(self, settings, replicate, epoch):
+        found = super().row(settings, replicate, epoch)
+        return found if settings.augment.rotation == 0 else tuple(part - 0.3 for part in found)
+
+    def probabilities(self, settings, params):
+        wrong = 20 + self.harm * (settings.augment.rotation > 0)
+        shares = np.where(np.arange(200) < 200 - wrong, 0.9, 0.2)
+        return np.stack([1 - shares, shares], axis=1)
+
+
+def studied(place, world, plan=TIMED):
+    if not (place / "config.json").exists():
+        Run.create(place, {"seed": 0, "space": SPACE.to_dict()}).close()
+    return search(place, world, plan, space=SPACE)
+
+
+@pytest.mark.parametrize("harm", [0, 40])
+def test_the_last_training_is_disturbed_most_unless_that_does_harm(place, harm):
+    outcome = studied(place, Sensitive(harm))
+    (done,) = segments(place, "stretch")
+    assert 6 <= done["epochs"] <= 12
+    assert done["errors"]["own"] == pytest.approx(0.1)
+    assert done["errors"]["strongest"] == pytest.approx(0.1 + harm / 200)
+    expected = Augmentation.of(WEAK if harm else STRONG)
+    assert outcome.winner.settings.augment == expected
+    assert outcome.leaderboard[outcome.winner.candidate].settings.augment == Augmentation.of(WEAK)
+    assert outcome.winner.settings.epochs > TIMED.epochs
+
+
+def test_those_who_predict_together_are_disturbed_alike(place):
+    class Both(Sensitive, Various):
+        def probabilities(self, settings, params, view=None):
+            return Various.probabilities(self, settings, params)
+
+    plan = replace(TIMED, seconds=400.0, ensemble=3)
+    outcome = studied(place, Both(), plan)
+    assert outcome.partners
+    (done,) = segments(place, "stretch")
+    strong = Augmentation.of(STRONG)
+    assert (done["augment"] is not None) == all(
+        one.settings.augment == strong for one in outcome.partners
+    )
+
+
+def test_without_a_longer_training_nothing_is_tried(place):
+    studied(place, Sensitive(), replace(TIMED, last_epochs=None))
+    assert segments(place, "stretch") == []
+
+
+def test_without_time_for_a_trial_nothing_is_tried(place):
+    outcome = studied(place, Sensitive(), replace(TIMED, seconds=60.0))
+    assert segments(place, "stretch") == []
+    assert outcome.winner.settings.augment == Augmentation.of(WEAK)
+
+
+def test_a_run_that_stops_anywhere_learns_at_last_from_the_same_images(place):
+    plan = replace(TIMED, seconds=None)
+    world = Sensitive()
+    whole = studied(place, world, plan)
+    assert whole.winner.settings.augment == Augmentation.of(STRONG)
+    for back in (1, 2, 4, 20, 60, 100):
+        with somewhere() as here:
+            broken = Sensitive().breaks(world.calls - back, Crash)
+            with pytest.raises(Crash):
+                studied(here, broken, plan)
+            again = studied(here, Sensitive(), plan)
+        assert told(again) == told(whole)
+        assert again.winner.settings == whole.winner.settings
+        assert again.winner.params[0]["weight"][0, 0] == memory_after(40)
+
+
+def test_the_strongest_goes_as_far_as_each_other_in_every_way():
+    space = {"augment": {"choice": ["none", {"shift": 2}, {"shift": 2, "rotation": 9.0}]}}
+    assert strongest_of(space) == Augmentation(shift=2, rotation=9.0)
+    assert strongest_of({"augment": {"choice": [{"shift": 2}, {"rotation": 9.0}]}}) is None
+    assert strongest_of({"learning_rate": {"low": 0.1, "high": 0.2}}) is None
+    assert strongest_of(None) is None
+
+
+def test_the_standard_error_is_that_of_paired_rows():
+    draw = np.random.default_rng(0)
+    own, strongest = draw.random((2, 400))
+    found = compared(own, strongest)
+    gap = strongest - own
+    assert found.error == pytest.approx(gap.std() / 20)
+    assert found.strongest - found.own == pytest.approx(gap.mean())
+    twice = compared(np.tile(own, 2), np.tile(strongest, 2), np.repeat([1.0, 0.0], 400))
+    assert twice == pytest.approx(found)
+    assert compared(own, own).harmless
+    assert not compared(own, own + 0.5).harmless
