@@ -213,8 +213,8 @@ def _finalists(run: Run, rows: Mapping[int, Row]) -> dict[int, Row]:
     scores = finalists(run)
     if not scores:
         return {}
-    table = np.array(list(scores.values()))
-    return repeated_rows(rows, list(scores), table, seed=int(run.config["seed"]))
+    table, metric = np.array(list(scores.values())), recorded(run.config)
+    return repeated_rows(rows, list(scores), table, metric, seed=int(run.config["seed"]))
 
 
 def _plan(run: Run) -> Plan | None:

@@ -15,6 +15,7 @@ from jaxtyping import Float
 from fleetgrad import finals
 from fleetgrad.errors import BudgetError, TrainingError
 from fleetgrad.leaderboard import Row, Status
+from fleetgrad.metrics import Metric
 from fleetgrad.settings import Settings
 
 
@@ -47,6 +48,7 @@ def repeated_rows(
     rows: Mapping[int, Row],
     finalists: Sequence[int],
     table: Float[np.ndarray, "finalists replicates"],
+    metric: Metric,
     *,
     seed: int,
 ) -> dict[int, Row]:
@@ -56,6 +58,7 @@ def repeated_rows(
         rows: The search's row of each.
         finalists: Ids, in the order of the table.
         table: Validation scores.
+        metric: Of these.
         seed: Of the bootstrap.
     """
     tied = finals.ties(table, seed=seed)
@@ -64,7 +67,7 @@ def repeated_rows(
             rows[candidate],
             status="finalist",
             mean=float(scores.mean()) if np.isfinite(scores).all() else math.nan,
-            interval=finals.mean_interval(scores),
+            interval=_interval(scores, metric),
             replicates=len(scores),
             tied=place in tied,
         )
@@ -121,6 +124,14 @@ def best_of(rows: Iterable[Row]) -> float:
 def is_whole(row: Row, epochs: int) -> bool:
     """Whether a candidate went through the whole of a training of so many epochs, or its own."""
     return row.epochs >= min(epochs, row.settings.epochs)
+
+
+def _interval(scores: Float[np.ndarray, " replicates"], metric: Metric) -> finals.Interval | None:
+    """Where the mean lies, as far as scores go: Student's interval of a few knows no bounds."""
+    found = finals.mean_interval(scores)
+    if found is None:
+        return None
+    return finals.Interval(max(found.low, metric.low), min(found.high, metric.high))
 
 
 def _status(found: Mapping[str, Any], done: Mapping[str, Any], going_on: frozenset[int]) -> Status:

@@ -228,7 +228,8 @@ class Study:
         if table.size == 0:
             return chosen.ids[0], chosen.settings[0]
         rows = self._rows()
-        self._finalists = repeated_rows(rows, chosen.ids, table, seed=self._seed)
+        metric = metrics.recorded(self._run.config)
+        self._finalists = repeated_rows(rows, chosen.ids, table, metric, seed=self._seed)
         best = finals.rank(table)[0]
         if not np.isfinite(table[best]).all():
             raise TrainingError(
