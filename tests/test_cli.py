@@ -237,10 +237,10 @@ def test_the_model_is_exported(finished, folder, capsys):
 
 
 def test_a_run_without_a_model_says_how_to_get_one(folder, capsys):
-    Run.create(folder / "bare", {"seed": 0}).close()
-    status, _, err = spoken(capsys, "predict", folder / "bare", folder / "digits.npy")
+    Run.create(folder / "the bare", {"seed": 0}).close()
+    status, _, err = spoken(capsys, "predict", folder / "the bare", folder / "digits.npy")
     assert status == 2
-    assert "fleetgrad resume" in err
+    assert f"fleetgrad resume '{folder / 'the bare'}'" in err
 
 
 # The end of a command

@@ -6,6 +6,7 @@ run goes on from there.
 """
 
 import os
+import shlex
 import signal
 import sys
 import threading
@@ -54,5 +55,5 @@ def _sentence() -> str:
     lock = sys.modules.get("fleetgrad.lock")  # where it is not loaded there is no run
     run = lock.last() if lock else None
     kept = run is not None and (run / "config.json").exists()  # if not, it has not begun
-    again = f"go on with `fleetgrad resume {run}`" if kept else "start it again"
+    again = f"go on with `fleetgrad resume {shlex.quote(str(run))}`" if kept else "start it again"
     return f"interrupted in a step too long to wait for; {again}."

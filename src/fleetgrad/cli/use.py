@@ -1,5 +1,6 @@
 """`predict` and `export`: what a finished run is good for."""
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
@@ -93,7 +94,7 @@ def _model(path: Path) -> "fg.Model | fg.Ensemble":
     if not (path / "model").is_dir():
         raise ModelError(
             f"`{path}` must be a run with a model, got one that has not come so far; go on with "
-            f"`fleetgrad resume {path}`."
+            f"`fleetgrad resume {shlex.quote(str(path))}`."
         )
     return fg.Model.load(path / "model")
 
