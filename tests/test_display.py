@@ -14,7 +14,17 @@ from rich.console import Console
 from fleetgrad.calibration import Calibration
 from fleetgrad.clock import Progress
 from fleetgrad.data import Dataset, load
-from fleetgrad.display import ahead, consoles, contents, downloads, live, measures, outcome, words
+from fleetgrad.display import (
+    ahead,
+    consoles,
+    contents,
+    downloads,
+    live,
+    measures,
+    outcome,
+    summary,
+    words,
+)
 from fleetgrad.display.columns import Column, fitting, table
 from fleetgrad.distilled import Distilled, Score
 from fleetgrad.finals import Interval
@@ -22,6 +32,7 @@ from fleetgrad.forecast import Cohort, Forecast
 from fleetgrad.insight import Evidence
 from fleetgrad.leaderboard import Leaderboard, Row
 from fleetgrad.plan import Plan
+from fleetgrad.report.costs import Cost
 from fleetgrad.result import Result, Validation
 from fleetgrad.result import Test as Opened
 from fleetgrad.settings import Settings
@@ -576,3 +587,58 @@ def test_how_sure_the_winner_is_stands_in_one_line():
     text = shown(result([finalist(4, 0.98)], calibration=Calibration(0.8, 0.052, 0.011, 240)))
     assert " ".join(text.split()).count("calibrated probabilities are off by 1.10 % on") == 1
     assert "5.20 % before logits were divided by 0.80 (240 held-out rows)" in " ".join(text.split())
+
+
+def test_costs_and_what_was_saved_are_told():
+    cost = Cost({"search": 60.0, "repeats": 60.0}, 240.0, 83.0)
+    text = " ".join(shown(FINISHED, cost=cost).split())
+    assert "search 60, repeats 60 network-epochs; 2.0 s of compiling" in text
+    assert "75 % of the 240 of a search in which nobody is stopped" in text
+    assert "saved" not in shown(FINISHED, cost=Cost({"search": 60.0}, 60.0, 83.0))
+
+
+def test_it_ends_with_five_lines_to_pass_on():
+    lines = shown(FINISHED).splitlines()
+    assert lines[-6:] == ["in five lines, to pass on:", *summary.lines(FINISHED)]
+
+
+def test_curves_are_on_one_scale_and_one_that_diverged_ends_in_a_cross():
+    broken = row(9, status="diverged", score=math.nan, diverged_step=12)
+    curves = {4: [0.5, 0.75, 1.0], 9: [0.5, math.nan, math.nan]}
+    text = shown(result([finalist(4, 0.98), broken]), curves=curves, width=90)
+    assert f"{LOW}▅{HIGH}" in text
+    assert f"{LOW}{outcome.LOST}" in text
+    assert f"▁ 50.00 % or worse, █ 100.00 %, {outcome.LOST} diverged" in " ".join(text.split())
+
+
+@pytest.mark.parametrize("width", [40, 60, 70])
+def test_a_narrow_terminal_loses_columns_and_nothing_else(width):
+    text = shown(FINISHED, width=width, curves={4: [0.1, 0.9]})
+    head = next(line for line in text.splitlines() if line.split()[:1] == ["id"])
+    assert "validation" in head
+    assert "hidden" not in head
+    told = [line for line in text.splitlines() if "runs/" not in line]
+    told = [line for line in told if line not in summary.lines(FINISHED)]
+    assert max(map(cell_len, told)) <= width
+
+
+@pytest.mark.parametrize(
+    ("encoding", "bars"), [("ascii", "_#"), ("iso-8859-1", "_#"), ("utf-8", f"{LOW}{HIGH}")]
+)
+def test_a_stream_that_knows_no_bars_gets_letters(monkeypatch, encoding, bars):
+    stream = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
+    monkeypatch.setattr("sys.stdout", stream)
+    monkeypatch.setenv("COLUMNS", "100")
+    data = {**FINISHED.dataset, "name": "цифры"}
+    outcome.show(consoles.out(), replace(FINISHED, dataset=data), RANGES, curves={4: [0.1, 0.9]})
+    stream.flush()
+    text = stream.buffer.getvalue().decode(encoding)
+    assert f" {bars} " in text
+    assert ("\\u0446" in text) == (encoding != "utf-8")
+
+
+def test_who_wants_no_color_gets_none(monkeypatch):
+    monkeypatch.setenv("NO_COLOR", "1")
+    screen = Console(file=io.StringIO(), width=80, force_terminal=True)
+    outcome.show(screen, FINISHED, RANGES)
+    assert not re.search(r"\x1b\[[0-9;]*3[0-9]", screen.file.getvalue())

@@ -51,6 +51,22 @@ def place(tmp_path):
     return tmp_path / "run"
 
 
+@pytest.mark.parametrize(
+    ("known", "told"),
+    [
+        ({"version": "0.1.0", "machine": "2 cores"}, ("0.1.0", "2 cores")),
+        ({"version": 1, "machine": None}, (None, None)),
+        ({}, (None, None)),
+    ],
+)
+def test_where_and_by_what_a_run_began_is_told_where_it_is_on_record(place, known, told):
+    with Run.create(place, CONFIG) as run:
+        run.commit("plan", payload={"plan": PLAN.to_dict(), "elapsed": 1.0, **known})
+    assert looked_at(place, history.origin) == told
+    found = looked_at(place, history.result)
+    assert (found.version, found.machine, found.seed) == (*told, 0)
+
+
 @pytest.mark.parametrize("plan", [PLAN, TWICE, Plan((1,), 1)])
 @pytest.mark.parametrize("space", [SPACE, SOUND])
 def test_a_finished_search_is_ranked_as_it_was_handed_back(place, plan, space):

@@ -34,7 +34,7 @@ FLOORS = (
     (
         "answers audits calibration database defaults directory distilled distilling ensemble"
         " ensembling fleet forecast heldout history insight lengthening lock model models pace"
-        " predictor preparing record recovery repeats result rounds rows saved search settled"
+        " plots predictor preparing record recovery repeats result rounds rows saved search settled"
         " soundness standing store stretching study takeover temperatures unsealing verdict"
     ),
     (

@@ -14,7 +14,7 @@ import shlex
 import socket
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -34,6 +34,13 @@ from fleetgrad.store import Run
 from fleetgrad.verdict import Verdict, finalists, searched, verdict
 
 FAILED = "failed: every candidate diverged"
+
+
+class Origin(NamedTuple):
+    """By which version of Fleetgrad a run was begun, and on what machine; None if not on record."""
+
+    version: str | None = None
+    machine: str | None = None
 
 
 T = TypeVar("T")
@@ -62,7 +69,7 @@ def result(run: Run) -> Result:
     ended = run.segment("end")
     model = run.directory / "model"
     plan, metric = _plan(run), recorded(run.config)
-    joined = run.segment("ensemble")
+    joined, begun = run.segment("ensemble"), origin(run)
     said = verdict(run, plan) if plan else Verdict(None, None, None)
     return Result(
         run=run.directory,
@@ -89,6 +96,9 @@ def result(run: Run) -> Result:
         metric=metric.name,
         calibration=calibration.on_record(run),
         recovered=recovered(run),
+        seed=int(run.config["seed"]),
+        version=begun.version,
+        machine=begun.machine,
     )
 
 
@@ -164,6 +174,13 @@ def evidence(run: Run) -> Evidence | None:
     """What the search leaves to learn from; None where its space is not on record."""
     space = _space(run)
     return None if space is None else Evidence(space, curves(run), int(run.config["seed"]))
+
+
+def origin(run: Run) -> Origin:
+    """What a run began with; what is no text is as if it were not on record."""
+    begun = run.segment("plan") or {}
+    told = {name: begun.get(name) for name in Origin._fields}
+    return Origin(**{name: text for name, text in told.items() if isinstance(text, str)})
 
 
 def writer(path: Path) -> str | None:

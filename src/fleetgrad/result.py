@@ -4,17 +4,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from fleetgrad.audit import Audit
 from fleetgrad.calibration import Calibration
 from fleetgrad.distilled import Distilled
 from fleetgrad.doubling import Doubling
+from fleetgrad.errors import UsageError
 from fleetgrad.finals import FEWEST_REPLICATES, Interval
 from fleetgrad.insight import Evidence, Insight, shares, understand
 from fleetgrad.leaderboard import Leaderboard, Row
 from fleetgrad.metrics import METRICS, Metric
 from fleetgrad.payload import strict
+from fleetgrad.plots import Plots
 from fleetgrad.settings import Settings
 
 if TYPE_CHECKING:
@@ -82,7 +84,20 @@ class Test:
         }
 
 
-@dataclass(frozen=True)
+class View(Protocol):
+    """What shows a run to people; `report.view` has the one of a run's directory."""
+
+    @property
+    def plot(self) -> Plots:
+        """Its figures."""
+        ...
+
+    def html(self) -> str | None:
+        """For a notebook; None where there is nothing to show."""
+        ...
+
+
+@dataclass(frozen=True, repr=False)
 class Result:
     """The outcome of `tune`.
 
@@ -114,6 +129,10 @@ class Result:
             by a softmax; its weights heed it already.
         recovered: Segments of the record whose weights came to harm on the disk, and were trained
             again when the run was resumed.
+        seed: Of every draw.
+        version: Of Fleetgrad, as the run began; None where that is not on record.
+        machine: Where it began to train, in words; None likewise.
+        view: What shows it in a notebook, and draws its figures.
     """
 
     run: Path
@@ -140,6 +159,36 @@ class Result:
     metric: str = "accuracy"
     calibration: Calibration | None = None
     recovered: tuple[str, ...] = ()
+    seed: int = 0
+    version: str | None = None
+    machine: str | None = None
+    view: View | None = field(default=None, repr=False, compare=False)
+
+    def __repr__(self) -> str:
+        name, tried = self.dataset["name"], f"{self.candidates:,} candidates"
+        found, metric = self.test or self.validation, METRICS[self.metric]
+        if isinstance(found, Test):
+            tried += f", test {metric.title} {metric.written(metric.score(found.value))}"
+        elif found is not None:
+            tried += f", validation {metric.title} {metric.written(metric.score(found.mean))}"
+        return f"Result({name!r}: {tried}, in {str(self.run)!r})"
+
+    def _repr_html_(self) -> str | None:
+        return None if self.view is None else self.view.html()
+
+    @property
+    def plot(self) -> Plots:
+        """The run's figures, made from its directory: `result.plot.curves()` and others.
+
+        Raises:
+            UsageError: This result did not come from a run.
+        """
+        if self.view is None:
+            raise UsageError(
+                "figures are drawn from a run's directory, got a result without one; use what "
+                "`tune` or `resume` returns."
+            )
+        return self.view.plot
 
     @cached_property
     def insight(self) -> Insight:
@@ -200,6 +249,9 @@ class Result:
         return {
             "run": str(self.run),
             "dataset": self.dataset,
+            "seed": self.seed,
+            "version": self.version,
+            "machine": self.machine,
             "budget_s": self.budget_s,
             "elapsed_s": round(self.elapsed_s, 3),
             "candidates": self.candidates,

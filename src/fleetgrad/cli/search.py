@@ -1,5 +1,6 @@
 """`tune`, `resume` and `show`: a run, from its first candidate to a look back at it."""
 
+import shlex
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -152,25 +153,32 @@ def show(directory: RunDirectory, *, as_json: Json = False) -> None:
     the record alone; a run that is going on is not disturbed.
     """
     from fleetgrad import history  # noqa: PLC0415 - not for `--help`
-    from fleetgrad.display import consoles, outcome  # noqa: PLC0415 - not for `--help`
+    from fleetgrad.display import (  # noqa: PLC0415 - not for `--help`
+        consoles,
+        outcome,
+        summary,
+    )
     from fleetgrad.metrics import METRICS  # noqa: PLC0415 - not for `--help`
+    from fleetgrad.report import costs  # noqa: PLC0415 - not for `--help`
     from fleetgrad.store import Run  # noqa: PLC0415 - not for `--help`
 
     with Run.open(directory, write=False) as run:
         result, phase, curves = history.result(run), history.phase(run), history.curves(run)
+        cost = costs.of(run, result)
         writer, ranges = history.writer(directory), run.config["space"]
     if as_json:
         sign = METRICS[result.metric].score
         told = {one: [sign(score) for score in curve] for one, curve in curves.items()}
         values = {"phase": phase, "writer": writer, "curves": told, "space": ranges}
+        values |= {"cost": cost.to_dict() if cost else None, "summary": summary.lines(result)}
         ending.answer(result.to_dict() | values)
         return
     going = f"written by {writer}" if writer else "nobody is at it"
     state = f"{phase}; {going}" if result.interrupted else ""
     if phase == history.FAILED:
         state = phase
-    learned = result.insight
-    outcome.show(consoles.out(), result, ranges, state=state, curves=curves, insight=learned)
+    known: dict[str, Any] = {"curves": curves, "insight": result.insight, "cost": cost}
+    outcome.show(consoles.out(), result, ranges, state=state, **known)
 
 
 def _budget(
@@ -205,7 +213,8 @@ def _foretell(forecast: "fg.Forecast", *, as_json: bool) -> None:
 
 
 def _finish(result: "fg.Result", *, as_json: bool) -> None:
-    stopped = ending.Interrupted(f"interrupted; go on with `fleetgrad resume {result.run}`.")
+    run = shlex.quote(str(result.run))
+    stopped = ending.Interrupted(f"interrupted; go on with `fleetgrad resume {run}`.")
     try:
         _tell(result, as_json=as_json)
     except KeyboardInterrupt:
@@ -215,13 +224,18 @@ def _finish(result: "fg.Result", *, as_json: bool) -> None:
 
 
 def _tell(result: "fg.Result", *, as_json: bool) -> None:
-    from fleetgrad.display import consoles, outcome  # noqa: PLC0415 - not for `--help`
+    from fleetgrad.display import (  # noqa: PLC0415 - not for `--help`
+        consoles,
+        outcome,
+        summary,
+    )
+    from fleetgrad.report import costs  # noqa: PLC0415 - not for `--help`
     from fleetgrad.store import Run  # noqa: PLC0415 - not for `--help`
 
     if as_json:
-        ending.answer(result.to_dict())
+        ending.answer(result.to_dict() | {"summary": summary.lines(result)})
     else:
         with Run.open(result.run, write=False) as run:
-            ranges = run.config["space"]
+            ranges, cost = run.config["space"], costs.of(run, result)
         state = "interrupted" if result.interrupted else ""
-        outcome.show(consoles.out(), result, ranges, state=state)
+        outcome.show(consoles.out(), result, ranges, state=state, cost=cost)

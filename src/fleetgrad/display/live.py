@@ -47,7 +47,7 @@ def watching(title: str, *, quiet: bool = False, verbose: bool = False) -> Itera
     if not console.is_terminal:
         yield _Lines(console)
         return
-    view = _View(title)
+    view = _View(title, "line" if console.options.ascii_only else "dots")
     with Live(
         view,
         console=console,
@@ -137,10 +137,10 @@ class _Lines:
 class _View:
     """The two lines, made anew from the latest figures at every frame."""
 
-    def __init__(self, title: str) -> None:
+    def __init__(self, title: str, spinner: str) -> None:
         self._title = title
         self._began = time.monotonic()
-        self._spinner = Spinner("dots", style="cyan")
+        self._spinner = Spinner(spinner, style="cyan")
         self._speed = Speed()
         self._latest: tuple[Progress, float | None, float] | None = None
 

@@ -1,5 +1,6 @@
 """What came of a run: the winner, the leaderboard, where everything is, and how to go on."""
 
+import math
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,9 +11,10 @@ from rich.table import Table
 from rich.text import Text
 
 from fleetgrad.directory import REPORT
-from fleetgrad.display import lessons, sentences
+from fleetgrad.display import lessons, sentences, summary
 from fleetgrad.display.columns import INDENT, Column, fitting, indented, table
 from fleetgrad.display.words import (
+    BARS,
     UNKNOWN,
     between,
     count,
@@ -27,10 +29,13 @@ from fleetgrad.display.words import (
 from fleetgrad.insight import Insight
 from fleetgrad.leaderboard import Row
 from fleetgrad.metrics import METRICS, Metric
+from fleetgrad.report.costs import Cost
 from fleetgrad.result import Result, Test, Validation
 
 MOST_ROWS = 10
-CURVE_WIDTH = 16
+BY_EPOCH = "by epoch"
+CURVE_WIDTH = 12  # so that the table is no wider than 80
+LOST = "\u00d7"  # a cross ends the curve of one that diverged
 _STYLES = {"diverged": "red", "stopped": "dim", "unfinished": "", "finalist": ""}
 
 Ranges = Mapping[str, Any]
@@ -45,6 +50,7 @@ def show(
     state: str = "",
     curves: Curves | None = None,
     insight: Insight | None = None,
+    cost: Cost | None = None,
 ) -> None:
     """Print the outcome.
 
@@ -55,6 +61,7 @@ def show(
         state: What an unfinished run is doing, in words.
         curves: Validation scores by epoch, by candidate, to draw beside the rows.
         insight: What was learned of the hyperparameters, to tell too.
+        cost: What the run has cost so far, to tell too.
     """
     names = [name for name, span in ranges.items() if isinstance(span, Mapping)]
     console.print(_headline(result))
@@ -62,7 +69,7 @@ def show(
     if state:
         indented(console, _facts([("state", Text(state, "yellow"))]))
     if result.settings is not None:
-        indented(console, _figures(result))
+        indented(console, _figures(result, cost))
         indented(console, _winner(result, ranges, names))
     elif result.leaderboard.rows:
         indented(console, Text(f"all of {count(result.candidates, 'candidate')} diverged", "red"))
@@ -74,6 +81,9 @@ def show(
         lessons.show(console, insight, guessed=result.above_chance is False)
     for name, text in _places(result):
         console.print(Text.assemble(" " * INDENT, (f"{name:<8}", "dim"), text), soft_wrap=True)
+    console.print(Text("\nin five lines, to pass on:", "dim"))
+    for line in summary.lines(result):
+        console.print(Text(line), soft_wrap=True)
 
 
 def _headline(result: Result) -> Text:
@@ -86,7 +96,7 @@ def _headline(result: Result) -> Text:
     return Text.assemble((str(data["name"]), "bold"), "  ", (" · ".join(parts), "dim"))
 
 
-def _figures(result: Result) -> RenderableType:
+def _figures(result: Result, cost: Cost | None) -> RenderableType:
     """The winner's id, its figures, and who cannot be told from it."""
     winner = result.leaderboard.rows[0]
     facts = [
@@ -108,6 +118,8 @@ def _figures(result: Result) -> RenderableType:
         facts.append(("doubling", Text(sentences.doubled(result.doubling))))
     if not guessed and result.importances and any(result.importances.values()):
         facts.append(("mattered", Text(lessons.line(result.importances))))
+    if cost is not None:
+        facts += [(name, Text(words)) for name, words in _spent(result, cost)]
     if result.recovered:
         facts.append(("recovered", Text(_recovered(result.recovered), "yellow")))
     if result.diverged:
@@ -124,6 +136,19 @@ def _scores(result: Result) -> list[tuple[str, Text]]:
         facts.append(("test", _test(result.test)))
     if result.validation is not None:
         facts.append(("validation", _validated(result.validation)))
+    return facts
+
+
+def _spent(result: Result, cost: Cost) -> list[tuple[str, str]]:
+    """What it has cost, and what stopping early has saved."""
+    phases = [f"{phase} {passes:,.0f}" for phase, passes in cost.spent.items()]
+    told = f"{', '.join(phases)} network-epochs"
+    if result.compile_s:
+        told += f"; {duration(result.compile_s)} of compiling"
+    facts = [("cost", told)] if phases else []
+    if cost.saved:
+        share, alone = f"{100 * cost.saved:.0f} %", f"{cost.alone:,.0f}"
+        facts.append(("saved", f"{share} of the {alone} of a search in which nobody is stopped"))
     return facts
 
 
@@ -197,24 +222,46 @@ def _leaderboard(
         Column("status", [_status(row) for row in rows]),
     ]
     if curves:
-        columns.append(Column("by epoch", _drawn(rows, curves), style="cyan"))
+        columns.append(Column(BY_EPOCH, _drawn(rows, curves), style="cyan"))
     columns += [
         Column(name, [value(getattr(row.settings, name)) for row in rows], style="dim")
         for name in names
     ]
     first = "bold green" if result.settings is not None else "red"
     styles = [first, *(_STYLES[row.status] for row in rows[1:])]
-    made = table(fitting(columns, width), styles)
+    chosen = fitting(columns, width)
+    parts: list[RenderableType] = [table(chosen, styles)]
     more = len(result.leaderboard) - len(rows)
-    return Group(made, Text(f"and {more} more", "dim")) if more else made
+    if more:
+        parts.append(Text(f"and {more} more", "dim"))
+    if BY_EPOCH in [column.title for column in chosen]:
+        parts.append(Text(_scaled(metric, *_scale(rows, curves)), "dim"))
+    return Group(*parts)
 
 
 def _drawn(rows: Sequence[Row], curves: Curves) -> list[str]:
-    """The curves of these rows, all on one scale."""
-    shown = [curves.get(row.id, []) for row in rows]
-    values = [one for curve in shown for one in curve if one == one]  # noqa: PLR0124 - no NaN
-    low, high = (min(values), max(values)) if values else (0.0, 1.0)
-    return [sparkline(curve, low, high, CURVE_WIDTH) for curve in shown]
+    """The curves of these rows, all on one scale; of who diverged, up to where it did."""
+    scale = _scale(rows, curves)
+    return [_curve(row, curves.get(row.id, []), scale) for row in rows]
+
+
+def _curve(row: Row, scores: Sequence[float], scale: tuple[float, float]) -> str:
+    if row.status != "diverged":
+        return sparkline(scores, *scale, CURVE_WIDTH)
+    sound = [score for score in scores if math.isfinite(score)]
+    return f"{sparkline(sound, *scale, CURVE_WIDTH - 1)}{LOST}"
+
+
+def _scale(rows: Sequence[Row], curves: Curves) -> tuple[float, float]:
+    """The best score of all these curves, and one that all but a tenth of them are above."""
+    found = [one for row in rows for one in curves.get(row.id, []) if math.isfinite(one)]
+    scores = sorted(found)
+    return (scores[len(scores) // 10], scores[-1]) if scores else (0.0, 1.0)
+
+
+def _scaled(metric: Metric, low: float, high: float) -> str:
+    ends = f"{BARS[0]} {metric.written(low)} or worse, {BARS[-1]} {metric.written(high)}"
+    return f"{BY_EPOCH}: validation {metric.title}, {ends}, {LOST} diverged"
 
 
 def _interval(metric: Metric, row: Row) -> str:

@@ -1,6 +1,7 @@
 """What a search cost, in passes of one network, beside running every candidate alone to its end."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from fleetgrad.plan import Plan
 from fleetgrad.result import Result
@@ -35,6 +36,10 @@ class Cost:
     def saved(self) -> float:
         """The share of `alone` that stopping early saved, in [0, 1]."""
         return max(0.0, 1 - self.spent.get("search", 0.0) / self.alone) if self.alone else 0.0
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, ready for JSON."""
+        return asdict(self) | {"saved": self.saved}
 
 
 def of(run: Run, result: Result) -> Cost | None:
