@@ -4,6 +4,7 @@ import re
 
 import numpy as np
 import pandas as pd
+import pytest
 from sklearn.datasets import load_digits
 
 import fleetgrad as fg
@@ -73,6 +74,16 @@ def simulated(place, candidates=40, *, space=SOUND, epochs=9, dataset=DATASET, t
         with Run.open(place) as run:
             run.commit("end", payload={"elapsed": 12.0, "compile_s": 1.0})
     return place
+
+
+def whole(place):
+    """The result of a run from `tune` to its end, with finalists, in which nothing was trained."""
+    world, budget = World(), fg.Budget(candidates=16, epochs=9)
+    data = images(name="<i>digits</i>")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("fleetgrad.api.Fleet", lambda *_, **__: world)
+        patch.setattr("fleetgrad.api.Clock", world.clock)
+        return fg.tune(data, SPACE, budget, out=place, page=False)
 
 
 def begun(place):

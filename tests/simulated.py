@@ -41,6 +41,7 @@ class World:
     """
 
     compile_seconds = 0.0
+    place = "nowhere"
 
     def __init__(self, lanes=2, costs=lambda settings: 1.0, noise=0.01):
         self.lanes, self.costs, self.noise = lanes, costs, noise

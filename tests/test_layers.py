@@ -51,6 +51,7 @@ ARRAYS = (
     " soundness spill states steps training underway validation"
 )
 BORDERS = {  # library -> the modules that may name it
+    "IPython": "display",
     "dask": "cluster",
     "distributed": "cluster",
     "jax": ARRAYS,

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import threading
 import time
+from types import SimpleNamespace
 
 import jax
 import numpy as np
@@ -35,6 +36,13 @@ def arguments(lanes, *members):
 @pytest.fixture
 def lane():
     return machine()
+
+
+def test_a_machine_is_named_by_what_it_trains_on():
+    assert [machine(lanes).title for lanes in (1, 2)] == ["1 core", "2 cores"]
+    card = SimpleNamespace(platform="gpu", device_kind="NVIDIA H200")
+    cards = [Machine((card,) * count, width=9).title for count in (1, 2)]
+    assert cards == ["NVIDIA H200", "2 x NVIDIA H200"]
 
 
 def test_here_is_a_lane_for_every_core():

@@ -15,12 +15,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from fleetgrad import evolving, heldout, history, models, preparing, settled, unsealing
+from fleetgrad import __version__, evolving, heldout, history, models, preparing, settled, unsealing
 from fleetgrad.budget import Budget
 from fleetgrad.clock import Clock, Progress
 from fleetgrad.data import AUTO, Dataset
 from fleetgrad.data.columns import Names
 from fleetgrad.directory import check_vacant
+from fleetgrad.display import live
 from fleetgrad.earlier import recorded, summary
 from fleetgrad.ensemble import Ensemble
 from fleetgrad.errors import (
@@ -42,6 +43,7 @@ from fleetgrad.plan import Plan
 from fleetgrad.preparing import Source, check_seed, loaded
 from fleetgrad.recovery import recovered
 from fleetgrad.report import after
+from fleetgrad.report.view import View
 from fleetgrad.result import Result, Test, Validation
 from fleetgrad.samplers import Sampler
 from fleetgrad.settings import Settings
@@ -75,7 +77,8 @@ def tune(  # noqa: PLR0913 - all that makes a run, each with a default but the d
     metric: str | None = None,
     task: str = AUTO,
     cluster: Any = None,
-    report: Report = lambda _: None,
+    report: Report | None = None,
+    progress: bool | None = None,
     page: bool = True,
 ) -> Result:
     """Find the settings with the best predictions, and the model they make.
@@ -107,7 +110,9 @@ def tune(  # noqa: PLR0913 - all that makes a run, each with a default but the d
             `Dataset.from_arrays`.
         cluster: Where to train, if not here: the address of a Dask scheduler ("tcp://host:8786"),
             "local:4" for four processes, or a Dask client.
-        report: Told of progress a few times a second.
+        report: Told of progress a few times a second, in place of a display.
+        progress: Whether to show it: below a notebook's cell, or on standard error. By default
+            only in a notebook.
         page: Whether a run that came to its end leaves `report.html` in its directory.
 
     Raises:
@@ -132,9 +137,10 @@ def tune(  # noqa: PLR0913 - all that makes a run, each with a default but the d
         task=task,
     )
     place = preparing.directory(out, wanted.data.name)
-    with _trainers(cluster) as trainer, Run.create(place, wanted.config) as run:
+    shown = live.asked(report, f"tune {wanted.data.name}", progress=progress)
+    with _trainers(cluster) as trainer, Run.create(place, wanted.config) as run, shown as tell:
         try:
-            result = _run(run, wanted.data, Clock(wanted.seconds, clock.elapsed), report, trainer)
+            result = _run(run, wanted.data, Clock(wanted.seconds, clock.elapsed), tell, trainer)
         except DeviceError:
             raise
         except (FleetgradError, RunInterrupted) as error:
@@ -202,7 +208,8 @@ def resume(
     data: Source | None = None,
     *,
     cluster: Any = None,
-    report: Report = lambda _: None,
+    report: Report | None = None,
+    progress: bool | None = None,
 ) -> Result:
     """Go on with a run from its last rung, to the end it would have had without the stop.
 
@@ -210,12 +217,14 @@ def resume(
         directory: The run's.
         data: The same data again, for a run over arrays; else it is loaded from where it was.
         cluster: Where to train, as for `tune`; wherever the run has trained before.
-        report: Told of progress a few times a second.
+        report: Told of progress a few times a second, in place of a display.
+        progress: Whether to show it, as for `tune`.
 
     Raises:
         RunError: There is no run, another process has it, or the data are not the same.
     """
-    with _trainers(cluster) as trainer, Run.open(directory) as run:
+    shown = live.asked(report, f"resume {directory}", progress=progress)
+    with _trainers(cluster) as trainer, Run.open(directory) as run, shown as tell:
         with run.undamaged():  # what makes no sense is refused before anything trains
             history.leaderboard(run)
             source, fingerprint = run.config["source"], run.config["fingerprint"]
@@ -232,7 +241,7 @@ def resume(
                 f"a run goes on with the data it began with, got others from {data.name!r}; "
                 "bring back the old data, or begin a new run."
             )
-        result = _run(run, data, Clock(limit, elapsed), report, trainer)
+        result = _run(run, data, Clock(limit, elapsed), tell, trainer)
     return _explained(result)
 
 
@@ -374,7 +383,7 @@ def _result(run: Run, data: Dataset, clock: Clock, report: Report, trainer: Trai
         done = {"elapsed": clock.elapsed, "compile_s": fleet.compile_seconds}
         paused = [name for name in run.weighted() if name.startswith("search/")]
         run.commit("end", payload=done, releases=paused)
-    ended, said = run.segment("end"), verdict(run, plan)
+    ended, said, begun = run.segment("end"), verdict(run, plan), history.origin(run)
     return Result(
         run=run.directory,
         dataset=config["dataset"],
@@ -400,6 +409,10 @@ def _result(run: Run, data: Dataset, clock: Clock, report: Report, trainer: Trai
         metric=metric.name,
         calibration=outcome.calibration,
         recovered=recovered(run),
+        seed=seed,
+        view=View(run.directory),
+        version=begun.version,
+        machine=begun.machine,
     )
 
 
@@ -422,7 +435,8 @@ def _planned(run: Run, fleet: Fleet, clock: Clock) -> Plan:
     if done is not None:
         return Plan.from_dict(done["plan"])
     plan = preparing.planned(run.config, fleet, clock)
-    run.commit("plan", payload={"plan": plan.to_dict(), "elapsed": clock.elapsed})
+    origin = {"version": __version__, "machine": fleet.place}
+    run.commit("plan", payload={"plan": plan.to_dict(), "elapsed": clock.elapsed, **origin})
     return plan
 
 

@@ -67,6 +67,11 @@ class Fleet:
         return len(self.machine.lanes)
 
     @property
+    def place(self) -> str:
+        """Where networks train, in words."""
+        return self.machine.title
+
+    @property
     def compile_seconds(self) -> float:
         """Spent on compilation so far."""
         return self.machine.compile_seconds

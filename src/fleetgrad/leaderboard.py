@@ -82,7 +82,7 @@ class Row:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Leaderboard:
     """Rows in the order of their rank, however they are given.
 
@@ -102,6 +102,9 @@ class Leaderboard:
             raise UsageError("rows of a leaderboard must have distinct ids; give each id once.")
         object.__setattr__(self, "rows", ranked)
         object.__setattr__(self, "metric", metric)
+
+    def __repr__(self) -> str:
+        return f"Leaderboard({len(self.rows):,} candidates by {METRICS[self.metric].title})"
 
     def __len__(self) -> int:
         return len(self.rows)

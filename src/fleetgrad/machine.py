@@ -79,6 +79,14 @@ class Machine:
             return cls((devices[0],) * cores(), width=1)
         return cls(tuple(devices), width=CARD_WIDTH)
 
+    @property
+    def title(self) -> str:
+        """What it is, in words: "2 cores", or its cards."""
+        kind, count = self.lanes[0].device_kind, len(self.lanes)
+        if self.lanes[0].platform == "cpu":
+            return "1 core" if count == 1 else f"{count} cores"
+        return kind if count == 1 else f"{count} x {kind}"
+
     def arithmetic(self, precision: str, filled: float) -> Arithmetic:
         """How programs multiply here.
 

@@ -39,6 +39,11 @@ class ClusterMachine(Machine):
         self._told: dict[tuple[str, float], Arithmetic] = {}
         self._ways: dict[str, Arithmetic] = {}
 
+    @property
+    def title(self) -> str:
+        """How large the cluster is."""
+        return f"a cluster of {len(self.lanes)} lanes"
+
     def arithmetic(self, precision: str, filled: float) -> Arithmetic:
         """How programs multiply there; `auto` is measured by one worker, once, for all."""
         asked = self.dense(precision).precision, filled

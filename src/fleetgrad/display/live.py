@@ -1,5 +1,7 @@
 """Progress while a run goes on: two lines that stay in place, or a line now and then.
 
+In a notebook it stands below the cell (`notebooks`).
+
 `report` is called from the threads that train. It only puts the latest figures down; the terminal
 is drawn by one thread of Rich's, a few times a second.
 """
@@ -19,6 +21,7 @@ from rich.table import Table
 from rich.text import Text
 
 from fleetgrad.clock import Progress
+from fleetgrad.display import notebooks
 from fleetgrad.display.consoles import err
 from fleetgrad.display.words import duration, figure, rate
 from fleetgrad.metrics import METRICS
@@ -41,8 +44,12 @@ def watching(title: str, *, quiet: bool = False, verbose: bool = False) -> Itera
         verbose: Whether to print plain lines where there is no terminal.
     """
     console = err()
-    if quiet or not (console.is_terminal or verbose):
+    if quiet or not (notebooks.here() or console.is_terminal or verbose):
         yield lambda _: None
+        return
+    if notebooks.here():
+        with notebooks.watching(title, _Sentences()) as report:
+            yield report
         return
     if not console.is_terminal:
         yield _Lines(console)
@@ -56,6 +63,23 @@ def watching(title: str, *, quiet: bool = False, verbose: bool = False) -> Itera
         redirect_stdout=False,
     ):
         yield view.report
+
+
+@contextmanager
+def asked(report: Report | None, title: str, *, progress: bool | None) -> Iterator[Report]:
+    """What `tune` and its like report to: the caller's own function, or a display.
+
+    Args:
+        report: The caller's.
+        title: What is being done.
+        progress: Whether to show it where there is no such function; None shows it in a notebook.
+    """
+    shown = notebooks.here() if progress is None else progress
+    if report is not None:
+        yield report
+        return
+    with watching(title, quiet=not shown, verbose=shown) as found:
+        yield found
 
 
 class Speed:
@@ -116,6 +140,17 @@ def place(progress: Progress) -> str:
     if rungs > 1:
         return f"{phase}, {rung} of {rungs}"
     return f"finals, block {rung}" if phase == "finals" and rung > 1 else phase
+
+
+class _Sentences:
+    """Where a run stands, and its time, from the latest figures."""
+
+    def __init__(self) -> None:
+        self._speed = Speed()
+
+    def __call__(self, progress: Progress) -> tuple[list[str], list[str]]:
+        speed = self._speed.note(progress)
+        return _standing(progress), _timing(progress, speed, progress.elapsed, 0.0)
 
 
 class _Lines:

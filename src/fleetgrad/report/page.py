@@ -92,7 +92,7 @@ def _rendered(known: Facts) -> str:
     hashes = " ".join(f"'sha256-{_checksum(str(one))}'" for one in scripts)
     listed, answers = board(known), known.answers
     return (
-        _templates()
+        templates()
         .get_template("page.html")
         .render(
             facts=known,
@@ -151,8 +151,13 @@ def absent(known: Facts) -> list[tuple[str, str]]:
     return found
 
 
-def board(known: Facts) -> dict[str, Any]:
-    """The leaderboard: columns, and rows of cells, each as it is shown and as it is sorted by."""
+def board(known: Facts, most: int | None = None) -> dict[str, Any]:
+    """The leaderboard: columns, and rows of cells, each as it is shown and as it is sorted by.
+
+    Args:
+        known: Of the run.
+        most: Rows; as many as a page has room for by default.
+    """
     metric, names = known.metric, list(known.ranges)
     columns = [
         {"name": "rank", "number": True},
@@ -164,7 +169,7 @@ def board(known: Facts) -> dict[str, Any]:
         *({"name": name, "number": _is_number(known.ranges[name])} for name in names),
     ]
     rows = []
-    for one in known.candidates[: MOST_CELLS // len(columns)]:
+    for one in known.candidates[: most or MOST_CELLS // len(columns)]:
         score = "" if one.score is None else metric.written(metric.score(one.score))
         bounds = one.interval and " to ".join(
             metric.figure(metric.score(end)) for end in one.interval
@@ -246,7 +251,8 @@ def _source(name: str) -> str:
     return (files("fleetgrad.report") / "templates" / name).read_text(encoding="utf-8")
 
 
-def _templates() -> Environment:
+def templates() -> Environment:
+    """Ours, in which whatever comes from data is escaped."""
     return Environment(
         loader=PackageLoader("fleetgrad.report"),
         autoescape=True,

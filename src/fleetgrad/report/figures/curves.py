@@ -21,7 +21,7 @@ def curves(facts: Facts) -> go.Figure | None:
     known = [one for one in facts.candidates if any(score is not None for score in one.curve)]
     if not known:
         return None
-    best = [one for one in known if one.status == "finalist"][:NAMED] or known[:1]
+    best = named(known)
     others = [one for one in known if one not in best]
     shown = style.evenly(others, MOST_CURVES)
     traces = [_bundle(shown), _stops(shown), _broken(known)]
@@ -31,10 +31,15 @@ def curves(facts: Facts) -> go.Figure | None:
         [one for one in traces if one is not None],
         height=420,
         x={"title": "epoch", "rangemode": "tozero", **_steps(known)},
-        y={"title": f"validation {metric.title}", **style.tick(metric), **_range(known)},
+        y={"title": f"validation {metric.title}", **style.tick(metric), "range": within(known)},
         showlegend=True,
         hovermode="closest",
     )
+
+
+def named(candidates: Sequence[Candidate]) -> Sequence[Candidate]:
+    """Those with a color of their own: the first finalists, or who leads."""
+    return [one for one in candidates if one.status == "finalist"][:NAMED] or candidates[:1]
 
 
 def _steps(candidates: Sequence[Candidate]) -> style.Axis:
@@ -127,11 +132,11 @@ def _last(one: Candidate) -> tuple[int, float] | None:
     return found[-1] if found else None
 
 
-def _range(candidates: Iterable[Candidate]) -> style.Axis:
+def within(candidates: Iterable[Candidate]) -> tuple[float, float]:
     """What is shown at first: all but the worst tenth of the points, which a few spoil."""
     values = sorted(score for one in candidates for score in one.curve if score is not None)
     low, high = values[len(values) // 10], values[-1]
     if values[-1 - len(values) // 10] < high / 3 and values[0] > 0:  # errors: the worst are high
         low, high = values[0], values[-1 - len(values) // 10]
     margin = 0.06 * (high - low) or abs(high) * 0.05 or 0.05
-    return {"range": [low - margin, high + margin]}
+    return low - margin, high + margin
