@@ -26,6 +26,7 @@ COMMANDS = (
     "resume",
     "show",
     "report",
+    "dashboard",
     "predict",
     "export",
     "notebook",
@@ -149,10 +150,10 @@ def test_show_tells_from_the_record_what_tune_answered(finished, capsys):
                  "insight", "above_chance"):  # fmt: skip
         assert shown[name] == answer[name]
     assert len(shown["curves"]) == 4
-
     assert len(shown["summary"]) == 5
     assert shown["summary"] == answer["summary"]
     assert sum(shown["cost"]["spent"].values()) == pytest.approx(answer["network_epochs"])
+
 
 def test_show_prints_the_winner_for_a_person(finished, capsys):
     answer, _, place = finished
@@ -160,8 +161,8 @@ def test_show_prints_the_winner_for_a_person(finished, capsys):
     assert status == 0
     assert f"#{answer['winner']}" in out
     assert f"{100 * answer['test']['value']:.2f} %" in out
-    assert "\x1b" not in out
     assert out.splitlines()[-5:] == answer["summary"]
+    assert "\x1b" not in out
 
 
 def test_resuming_a_finished_run_gives_its_result_again(finished, capsys):

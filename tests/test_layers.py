@@ -38,8 +38,8 @@ FLOORS = (
         " soundness standing store stretching study takeover temperatures unsealing verdict"
     ),
     (
-        "__main__ api bench cli cluster display estimators folds limits notebook refitting report"
-        " slices"
+        "__main__ api bench cli cluster dashboard display estimators folds limits notebook"
+        " refitting report slices"
     ),
 )
 FLOOR = {name: floor for floor, names in enumerate(FLOORS) for name in names.split()}
@@ -60,7 +60,8 @@ BORDERS = {  # library -> the modules that may name it
     "narwhals": "data",
     "onnx": "graph",
     "optax": "optimizers steps",
-    "optuna": "samplers",
+    "optuna": "dashboard samplers",
+    "optuna_dashboard": "dashboard",
     "pickle": "data",
     "plotly": "report",
     "rich": "cli display",

@@ -2,6 +2,7 @@
 
     search     tune, resume, show
     pages      report
+    dashboard  dashboard
     use        predict, export
     measure    notebook, bench
     spaces     space
@@ -20,7 +21,7 @@ import typer
 import typer.main
 
 from fleetgrad import __version__
-from fleetgrad.cli import ending, measure, pages, search, sets, spaces, use
+from fleetgrad.cli import dashboard, ending, measure, pages, search, sets, spaces, use
 from fleetgrad.cli.commands import Commands
 
 app = typer.Typer(
@@ -30,7 +31,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for group in (search, pages, spaces, use, measure, sets):
+for group in (search, pages, dashboard, spaces, use, measure, sets):
     group.register(app)
 
 
