@@ -45,6 +45,14 @@ class State(NamedTuple):
 
 def optimizer_state(optimizer: str, params: Any) -> Any:
     """Shapes and types of an optimizer's state for `params`; all of it starts at zero."""
+    leaves, form = jax.tree.flatten(params)
+    return _optimizer_state(optimizer, form, tuple((leaf.shape, leaf.dtype) for leaf in leaves))
+
+
+@cache
+def _optimizer_state(optimizer: str, form: Any, arrays: tuple[Any, ...]) -> Any:
+    """The same, worked out once for networks of a form: JAX takes milliseconds."""
+    params = jax.tree.unflatten(form, [_DESCRIBED(*array) for array in arrays])
     rates = optimizers.Rates(*map(_REAL, (0,) * len(optimizers.Rates._fields)))
     return jax.eval_shape(optimizers.OPTIMIZERS[optimizer](rates).init, params)
 
