@@ -39,7 +39,6 @@ def figure(traces: Any, *, height: int = 380, x: Axis, y: Axis, **layout: Any) -
         y: The same for the vertical axis.
         layout: Of the whole.
     """
-    made = go.Figure(list(traces))
     common: dict[str, Any] = {
         "height": height,
         "margin": dict(ROOM),
@@ -59,9 +58,17 @@ def figure(traces: Any, *, height: int = 380, x: Axis, y: Axis, **layout: Any) -
         "xaxis": axis(**x),
         "yaxis": axis(**y),
     }
-    made.update_layout(common)
-    made.update_layout(layout)
-    return made
+    return go.Figure(list(traces), layout=_within(common, layout))
+
+
+def _within(common: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
+    """All that is common, but for what a figure has of its own: as `update_layout`, but at once."""
+    both = {
+        name: _within(common[name], value)
+        for name, value in own.items()
+        if isinstance(value, dict) and isinstance(common.get(name), dict)
+    }
+    return common | own | both
 
 
 def axis(**own: Any) -> Axis:
