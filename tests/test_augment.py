@@ -19,6 +19,10 @@ BATCH = 4000
 STILL = Draws(jnp.zeros((1, 2), jnp.int32), jnp.zeros(1), jnp.ones(1), jnp.zeros(1),
               jnp.zeros((1, 2, 25)))  # fmt: skip
 ALL = {"shift": 3, "rotation": 20, "scale": 0.3, "shear": 10, "elastic": 2}
+# Compiled whole, as they are in training, and not operation by operation.
+disturbed = jax.jit(augment.disturbed, static_argnames="form")
+images = jax.jit(augment.images, static_argnames="form")
+draw = jax.jit(augment.draw, static_argnames=("form", "batch"))
 
 
 def moved(image, kind="affine", **draws):
@@ -26,7 +30,7 @@ def moved(image, kind="affine", **draws):
     image = np.asarray(image)
     rows, chosen = jnp.asarray(image.reshape(1, -1)), jnp.zeros(1, jnp.int32)
     drawn = STILL._replace(**{name: jnp.asarray([value]) for name, value in draws.items()})
-    found = augment.disturbed(rows, chosen, Form(kind, image.shape), drawn)
+    found = disturbed(rows, chosen, Form(kind, image.shape), drawn)
     assert found.dtype == jnp.float32
     return np.asarray(found).reshape(image.shape)
 
@@ -34,7 +38,7 @@ def moved(image, kind="affine", **draws):
 def drawn(amounts, key=KEY):
     given = Augmentation.of(amounts)
     form = augment.form_of(given, (8, 8))
-    return augment.draw(key, form, augment.amounts_of(given), BATCH)
+    return draw(key, form, augment.amounts_of(given), BATCH)
 
 
 def shifted(image, down, right):
@@ -131,8 +135,8 @@ def test_everything_at_once_is_what_the_definition_says(shape, seed):
     chosen = np.array([8, 0, 3, 3, 5], np.int32)
     one = Augmentation.of(ALL)
     form, amounts = augment.form_of(one, shape), augment.amounts_of(one)
-    found = augment.images(jnp.asarray(rows), jnp.asarray(chosen), key, form, amounts)
-    draws = reference.each(augment.draw(key, form, amounts, batch))
+    found = images(jnp.asarray(rows), jnp.asarray(chosen), key, form, amounts)
+    draws = reference.each(draw(key, form, amounts, batch))
     for image, row, of_image in zip(found, chosen, draws, strict=True):
         expected = reference.warped(rows[row], of_image, shape)
         np.testing.assert_allclose(image, expected, atol=0.02)
@@ -179,9 +183,9 @@ def test_every_image_of_a_batch_has_draws_of_its_own(amounts):
     one = Augmentation.of(amounts)
     rows, chosen = jnp.asarray(DIGITS[:1].reshape(1, -1)), jnp.zeros(40, jnp.int32)
     form, most = augment.form_of(one, (8, 8)), augment.amounts_of(one)
-    found = np.asarray(augment.images(rows, chosen, KEY, form, most))
+    found = np.asarray(images(rows, chosen, KEY, form, most))
     assert len(np.unique(found, axis=0)) > 12  # of the 25 shifts, too
-    again = np.asarray(augment.images(rows, chosen, jax.random.key(6), form, most))
+    again = np.asarray(images(rows, chosen, jax.random.key(6), form, most))
     assert (found != again).any(axis=1).mean() > 0.8
 
 
