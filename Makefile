@@ -12,6 +12,7 @@ VENV := $(if $(filter python3,$(PYTHON)),.venv,.venv-$(notdir $(PYTHON)))
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 SOURCES := $(shell find src -type f ! -name '*.pyc')
+unexport PYTHONDONTWRITEBYTECODE  # tests start Python dozens of times
 
 .PHONY: run test lint test-reliability bench docs clean
 
@@ -19,7 +20,7 @@ run: $(VENV)/.run
 	$(BIN)/fleetgrad tune digits --budget 60s
 
 test: lint
-	$(BIN)/python -m pytest -n $(WORKERS) --cov --cov-report=term
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --cov --cov-report=term
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check
