@@ -5,6 +5,7 @@ Imports are read from the source, those inside functions and for the type checke
 
 import ast
 import re
+from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -120,6 +121,7 @@ def noun(module: str) -> str:
     return module.split(".")[1] if "." in module else ""
 
 
+@cache
 def imports(module: str) -> set[str]:
     """Everything a module imports, as dotted names; of our own, the very modules."""
     found = set()
@@ -134,6 +136,7 @@ def imports(module: str) -> set[str]:
     return found
 
 
+@cache
 def own(module: str) -> set[str]:
     return {name for name in imports(module) if name.split(".")[0] == "fleetgrad"}
 
