@@ -12,6 +12,7 @@ from hypothesis import settings
 import fleetgrad
 from faults import Faults, Tally
 from fleetgrad.machine import Machine
+from fleetgrad.report import after
 from fleetgrad.store import Run
 from runs import CONFIG, TWO, commit
 from simulated import World
@@ -66,6 +67,12 @@ def one_machine():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Machine, "here", lambda: machine)
         yield
+
+
+@pytest.fixture
+def no_page(monkeypatch):
+    """Runs end without their page, which takes half of a small study's time."""
+    monkeypatch.setattr(after, "explain", lambda run: None)
 
 
 @pytest.fixture(scope="module")

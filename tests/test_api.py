@@ -234,7 +234,7 @@ def crashing_everywhere(tmp_path, world, error):
         world.breaks(math.inf, Crash)
 
 
-def test_a_run_crashed_anywhere_opens_the_test_part_once_in_the_end(tmp_path, world):
+def test_a_run_crashed_anywhere_opens_the_test_part_once_in_the_end(tmp_path, world, no_page):
     results = []
     for place, result in crashing_everywhere(tmp_path, world, Crash):
         results.append(result or fg.resume(place))
@@ -244,7 +244,7 @@ def test_a_run_crashed_anywhere_opens_the_test_part_once_in_the_end(tmp_path, wo
     assert all(same(result, results[-1]) for result in results)
 
 
-def test_an_interrupted_run_keeps_the_test_part_sealed_and_can_go_on(tmp_path, world):
+def test_an_interrupted_run_keeps_the_test_part_sealed_and_can_go_on(tmp_path, world, no_page):
     whole = fg.tune("digits", NARROW, fg.Budget(candidates=3, epochs=1), out=tmp_path / "whole")
     modeled = 0
     for place, result in crashing_everywhere(tmp_path, world, KeyboardInterrupt):
@@ -306,7 +306,9 @@ def schooled(request, world, monkeypatch):
     return request.param
 
 
-def test_a_distilled_run_hands_back_one_network_and_keeps_the_ensemble(tmp_path, schooled, digits):
+def test_a_distilled_run_hands_back_one_network_and_keeps_the_ensemble(
+    tmp_path, schooled, digits, no_page
+):
     place = tmp_path / "run"
     budget = fg.Budget(network_epochs=160, epochs=10)
     found = fg.tune(digits, SCHOOLED, budget, out=place, distill=True)

@@ -29,6 +29,7 @@ from fleetgrad.cluster import chunks, crew, joining, local  # noqa: E402 - not w
 from fleetgrad.cluster.fleet import ClusterFleet  # noqa: E402 - nor this
 from fleetgrad.cluster.population import ClusterPopulation  # noqa: E402 - nor this
 
+pytestmark = pytest.mark.usefixtures("no_page")
 BASE = {"hidden": (12,), "batch_size": 50, "precision": "float32"}
 SPACE = fg.Space(**BASE, learning_rate=fg.Float(1e-3, 5.0, log=True), dropout=fg.Choice(0.0, 0.2))
 FEW = fg.Budget(candidates=9, epochs=6)

@@ -12,12 +12,13 @@ import pytest
 import fleetgrad as fg
 from fleetgrad import answers, cli
 from fleetgrad.errors import DeviceError, DiskError
+from fleetgrad.report import page
 from fleetgrad.store import Run
 from runs import no_file_longer_than, ordinary_user
 from test_recovery import HARM
 from whole import KINDS, Told, go
 
-pytestmark = pytest.mark.usefixtures("one_machine")
+pytestmark = pytest.mark.usefixtures("one_machine", "no_page")
 
 
 @pytest.fixture(scope="module")
@@ -84,6 +85,7 @@ def test_a_study_whose_weights_came_to_harm_ends_like_one_that_was_spared(
     harmed_everywhere(
         tmp_path, data, expected, faults, monkeypatch, kind, ["bits flipped"], [2, 4, 99]
     )
+    assert page.write(tmp_path / "run-99-bits flipped").exists()
 
 
 @pytest.mark.reliability
@@ -283,7 +285,9 @@ def test_a_study_that_fails_for_its_disk_ends_with_status_1(tmp_path, data, monk
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("fleetgrad.store.write_weights", fill)
-    options = ["--candidates", "3", "--epochs", "1", "--out", str(tmp_path / "run"), "--json"]
+    (tmp_path / "space.toml").write_text('hidden = [8]\nbatch_size = 16\noptimizer = "adam"\n')
+    options = ["--space", str(tmp_path / "space.toml"), "--candidates", "1", "--epochs", "4"]
+    options += ["--out", str(tmp_path / "run"), "--json"]
     assert cli.main(["tune", str(data), *options]) == 1
     said = capsys.readouterr()
     error = json.loads(said.out)["error"]

@@ -12,7 +12,7 @@ from whole import KINDS, PLACES, Told, begun, go, process
 
 BY_CLOCK = "SIGKILL in a study, by the clock"
 BY_PLACE = "SIGKILL in a study, at a step of a commit"
-pytestmark = pytest.mark.usefixtures("one_machine")
+pytestmark = pytest.mark.usefixtures("one_machine", "no_page")
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from fleetgrad import history
 from fleetgrad.store import Run
 from whole import KINDS, Told, begun, go, process
 
-pytestmark = pytest.mark.usefixtures("one_machine")
+pytestmark = pytest.mark.usefixtures("one_machine", "no_page")
 
 
 def fleetgrad(*arguments):

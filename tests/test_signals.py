@@ -144,13 +144,13 @@ def signaled(folder, whole, faults, moments, soon):
                 assert end[-1] < soon
 
 
-def test_a_command_that_is_sent_a_signal_ends_in_order(folder, whole, faults):
+def test_a_command_that_is_sent_a_signal_ends_in_order(folder, whole, faults, no_page):
     signaled(folder, whole, faults, [1.5], soon=60)
 
 
 @pytest.mark.reliability
 def test_a_command_that_is_sent_a_signal_at_any_moment_ends_in_order_and_soon(
-    folder, whole, faults
+    folder, whole, faults, no_page
 ):
     """Moments up to 1 lie before the run's directory is there, those up to 2 after that."""
     moments = np.concatenate([np.linspace(0.05, 0.99, 6), np.linspace(1.0, 2.0, 14)])
