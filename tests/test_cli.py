@@ -449,9 +449,13 @@ def test_the_default_space_is_printed_as_a_file_that_means_it(capsys, tmp_path):
     assert spoken(capsys, "space", "notebook")[:2] == (0, found["toml"])
 
 
-def test_a_space_is_given_by_name_too(capsys, tmp_path):
-    options = ["--candidates", 9, "--epochs", 1, "--out", tmp_path / "run", "--dry-run", "--json"]
-    assert spoken(capsys, "tune", "digits", "--space", "notebook", *options)[0] == 0
+def test_a_space_is_given_by_name_too(capsys, tmp_path, world, no_page):
+    options = ["--candidates", 3, "--epochs", 1, "--out", tmp_path / "run"]
+    spoken(capsys, "tune", "digits", "--space", "notebook", *options)
+    (tmp_path / "space.toml").write_text(spoken(capsys, "space", "notebook")[1])
+    with Run.open(tmp_path / "run", write=False) as run:
+        named = fleetgrad.Space.from_toml(tmp_path / "space.toml")
+        assert run.config["space"] == named.to_dict()
 
 
 # Help, and the rest
