@@ -14,6 +14,7 @@ from faults import Faults, Tally
 from fleetgrad.machine import Machine
 from fleetgrad.report import after
 from fleetgrad.store import Run
+from once import sharing_programs
 from runs import CONFIG, TWO, commit
 from simulated import World
 from whole import write_data
@@ -58,6 +59,14 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no real data: {folder} is missing (FLEETGRAD_SHARED names another place)")
     return folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def compiled_once():
+    """Whatever machines there are, each program is compiled once."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Machine, "_compile", sharing_programs())
+        yield
 
 
 @pytest.fixture(scope="module")
