@@ -1,5 +1,6 @@
 """What all tests share: where the real data lies, and how Hypothesis searches."""
 
+import fcntl
 import os
 import shutil
 import signal
@@ -132,44 +133,58 @@ def world(monkeypatch):
 
 
 @pytest.fixture(scope="session")
-def digits_run(tmp_path_factory):
+def made_once(tmp_path_factory):
+    """Has a run made by whichever worker needs it first; nobody may change it."""
+    own = tmp_path_factory.getbasetemp()
+    shared = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+    def made(name, make):
+        folder = shared / f"made-{name}"
+        folder.mkdir(exist_ok=True)
+        with (folder / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not (folder / "done").exists():
+                make(folder / "run")
+                (folder / "done").touch()
+        return folder / "run"
+
+    return made
+
+
+@pytest.fixture(scope="session")
+def digits_run(made_once):
     """A finished run over digits whose classes have strange names, and its page."""
     import pages  # here, as Plotly and pandas take their time
 
-    place = tmp_path_factory.mktemp("digits") / "run"
-    fleetgrad.tune(pages.images(name="<i>digits</i>"), pages.DIGITS, pages.FEW, out=place)
-    return place
+    data = pages.images(name="<i>digits</i>")
+    return made_once("digits", lambda out: fleetgrad.tune(data, pages.DIGITS, pages.FEW, out=out))
 
 
 @pytest.fixture(scope="session")
-def table_run(tmp_path_factory):
+def table_run(made_once):
     """A finished run over a table of which two columns matter."""
     import pages
 
-    place = tmp_path_factory.mktemp("table") / "run"
-    fleetgrad.tune(pages.people(), pages.SMALL, pages.FEW, out=place)
-    return place
+    data = pages.people()
+    return made_once("table", lambda out: fleetgrad.tune(data, pages.SMALL, pages.FEW, out=out))
 
 
 @pytest.fixture(scope="session")
-def numbers_run(tmp_path_factory):
+def numbers_run(made_once):
     """A finished run over numbers."""
     import pages
 
-    place = tmp_path_factory.mktemp("numbers") / "run"
-    fleetgrad.tune(pages.numbers(), pages.SMALL, pages.FEW, out=place)
-    return place
+    data = pages.numbers()
+    return made_once("numbers", lambda out: fleetgrad.tune(data, pages.SMALL, pages.FEW, out=out))
 
 
 @pytest.fixture(scope="session")
-def untested_run(tmp_path_factory):
+def untested_run(made_once):
     """A finished run over digits of which none are sealed off."""
     import pages
 
-    place = tmp_path_factory.mktemp("untested") / "run"
     data = pages.images(names=None, name="digits", test_fraction=0)
-    fleetgrad.tune(data, pages.DIGITS, pages.FEW, out=place)
-    return place
+    return made_once("untested", lambda out: fleetgrad.tune(data, pages.DIGITS, pages.FEW, out=out))
 
 
 @pytest.fixture(scope="session")
