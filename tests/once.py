@@ -11,7 +11,7 @@ from inspect import ismodule
 import jax
 
 from fleetgrad import training
-from fleetgrad.machine import Machine
+from fleetgrad.machine import Machine, compiler_options
 
 
 def sharing_programs():
@@ -22,7 +22,8 @@ def sharing_programs():
         began = time.perf_counter()
         leaves, tree = jax.tree.flatten(arguments)
         arrays = tuple((leaf.shape, leaf.dtype) for leaf in leaves)
-        place = (shape, device, tree, arrays)
+        options = compiler_options(device) or {}
+        place = (shape, device, tree, arrays, *options.items())
         if place not in programs or not _same(engine):
             program = compiled(machine, shape, device, arguments)
             return programs.setdefault(place, program) if _same(engine) else program

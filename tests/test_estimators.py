@@ -13,10 +13,12 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from fleetgrad import Budget, Choice, Float, Space
+from fleetgrad import Budget, Choice, Float, Space, machine, soundness
 from fleetgrad.errors import ModelError
 from fleetgrad.estimators import FleetClassifier, FleetRegressor, FleetSearchCV, packed
 from fleetgrad.estimators.joined import joined
+
+soundness.here()  # found sound as for everybody
 
 IRIS, KINDS = load_iris(return_X_y=True)
 PATIENTS, PROGRESS = load_diabetes(return_X_y=True)
@@ -28,6 +30,12 @@ ONE_SHAPE = Space(
     batch_size=8,
     learning_rate=Float(1e-2, 1e-1, log=True),
 )
+
+
+@pytest.fixture(autouse=True)
+def hasty(monkeypatch):
+    """Programs need not be fast: a hundred checks train a moment each, all on other data."""
+    monkeypatch.setitem(machine.CPU_OPTIONS, "xla_backend_optimization_level", 0)
 
 
 def classifier(**others):
