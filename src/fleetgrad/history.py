@@ -4,21 +4,16 @@ Nothing is trained and no weights are read. A finished run gives the leaderboard
 returned; an unfinished one gives what its finished segments say.
 """
 
-import errno
-import fcntl
 import functools
-import json
 import math
-import os
 import shlex
-import socket
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
-from fleetgrad import calibration, directory, distilled, unsealing
+from fleetgrad import calibration, directory, distilled, lock, unsealing
 from fleetgrad.earlier import summary
 from fleetgrad.errors import TrainingError
 from fleetgrad.insight import Evidence, where_broken
@@ -132,9 +127,21 @@ def phase(run: Run) -> str:
     One of "planning", "search, ...", "finals, ...", "refit", "ensemble", "student", "opening the
     test part", "done", or `FAILED`.
     """
-    plan, names = _plan(run), run.segments()
+    plan = _plan(run)
     if plan is None:
         return "planning"
+    return phase_of(run, plan, lambda: searched(run, plan).values())
+
+
+def phase_of(run: Run, plan: Plan, everyone: Callable[[], Iterable[Row]]) -> str:
+    """The same, where the plan is known.
+
+    Args:
+        run: The record.
+        plan: Its plan.
+        everyone: The rows of the search, asked for only where they matter.
+    """
+    names = run.segments()
     if "end" in names:
         return "done"
     if "refit" in names:
@@ -146,9 +153,10 @@ def phase(run: Run) -> str:
     if blocks:
         return f"finals, {repeated} of at most {plan.finalists * plan.replicates} repeats done"
     words = "finals" if OVER in names else _searching(plan, _segments(run, "search/"))
-    rows = searched(run, plan).values()
-    lost = words == "finals" and rows and all(row.status == "diverged" for row in rows)
-    return FAILED if lost else words
+    if words != "finals":
+        return words
+    rows = [*everyone()]
+    return FAILED if rows and all(row.status == "diverged" for row in rows) else words
 
 
 def _after_the_refit(plan: Plan, names: Collection[str]) -> str:
@@ -185,19 +193,8 @@ def origin(run: Run) -> Origin:
 
 def writer(path: Path) -> str | None:
     """Who is writing to a run's directory now, in words; None where nobody is."""
-    try:
-        with (path / directory.LOCK).open("rb") as file:
-            signature = json.loads(file.read(1000))
-            pid, host = int(signature["pid"]), str(signature["host"])
-            if host == socket.gethostname():
-                os.kill(pid, 0)  # a dead one holds nothing, and no lock is asked for in vain
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except (FileNotFoundError, ProcessLookupError, ValueError, TypeError, KeyError):
-        return None
-    except OSError as error:
-        held = error.errno in {errno.EWOULDBLOCK, errno.EAGAIN}
-        return f"process {pid} on {host}" if held else None
-    return None
+    found = lock.holder(path / directory.LOCK)
+    return None if found is None else str(found)
 
 
 def _space(run: Run) -> Space | None:

@@ -4,18 +4,37 @@ The lock is the kernel's (`flock`), so it goes when its process goes, however it
 stays and says who held it last; only the lock on it counts.
 """
 
+import errno
 import fcntl
 import json
 import os
 import socket
 import time
+from contextlib import suppress
 from io import FileIO
 from pathlib import Path
+from typing import NamedTuple
 
 from fleetgrad.errors import RunError
 
 _last: list[Path] = []  # the directory that this process took last, if any
+_PIDS = 2**31
 TRIES, PAUSE = 5, 0.02  # of and between attempts, in seconds
+
+
+class Holder(NamedTuple):
+    """Who has the lock, as it signed: a process, and on which machine."""
+
+    pid: int
+    host: str
+
+    def __str__(self) -> str:
+        return f"process {self.pid} on {self.host}"
+
+    @property
+    def here(self) -> bool:
+        """Whether that is this machine."""
+        return self.host == socket.gethostname()
 
 
 class Lock:
@@ -53,6 +72,22 @@ class Lock:
         self._file.close()
 
 
+def holder(path: Path) -> Holder | None:
+    """Who holds the lock in this file now; None where nobody does."""
+    try:
+        with path.open("rb") as file:
+            found = _signed(file.read(1000))
+            if found.here:  # a dead one holds nothing, and no lock is asked for in vain
+                _check_alive(found.pid)
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except (FileNotFoundError, ProcessLookupError, ValueError, TypeError, KeyError):
+        return None
+    except OSError as error:
+        held = error.errno in {errno.EWOULDBLOCK, errno.EAGAIN}
+        return found if held else None
+    return None
+
+
 def last() -> Path | None:
     """The directory that this process is writing to, or last was."""
     return _last[0] if _last else None
@@ -81,9 +116,21 @@ def _sign(file: FileIO) -> None:
     file.write(json.dumps({"pid": os.getpid(), "host": socket.gethostname()}).encode())
 
 
+def _signed(text: bytes) -> Holder:
+    signature = json.loads(text)
+    found = Holder(int(signature["pid"]), str(signature["host"]))
+    if not 0 < found.pid < _PIDS:  # others mean groups of processes, and a file may say anything
+        raise ValueError(f"process {found.pid}")
+    return found
+
+
+def _check_alive(pid: int) -> None:
+    with suppress(PermissionError):  # another user's is alive, too
+        os.kill(pid, 0)
+
+
 def _holder(file: FileIO) -> str:
     try:
-        signature = json.loads(file.read(1000))
-        return f"process {int(signature['pid'])} on {signature['host']}"
+        return str(_signed(file.read(1000)))
     except (ValueError, TypeError, KeyError):  # it has the lock and has not signed yet
         return "another process"

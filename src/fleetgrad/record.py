@@ -91,11 +91,12 @@ class Record:
                     "candidates", 4, ((int(one), int(generation), *text) for one, text in rows)
                 )
 
-    def generations(self) -> dict[int, Candidates]:
-        """All candidates by generation, each in the order of its proposal."""
-        query = "SELECT generation, id, settings FROM candidates ORDER BY generation, position"
+    def generations(self, since: int = 0) -> dict[int, Candidates]:
+        """Candidates by generation, from this one on, each in the order of its proposal."""
+        query = """SELECT generation, id, settings FROM candidates WHERE generation >= ?
+            ORDER BY generation, position"""
         with self.undamaged():
-            generations = groupby(self._rows(query), key=lambda row: int(row[0]))
+            generations = groupby(self._rows(query, since), key=lambda row: int(row[0]))
             return {one: self._candidates(row[1:] for row in rows) for one, rows in generations}
 
     def _candidates(self, rows: Iterable[Any]) -> Candidates:

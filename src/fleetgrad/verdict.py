@@ -85,7 +85,7 @@ def searched(run: Run, plan: Plan) -> dict[int, Row]:
     for name in run.segments():
         if name.startswith("search/"):
             done: Mapping[str, Any] = run.segment(name) or {}
-            rows |= rung_rows(done, settings, last=_is_last(name, plan))
+            rows |= rung_rows(done, settings, last=is_last(name, plan))
     return rows
 
 
@@ -102,7 +102,7 @@ def finalists(run: Run) -> dict[int, Float[np.ndarray, " replicates"]]:
     return {one: np.array(found) for one, found in scores.items()}
 
 
-def _is_last(name: str, plan: Plan) -> bool:
+def is_last(name: str, plan: Plan) -> bool:
     """Whether nobody goes on at once after a segment of the search."""
     if plan.by_rounds:
         return True

@@ -1,8 +1,10 @@
 """What a search cost, in passes of one network, beside running every candidate alone to its end."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from fleetgrad.leaderboard import Row
 from fleetgrad.plan import Plan
 from fleetgrad.result import Result
 from fleetgrad.store import Run
@@ -44,8 +46,13 @@ class Cost:
 
 def of(run: Run, result: Result) -> Cost | None:
     """What a run has cost so far; None before its plan."""
+    return of_rows(run, result.leaderboard.rows, result.elapsed_s)
+
+
+def of_rows(run: Run, rows: Sequence[Row], seconds: float) -> Cost | None:
+    """The same, of everyone who has come through a rung."""
     done = run.segment("plan")
-    if done is None or not result.leaderboard.rows:
+    if done is None or not rows:
         return None
     epochs = Plan.from_dict(done["plan"]).epochs
     spent: dict[str, float] = {}
@@ -55,7 +62,6 @@ def of(run: Run, result: Result) -> Cost | None:
         if phase and passes:
             spent[phase] = spent.get(phase, 0.0) + passes
     alone = sum(
-        row.epochs if row.status == "diverged" else min(epochs, row.settings.epochs)
-        for row in result.leaderboard
+        row.epochs if row.status == "diverged" else min(epochs, row.settings.epochs) for row in rows
     )
-    return Cost(spent, float(max(alone, spent.get("search", 0.0))), result.elapsed_s)
+    return Cost(spent, float(max(alone, spent.get("search", 0.0))), seconds)
