@@ -35,12 +35,12 @@ FLOORS = (
     (
         "answers audits calibration database defaults directory distilled distilling ensemble"
         " ensembling fleet forecast heldout history insight lengthening lock model models pace"
-        " plots predictor preparing record recovery repeats result rounds rows saved search settled"
-        " soundness standing store stretching study takeover temperatures unsealing verdict"
+        " plots predictor preparing pulse record recovery repeats result rounds rows saved search"
+        " settled soundness standing store stretching study takeover temperatures unsealing verdict"
     ),
     (
         "__main__ api bench cli cluster dashboard display estimators folds limits notebook"
-        " refitting report slices"
+        " refitting report slices watch"
     ),
 )
 FLOOR = {name: floor for floor, names in enumerate(FLOORS) for name in names.split()}

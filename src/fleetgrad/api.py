@@ -15,7 +15,17 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from fleetgrad import __version__, evolving, heldout, history, models, preparing, settled, unsealing
+from fleetgrad import (
+    __version__,
+    evolving,
+    heldout,
+    history,
+    models,
+    preparing,
+    pulse,
+    settled,
+    unsealing,
+)
 from fleetgrad.budget import Budget
 from fleetgrad.clock import Clock, Progress
 from fleetgrad.data import AUTO, Dataset
@@ -345,7 +355,8 @@ def _run(run: Run, data: Dataset, clock: Clock, report: Report, trainer: Trainer
     """Everything from an open record to the result; whatever fails, it says what is kept."""
     kept = _kept(run.directory)
     try:
-        return _result(run, data, clock, report, trainer)
+        with pulse.beating(run.directory, report) as told:
+            return _result(run, data, clock, told, trainer)
     except (DeviceError, DiskError, ModelError) as error:  # a model that cannot be written
         reason = str(error).rstrip(".")
         raise DeviceError(f"{reason}; {kept}") from error

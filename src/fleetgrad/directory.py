@@ -20,9 +20,10 @@ DATABASE = "study.db"
 WEIGHTS = "weights"
 LOCK = "lock"
 REPORT = "report.html"
+PULSE = "pulse.json"
 
 _FORMAT = "fleetgrad run"
-_FILES = (CONFIG, LOCK, DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm")
+_FILES = (CONFIG, LOCK, PULSE, DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm")
 
 
 @contextmanager
