@@ -9,6 +9,7 @@ the same limits: a second of the processor, and ten times its own size of memory
 import functools
 import gzip
 import json
+import os
 import pickle
 import resource
 import shutil
@@ -23,10 +24,12 @@ from typing import NamedTuple
 import numpy as np
 
 import strangers
-from fleetgrad import directory, history
+from fleetgrad import directory, history, pulse
 from fleetgrad.candidates import Candidates
+from fleetgrad.clock import Progress
 from fleetgrad.data import archives, idx, numbers, tables, unpickling
 from fleetgrad.errors import FleetgradError
+from fleetgrad.lock import Holder
 from fleetgrad.model import Model
 from fleetgrad.payload import decode
 from fleetgrad.plan import Plan
@@ -35,6 +38,7 @@ from fleetgrad.settings import Settings
 from fleetgrad.space import Space
 from fleetgrad.store import CurvePoint, Run
 from fleetgrad.takeover import read as taken_over
+from fleetgrad.watch.follower import Follower
 
 SECONDS = 1.0  # of the processor
 TIMES, MORE = 10, 100_000_000  # bytes of memory: so many times the input, and so many more
@@ -243,7 +247,9 @@ def _laid(folder: Path) -> Path:
 
 
 def _shown(place: Path) -> None:
-    """All that `show` and a warm start read, and what a writer looks at first."""
+    """All that `show`, the live page and a warm start read, and what a writer looks at first."""
+    look = Follower(lambda: place, "").look(at_once=True)
+    json.loads(look.record), json.loads(look.now)
     with Run.open(place, write=False) as run:
         history.result(run).to_dict()
         run.notes()
@@ -265,6 +271,19 @@ def _read_config(content: bytes, folder: Path) -> None:
     place = _laid(folder)
     (place / directory.CONFIG).write_bytes(content)
     _shown(place)
+
+
+def _pulse_seeds() -> list[bytes]:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / directory.PULSE
+        pulse._write(path, Progress("search", 1, 3, 9, 0.9, 40.0, 3.0, None))
+        return [path.read_bytes()]
+
+
+def _read_pulse(content: bytes, folder: Path) -> None:
+    """Whoever signed it wrote it."""
+    _written(folder, directory.PULSE, content)
+    pulse.read(folder, Holder(os.getpid(), "here"), 0.0)
 
 
 CELLS = (  # column, table, and what tells its rows apart
@@ -315,6 +334,7 @@ READERS = {
     "model.json": Reader(lambda: [_model()[0]], _read_description),
     "safetensors": Reader(lambda: [_model()[1]], _read_weights),
     "config.json": Reader(lambda: [_run()[directory.CONFIG]], _read_config),
+    "pulse.json": Reader(_pulse_seeds, _read_pulse),
     "study.db": Reader(lambda: [_run()[directory.DATABASE]], _read_database),
     "record": Reader(_cell_seeds, _read_cell),
 }

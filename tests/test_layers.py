@@ -70,7 +70,9 @@ BORDERS = {  # library -> the modules that may name it
     "polars": "data frames",
     "sklearn": "data effects estimators",
     "sqlite3": "database record store",
+    "starlette": "watch",
     "typer": "cli",
+    "uvicorn": "watch",
 }
 SEARCH = (
     "audit audits budget calibration distilled distilling divergence doubling earlier effects ends"
