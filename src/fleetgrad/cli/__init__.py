@@ -2,6 +2,7 @@
 
     search     tune, resume, show
     pages      report
+    live_page  watch
     dashboard  dashboard
     use        predict, export
     measure    notebook, bench
@@ -21,7 +22,17 @@ import typer
 import typer.main
 
 from fleetgrad import __version__
-from fleetgrad.cli import dashboard, ending, measure, pages, search, sets, spaces, use
+from fleetgrad.cli import (
+    dashboard,
+    ending,
+    live_page,
+    measure,
+    pages,
+    search,
+    sets,
+    spaces,
+    use,
+)
 from fleetgrad.cli.commands import Commands
 
 app = typer.Typer(
@@ -31,7 +42,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for group in (search, pages, dashboard, spaces, use, measure, sets):
+for group in (search, live_page, pages, dashboard, spaces, use, measure, sets):
     group.register(app)
 
 

@@ -28,3 +28,7 @@ Cluster = Annotated[
     typer.Option(metavar="WHERE", help="tcp://host:8786, or local:4: train on a Dask cluster."),
 ]
 DataDirectory = Annotated[Path | None, typer.Option(metavar="DIR", help="Where named sets lie.")]
+Watch = Annotated[
+    bool,
+    typer.Option("--watch", help="Show the study on a local page while this command runs."),
+]

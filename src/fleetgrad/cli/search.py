@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 import fleetgrad as fg
-from fleetgrad.cli import ending, sets, spaces
+from fleetgrad.cli import ending, live_page, sets, spaces
 from fleetgrad.cli.options import (
     Cluster,
     DataDirectory,
@@ -18,6 +18,7 @@ from fleetgrad.cli.options import (
     Target,
     Task,
     Verbose,
+    Watch,
 )
 from fleetgrad.errors import BudgetError, UsageError
 
@@ -88,6 +89,7 @@ def tune(  # noqa: PLR0913 - one for each option
         bool,
         typer.Option("--dry-run", help="Show the plan, with bytes and seconds; train nothing."),
     ] = False,
+    watch: Watch = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
     as_json: Json = False,
@@ -117,11 +119,13 @@ def tune(  # noqa: PLR0913 - one for each option
     }
     if dry_run and cluster is not None:
         raise UsageError("a dry run measures this machine, got `--cluster`; leave out one of them.")
+    if dry_run and watch:
+        raise UsageError("a dry run trains nothing to be watched, got `--watch`; leave out one.")
     if dry_run:
         _foretell(fg.dry_run(*wanted, **wishes), as_json=as_json)
         return
     watching = live.watching(f"tune {data}", quiet=quiet, verbose=verbose)
-    with ending.kept(), watching as report:
+    with live_page.beside(f"tune {data}", wanted=watch), ending.kept(), watching as report:
         result = fg.tune(*wanted, **wishes, cluster=cluster, report=report)
     _finish(result, as_json=as_json)
 
@@ -130,6 +134,7 @@ def resume(
     directory: RunDirectory,
     *,
     cluster: Cluster = None,
+    watch: Watch = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
     as_json: Json = False,
@@ -140,8 +145,9 @@ def resume(
     """
     from fleetgrad.display import live  # noqa: PLC0415 - not for `--help`
 
-    watching = live.watching(f"resume {directory}", quiet=quiet, verbose=verbose)
-    with ending.kept(), watching as report:
+    title = f"resume {directory}"
+    watching = live.watching(title, quiet=quiet, verbose=verbose)
+    with live_page.beside(title, wanted=watch), ending.kept(), watching as report:
         result = fg.resume(directory, cluster=cluster, report=report)
     _finish(result, as_json=as_json)
 
