@@ -58,7 +58,7 @@ PLAIN = {"pid": os.getpid(), "progress": SAID._asdict()}
         b'{"pid"',
         b"\xff" * 512,
         b"[" * 100_000,
-        json.dumps({"pid": os.getpid()}),
+        pytest.param(json.dumps({"pid": os.getpid()}), id="no progress"),
         json.dumps(PLAIN | {"progress": {**SAID._asdict(), "metric": "<b>"}}),
         json.dumps(PLAIN | {"progress": {**SAID._asdict(), "alive": math.inf}}),
     ],
