@@ -21,8 +21,8 @@ from simulated import World
 from whole import write_data
 
 # No deadline: the first example of many a property compiles a program. The same examples every
-# time, so that a change is judged by the change; the long tests draw new ones.
-settings.register_profile("same", deadline=None, derandomize=True)
+# time, so that a change is judged by the change, and few of them; the long tests draw new ones.
+settings.register_profile("same", deadline=None, derandomize=True, max_examples=30)
 settings.register_profile("long", deadline=None, max_examples=10_000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 

@@ -285,7 +285,7 @@ def test_a_study_that_fails_for_its_disk_ends_with_status_1(tmp_path, data, monk
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("fleetgrad.store.write_weights", fill)
-    (tmp_path / "space.toml").write_text('hidden = [8]\nbatch_size = 16\noptimizer = "adam"\n')
+    (tmp_path / "space.toml").write_text("hidden = [8]\nlearning_rate = { low = 0.01, high = 0.1 }")
     options = ["--space", str(tmp_path / "space.toml"), "--candidates", "1", "--epochs", "4"]
     options += ["--out", str(tmp_path / "run"), "--json"]
     assert cli.main(["tune", str(data), *options]) == 1

@@ -399,7 +399,7 @@ def test_the_default_space_reads_as_a_person_would_write_it():
     text = default_space(50_000, 784, (28, 28)).to_toml()
     assert "learning_rate = { low = 0.0005, high = 0.02, log = true }\n" in text
     assert "hidden = { choice = [[256, 128], [512, 256], [512, 512], [1024, 512]] }\n" in text
-    assert "{ shift = 2, rotation = 10.0, scale = 0.1, shear = 6.0 }" in text
+    assert "{ shift = 2, rotation = 10.0, scale = 0.1, shear = 6.0, elastic = 1.0 }" in text
     assert 'optimizer = "adamw"\n' in text
     assert text.startswith("# ")
 
