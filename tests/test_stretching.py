@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from fleetgrad.augmentation import Augmentation
+from fleetgrad.lengthening import Lengthened, on_record
 from fleetgrad.plan import Plan
 from fleetgrad.space import Choice, Float, Space
 from fleetgrad.store import Run
@@ -44,7 +45,8 @@ class Sensitive(World):
 
 def studied(place, world, plan=TIMED):
     if not (place / "config.json").exists():
-        Run.create(place, {"seed": 0, "space": SPACE.to_dict()}).close()
+        with Run.create(place, {"seed": 0, "space": SPACE.to_dict()}) as run:
+            run.commit("plan", payload={"plan": plan.to_dict()})
     return search(place, world, plan, space=SPACE)
 
 
@@ -59,6 +61,8 @@ def test_the_last_training_is_disturbed_most_unless_that_does_harm(place, harm):
     assert outcome.winner.settings.augment == expected
     assert outcome.leaderboard[outcome.winner.candidate].settings.augment == Augmentation.of(WEAK)
     assert outcome.winner.settings.epochs > TIMED.epochs
+    with Run.open(place, write=False) as run:
+        assert on_record(run) == Lengthened(outcome.winner.settings.epochs, 4, stronger=harm == 0)
 
 
 def test_those_who_predict_together_are_disturbed_alike(place):

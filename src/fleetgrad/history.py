@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
-from fleetgrad import calibration, directory, distilled, lock, unsealing
+from fleetgrad import calibration, directory, distilled, lengthening, lock, unsealing
 from fleetgrad.earlier import summary
 from fleetgrad.errors import TrainingError
 from fleetgrad.insight import Evidence, where_broken
@@ -86,6 +86,7 @@ def result(run: Run) -> Result:
         doubling=said.doubling,
         warm_start=summary(run.config),
         ensemble={int(one): share for one, share in (joined["weights"] if joined else {}).items()},
+        lengthened=lengthening.on_record(run),
         distilled=distilled.on_record(run),
         evidence=evidence(run),
         metric=metric.name,

@@ -14,6 +14,7 @@ from fleetgrad.errors import UsageError
 from fleetgrad.finals import FEWEST_REPLICATES, Interval
 from fleetgrad.insight import Evidence, Insight, shares, understand
 from fleetgrad.leaderboard import Leaderboard, Row
+from fleetgrad.lengthening import Lengthened
 from fleetgrad.metrics import METRICS, Metric
 from fleetgrad.payload import strict
 from fleetgrad.plots import Plots
@@ -120,6 +121,8 @@ class Result:
         audit: What became of a random few of those that were stopped.
         doubling: What twice the budget would be expected to bring.
         ensemble: How much each network counts in the ensemble, by id; empty where there is none.
+        lengthened: How much longer the model was trained than networks in the search; None where it
+            was not.
         distilled: What one network has kept of the ensemble, and whether it is the model; None
             where that was not asked for.
         warm_start: Earlier runs it began with: run, dataset, candidates, and how many came first.
@@ -154,6 +157,7 @@ class Result:
     doubling: Doubling | None = None
     ensemble: Mapping[int, float] = field(default_factory=dict)
     distilled: Distilled | None = None
+    lengthened: Lengthened | None = None
     warm_start: tuple[Mapping[str, Any], ...] = ()
     evidence: Evidence | None = field(default=None, repr=False, compare=False)
     metric: str = "accuracy"
@@ -276,6 +280,7 @@ class Result:
             "ensemble": [
                 {"candidate": one, "weight": weight} for one, weight in self.ensemble.items()
             ],
+            "lengthened": self.lengthened.to_dict() if self.lengthened else None,
             "distilled": self.distilled.to_dict() if self.distilled else None,
             "calibration": self.calibration.to_dict() if self.calibration else None,
             "insight": self.insight.to_dict(),

@@ -6,6 +6,7 @@ from fleetgrad.display.words import count, figure, percent
 from fleetgrad.distilled import STUDENT, Distilled
 from fleetgrad.doubling import Doubling
 from fleetgrad.finals import FEWEST_REPLICATES
+from fleetgrad.lengthening import Lengthened
 from fleetgrad.metrics import METRICS, Metric
 from fleetgrad.result import Result
 
@@ -44,17 +45,27 @@ def guessing(result: Result) -> str:
 
 
 def together(result: Result) -> dict[str, str]:
-    """Who predicts together, what one network has learned from them, or how sure it is alone."""
+    """What became of the winner: who predicts with it, for how long it learned, how sure it is."""
     facts, one = {}, result.distilled
     if result.ensemble:
         shares = [f"#{member} {100 * share:.0f} %" for member, share in result.ensemble.items()]
         place = "they are the model" if one is None else "saved beside the model"
         facts["ensemble"] = f"{', '.join(shares)}: {place}"
+    if result.lengthened is not None:
+        facts["trained"] = _lengthened(result.lengthened)
     if one is not None:
         facts["distilled"] = _distilled(one)
     if result.calibration is not None:
         facts["calibrated"] = _calibrated(result.calibration)
     return facts
+
+
+def _lengthened(found: Lengthened) -> str:
+    more = ", from more strongly disturbed images" if found.stronger else ""
+    return (
+        f"at last for {count(found.epochs, 'epoch')} on all rows{more}; in the search, of which "
+        f"validation speaks, for {found.searched}"
+    )
 
 
 def _distilled(distilled: Distilled) -> str:
