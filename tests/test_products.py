@@ -92,11 +92,17 @@ def clock(monkeypatch):
             now[0] += takes[self.way]
             return self
 
+        def lower(self, *_):
+            return self
+
+        compile = lower
+
     monkeypatch.setattr(products.time, "perf_counter", lambda: now[0])
     monkeypatch.setattr(products.jax, "jit", lambda program, **_: program)
     monkeypatch.setattr(products.jax, "block_until_ready", lambda result: result)
     monkeypatch.setattr(products, "_trial", Program)
     monkeypatch.setattr(products.rounding, "available", lambda: True)
+    monkeypatch.setattr(products, "_timed", products._timed.__wrapped__)  # nothing is remembered
     return takes
 
 

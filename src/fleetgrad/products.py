@@ -3,8 +3,9 @@
 All take `x` (batch, inputs) and `weight` (inputs, outputs) in float32 and give float32.
 """
 
+import functools
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
@@ -126,23 +127,27 @@ def fastest(
     exact = ways[0]._replace(precision="float32")
     if precision == "float32" or (precision == "bfloat16" and len(ways) == 1):
         return exact._replace(precision=precision)
-    seconds = _timed([exact, *ways], lanes, options)
+    seconds = _timed((exact, *ways), tuple(lanes), tuple((options or {}).items()))
     rounded = min(ways, key=seconds.__getitem__)
     pays = precision == "bfloat16" or seconds[exact] > WORTH * seconds[rounded]
     return rounded if pays else exact
 
 
+@functools.cache  # a process keeps some memory for each program of bfloat16 that it ever had
 def _timed(
-    ways: Sequence[Arithmetic], lanes: Sequence[jax.Device], options: dict[str, Any] | None
-) -> dict[Arithmetic, float]:
-    """The shortest time of a layer's products on all lanes, in each way."""
+    ways: tuple[Arithmetic, ...],
+    lanes: tuple[jax.Device, ...],
+    options: tuple[tuple[str, Any], ...],
+) -> Mapping[Arithmetic, float]:
+    """The shortest time of a layer's products on all lanes, in each way; measured once."""
     batch, inputs, outputs = TRIAL
     shapes = ((batch, inputs), (inputs, outputs), (batch, outputs))
     arrays = [jax.device_put([jnp.ones(shape) for shape in shapes], lane) for lane in lanes]
     # Compiled ahead: what `jit` compiles as it is called is kept by JAX after the function is gone.
     programs = {
         way: [
-            jax.jit(_trial(way), compiler_options=options).lower(*own).compile() for own in arrays
+            jax.jit(_trial(way), compiler_options=dict(options)).lower(*own).compile()
+            for own in arrays
         ]
         for way in ways
     }
