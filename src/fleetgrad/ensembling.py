@@ -98,10 +98,9 @@ class Ensembling:
             shares = self._chosen(rows, held)
             settings = {one: searched[one] for one in shares}
             views = self._seeing(shares, settings, held)
-            lasting = self._lasting(settings)
+            lasting, augment = self._lasting(settings), recorded(self._run)
             longer = {
-                one: lengthened(own, lasting, self._plan, recorded(self._run))
-                for one, own in settings.items()
+                one: lengthened(own, lasting, self._plan, augment) for one, own in settings.items()
             }
             population = refit(self._trainer, longer)
             done = self._train(shares, views, lasting, population)

@@ -119,8 +119,7 @@ class Pace:
     def affords(self, population: Trainees) -> bool:
         """Whether training all of these from start to end, and the refit, would end in time."""
         costs = [population.epoch_seconds(member) for member in population.members]
-        dearest = max(costs)
-        busiest = max(sum(costs) / self._lanes, dearest)
+        dearest, busiest = max(costs), self._busiest(costs)
         last = REFIT * dearest * self._plan.epochs
         if self._plan.last_epochs is not None:
             wanted = all(one.replicate <= self._plan.replicates for one in population.members)
@@ -134,7 +133,7 @@ class Pace:
         Args:
             costs: What an epoch of each took a lane in the search, in seconds.
         """
-        plan, busiest = self._plan, max(sum(costs) / self._lanes, *costs)
+        plan, busiest = self._plan, self._busiest(costs)
         if plan.last_epochs is None or self._clock.seconds is None or busiest == 0:
             return plan.last
         room = self._clock.left - END_SECONDS
@@ -146,18 +145,22 @@ class Pace:
         Args:
             costs: What an epoch of each takes a lane, in seconds.
         """
-        plan, busiest = self._plan, max(sum(costs) / self._lanes, *costs)
+        plan, busiest = self._plan, self._busiest(costs)
         last = self.lasting(costs)
         room = TRIED * self._clock.left / busiest if busiest else math.inf
         epochs = int(min(STRETCH * plan.epochs, last, room))
         return epochs if epochs >= LEAST_STRETCH * plan.epochs else None
+
+    def _busiest(self, costs: Sequence[float]) -> float:
+        """What the lane with most to do has of these, which lanes take from one another."""
+        return max(sum(costs) / self._lanes, max(costs, default=0.0))
 
     def auditable(self, population: Trainees) -> int:
         """How many of these, in order, may be trained from start to end by way of an audit."""
         costs = [self._plan.epochs * population.epoch_seconds(one) for one in population.members]
         room = AUDITED * self._clock.seconds if self._clock.seconds else math.inf
         for count in range(len(costs), 0, -1):
-            if max(sum(costs[:count]) / self._lanes, *costs[:count]) <= room:
+            if self._busiest(costs[:count]) <= room:
                 return count
         return 0
 
@@ -215,7 +218,7 @@ class Pace:
             for one in population.members
             if population.diverged_at(one) is None
         ]
-        needed = max(sum(costs) / self._lanes, max(costs, default=0.0))
+        needed = self._busiest(costs)
         return grace if needed <= grace else 0.0
 
     def _expected(self, population: Trainees) -> float:
