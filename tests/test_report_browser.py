@@ -6,78 +6,27 @@ Debian's chromium through Playwright; without either these tests skip. Screensho
 
 import json
 import math
-import os
-import shutil
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 import fleetgrad as fg
 import pages
+from browsing import DESK, PHONE, Tab, kept, started
 from fleetgrad.report import page
 from simulated import SPACE
 
-playwright = pytest.importorskip("playwright.sync_api", reason="needs the package playwright")
-
-CHROMIUM = shutil.which("chromium")
-if CHROMIUM is None:
-    pytest.skip("needs Debian's chromium: apt-get install chromium", allow_module_level=True)
-
-QUIET = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-PATIENCE = 120_000  # milliseconds
-DESK, PHONE = {"width": 1200, "height": 900}, {"width": 390, "height": 844}
 SEVEN = ((0.3, 0.22), (0.7, 0.2), (0.46, 0.82))
 
 
 @pytest.fixture(scope="module")
 def browser():
-    with playwright.sync_playwright() as driver:
-        started = driver.chromium.launch(executable_path=CHROMIUM, args=QUIET)
-        yield started
-        started.close()
-
-
-class Opened:
-    """A page that has drawn all of itself, and what it said and asked for meanwhile."""
-
-    def __init__(self, browser, path, *, size=DESK, dark=False):
-        phone = {"has_touch": True, "is_mobile": True} if size is PHONE else {}
-        scheme = "dark" if dark else "light"
-        self.context = browser.new_context(viewport=size, color_scheme=scheme, **phone)
-        self.tab = self.context.new_page()
-        self.said, self.asked = [], []
-        self.tab.on("console", lambda one: self.said.append(one.text))
-        self.tab.on("pageerror", lambda one: self.said.append(str(one)))
-        self.tab.on("request", lambda one: self.asked.append(one.url))
-        self.tab.goto(path.as_uri())
-        self.tab.wait_for_selector("html[data-ready=yes]", timeout=PATIENCE)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.context.close()
-
-
-def kept(opened, name):
-    """A screenshot, where one is wanted."""
-    folder = os.environ.get("FLEETGRAD_SCREENSHOTS")
-    if folder:
-        Path(folder).mkdir(parents=True, exist_ok=True)
-        opened.tab.screenshot(path=str(Path(folder, f"{name}.png")), full_page=True)
+    with started() as one:
+        yield one
 
 
 def report(place):
-    return place / "report.html"
+    return (place / "report.html").as_uri()
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +49,7 @@ def mnist_run(shared_data, tmp_path_factory):
 )
 def test_it_opens_quietly_and_draws_every_figure(browser, run, size, dark, request):
     place = request.getfixturevalue(run)
-    with Opened(browser, report(place), size=size, dark=dark) as opened:
+    with Tab(browser, report(place), size=size, dark=dark) as opened:
         assert opened.said == []
         assert [one for one in opened.asked if not one.startswith(("file:", "data:"))] == []
         plots, tab = opened.tab.locator(".plot"), opened.tab
@@ -111,7 +60,7 @@ def test_it_opens_quietly_and_draws_every_figure(browser, run, size, dark, reque
 
 
 def test_five_thousand_candidates_open_too(browser, many_run):
-    with Opened(browser, report(many_run)) as opened:
+    with Tab(browser, report(many_run)) as opened:
         assert opened.said == []
         assert opened.tab.locator("#board tbody tr").count() == 20
         opened.tab.click("#more")
@@ -123,7 +72,7 @@ def test_five_thousand_candidates_open_too(browser, many_run):
 @pytest.mark.parametrize("space", [SPACE, pages.hopeless()], ids=["one", "all-diverged"])
 def test_a_run_of_which_little_is_known_opens_too(browser, space, tmp_path):
     place = pages.simulated(tmp_path / "run", 1 if space is SPACE else 12, space=space)
-    with Opened(browser, page.write(place)) as opened:
+    with Tab(browser, page.write(place).as_uri()) as opened:
         assert opened.said == []
         assert opened.tab.locator(".plot:not([data-drawn])").count() == 0
 
@@ -134,7 +83,7 @@ def column(opened, number):
 
 
 def test_the_leaderboard_sorts_and_filters(browser, digits_run):
-    with Opened(browser, report(digits_run)) as opened:
+    with Tab(browser, report(digits_run)) as opened:
         tab, heads = opened.tab, opened.tab.locator("#board th")
         assert column(opened, 1) == list(range(1, 13))
         assert heads.nth(0).get_attribute("aria-sort") == "ascending"
@@ -169,7 +118,7 @@ def draw(tab, strokes):
 
 
 def test_a_drawn_seven_is_answered_seven(browser, mnist_run):
-    with Opened(browser, report(mnist_run[0])) as opened:
+    with Tab(browser, report(mnist_run[0])) as opened:
         draw(opened.tab, [SEVEN])
         assert opened.tab.text_content("#answer").startswith("7,")
         shares = [
@@ -184,7 +133,7 @@ def test_a_drawn_seven_is_answered_seven(browser, mnist_run):
 
 
 def test_a_finger_draws_as_a_mouse_does(browser, mnist_run):
-    with Opened(browser, report(mnist_run[0]), size=PHONE) as opened:
+    with Tab(browser, report(mnist_run[0]), size=PHONE) as opened:
         opened.tab.locator("#canvas").scroll_into_view_if_needed()
         opened.tab.evaluate(
             """(stroke) => {
@@ -203,7 +152,7 @@ def test_a_finger_draws_as_a_mouse_does(browser, mnist_run):
 
 
 def test_size_and_place_of_what_is_drawn_do_not_matter(browser, mnist_run):
-    with Opened(browser, report(mnist_run[0])) as opened:
+    with Tab(browser, report(mnist_run[0])) as opened:
         images = [
             opened.tab.evaluate(
                 "(strokes) => Array.from(fleetgrad.rendered(strokes))",
@@ -233,7 +182,7 @@ def answered(opened, rows):
 
 def test_the_first_image_of_each_digit_is_answered_as_python_answers(browser, mnist_run):
     place, rows, model = mnist_run
-    with Opened(browser, report(place)) as opened:
+    with Tab(browser, report(place)) as opened:
         found = answered(opened, rows)
     assert np.allclose(found, model.predict_proba(rows), atol=0.01)
     assert found.argmax(axis=1).tolist() == model.predict(rows).tolist()
@@ -241,7 +190,7 @@ def test_the_first_image_of_each_digit_is_answered_as_python_answers(browser, mn
 
 def test_digits_are_answered_as_python_answers(browser, digits_run):
     model, rows = fg.Model.load(digits_run), pages.images().x[:40]
-    with Opened(browser, report(digits_run)) as opened:
+    with Tab(browser, report(digits_run)) as opened:
         assert np.allclose(answered(opened, rows), model.predict_proba(rows), atol=0.01)
         example = opened.tab.locator(".example").nth(0)
         example.focus()
@@ -267,7 +216,7 @@ def test_every_form_of_network_answers_as_python_does(browser, digits_run):
     from test_report_drawing import browsed, model, network
 
     x = np.random.default_rng(1).uniform(0, 16, (5, 64)).astype(np.float32)
-    with Opened(browser, report(digits_run)) as opened:
+    with Tab(browser, report(digits_run)) as opened:
         for form in FORMS:
             width = max(form.get("hidden", (1,)) or (1,))
             own = network(scale=0.3 / math.sqrt(max(1, width / 10)), **form)
@@ -284,7 +233,7 @@ def test_every_form_of_network_answers_as_python_does(browser, digits_run):
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 def test_axe_finds_no_serious_fault(browser, run, dark, request):
     axe = pytest.importorskip("axe_core_python.sync_playwright", reason="needs axe-core-python")
-    with Opened(browser, report(request.getfixturevalue(run)), dark=dark) as opened:
+    with Tab(browser, report(request.getfixturevalue(run)), dark=dark) as opened:
         found = axe.Axe().run(opened.tab)["violations"]
     serious = [one for one in found if one["impact"] in {"serious", "critical"}]
     assert not serious, [(one["id"], [n["html"][:120] for n in one["nodes"]]) for one in serious]
@@ -293,7 +242,7 @@ def test_axe_finds_no_serious_fault(browser, run, dark, request):
 def test_the_words_stand_without_scripts(browser, digits_run):
     context = browser.new_context(java_script_enabled=False)
     tab = context.new_page()
-    tab.goto(report(digits_run).as_uri())
+    tab.goto(report(digits_run))
     assert tab.locator("#board tbody tr").count() == 12
     assert tab.locator(".sentences").first.is_visible()
     context.close()

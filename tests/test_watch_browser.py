@@ -10,13 +10,13 @@ import pytest
 
 import fleetgrad as fg
 import pages
+from browsing import DESK, PATIENCE, PHONE, Tab, kept, started
 from fleetgrad import lock
 from fleetgrad.store import Run
 from fleetgrad.watch import serving
 from fleetgrad.watch.follower import Follower
 from runs import script
 from simulated import SOUND
-from test_report_browser import CHROMIUM, DESK, PATIENCE, PHONE, QUIET, kept, playwright
 from test_watch_stopping import HOLDER
 from whole import KINDS, SPACE
 
@@ -25,33 +25,15 @@ NAME = '<script>alert("x")</script> & ä 三'
 
 @pytest.fixture(scope="module")
 def browser():
-    with playwright.sync_playwright() as driver:
-        started = driver.chromium.launch(executable_path=CHROMIUM, args=QUIET)
-        yield started
-        started.close()
+    with started() as one:
+        yield one
 
 
-class Opened:
-    """A page that has heard how things stand, and what it said and asked for meanwhile."""
+class Opened(Tab):
+    """A page that has heard how things stand."""
 
-    def __init__(self, browser, address, *, size=DESK, dark=False, url=None):
-        phone = {"has_touch": True, "is_mobile": True} if size is PHONE else {}
-        scheme = "dark" if dark else "light"
-        self.context = browser.new_context(viewport=size, color_scheme=scheme, **phone)
-        self.tab = self.context.new_page()
-        self.tab.set_default_timeout(PATIENCE)
-        self.said, self.asked = [], []
-        self.tab.on("console", lambda one: self.said.append(one.text))
-        self.tab.on("pageerror", lambda one: self.said.append(str(one)))
-        self.tab.on("request", lambda one: self.asked.append(one.url))
-        self.tab.goto(url or address.url)
-        self.tab.wait_for_selector("html[data-ready=yes]")
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.context.close()
+    def __init__(self, browser, address, *, url=None, **others):
+        super().__init__(browser, url or address.url, **others)
 
     def state(self, wanted):
         self.tab.wait_for_selector(f"body[data-state={wanted}]")
