@@ -1,4 +1,4 @@
-"""A longer last training takes the strongest disturbance where validation rows allow it."""
+"""A longer last training is restrained more where validation rows allow it."""
 
 from dataclasses import replace
 
@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from fleetgrad.augmentation import Augmentation
-from fleetgrad.lengthening import Lengthened, on_record
+from fleetgrad.lengthening import Lengthened, Restraint, on_record
 from fleetgrad.plan import Plan
+from fleetgrad.settings import Settings
 from fleetgrad.space import Choice, Float, Space
 from fleetgrad.store import Run
 from fleetgrad.stretching import compared, strongest_of
@@ -17,6 +18,10 @@ from test_study import segments, somewhere, told
 
 WEAK, STRONG = {"shift": 1}, {"shift": 2, "rotation": 10.0}
 SPACE = Space(learning_rate=Float(1e-3, 1e-1, log=True), augment=Choice(WEAK, STRONG))
+ADAMW = Space(**SPACE.ranges, optimizer="adamw", batch_size=128)
+LONG = Settings(
+    optimizer="adamw", learning_rate=7e-3, weight_decay=1e-4, batch_size=128, epochs=200
+)
 TIMED = Plan((9,), 4, seconds=160.0, last_epochs=40)
 
 
@@ -126,3 +131,39 @@ def test_the_standard_error_is_that_of_paired_rows():
     assert twice == pytest.approx(found)
     assert compared(own, own).harmless
     assert not compared(own, own + 0.5).harmless
+
+
+def test_decay_grows_to_what_a_long_training_forgets_in_time():
+    restraint = Restraint(Augmentation.of(STRONG), rows=60_000)
+    shown = replace(LONG, augment=Augmentation.of(WEAK))
+    longer = restraint.on(shown)
+    assert longer.augment == Augmentation.of(STRONG)
+    steps = 200 * 60_000 / 128
+    assert longer.weight_decay * longer.learning_rate * steps == pytest.approx(12)
+    assert restraint.on(replace(shown, weight_decay=0.3)).weight_decay == 0.3
+    assert restraint.on(replace(shown, optimizer="momentum")).weight_decay == 1e-4
+    assert Restraint(Augmentation.of(STRONG)).on(shown).weight_decay == 1e-4
+    assert restraint.on(LONG) == LONG
+
+
+def test_the_trial_is_under_the_decay_of_its_own_length(place):
+    class Decaying(Sensitive):
+        def __init__(self):
+            super().__init__()
+            self.decays = set()
+
+        def populate(self, settings):
+            found = {(one.epochs, one.weight_decay) for one in settings.values()}
+            self.decays |= {pair for pair in found if pair[1] > 0}
+            return super().populate(settings)
+
+    world = Decaying()
+    with Run.create(place, {"seed": 0, "space": ADAMW.to_dict(), "data": {"rows": 1000}}) as run:
+        run.commit("plan", payload={"plan": TIMED.to_dict()})
+    outcome = search(place, world, TIMED, space=ADAMW)
+    (done,) = segments(place, "stretch")
+    winner = outcome.winner.settings
+    rate = outcome.leaderboard[outcome.winner.candidate].settings.learning_rate
+    (tried,) = world.decays
+    assert tried == (done["epochs"], pytest.approx(12 * 128 / (rate * 800 * done["epochs"])))
+    assert winner.weight_decay == pytest.approx(12 * 128 / (rate * 1000 * winner.epochs))

@@ -98,9 +98,10 @@ class Ensembling:
             shares = self._chosen(rows, held)
             settings = {one: searched[one] for one in shares}
             views = self._seeing(shares, settings, held)
-            lasting, augment = self._lasting(settings), recorded(self._run)
+            lasting, restraint = self._lasting(settings), recorded(self._run)
             longer = {
-                one: lengthened(own, lasting, self._plan, augment) for one, own in settings.items()
+                one: lengthened(own, lasting, self._plan, restraint)
+                for one, own in settings.items()
             }
             population = refit(self._trainer, longer)
             done = self._train(shares, views, lasting, population)
@@ -227,8 +228,8 @@ def trained_for(
     run: Run, done: Mapping[str, Any], plan: Plan, settings: Mapping[int, Settings]
 ) -> dict[int, Settings]:
     """Those in the ensemble on record, as they were trained on all rows; by id."""
-    lasting, augment = done.get("lasting"), recorded(run)
-    return {one: lengthened(settings[one], lasting, plan, augment) for one in chosen(done)}
+    lasting, restraint = done.get("lasting"), recorded(run)
+    return {one: lengthened(settings[one], lasting, plan, restraint) for one in chosen(done)}
 
 
 def refit(trainer: Trainer, settings: Mapping[int, Settings]) -> Trainees:

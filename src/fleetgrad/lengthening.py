@@ -14,9 +14,43 @@ from fleetgrad.plan import Plan
 from fleetgrad.settings import Settings
 from fleetgrad.store import Run
 
+FOLDS = (
+    12.0  # how often decay alone would divide weights by e, were the rate at its height throughout
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Restraint:
+    """What keeps a long training from learning its images by heart.
+
+    Weights under AdamW forget what is older than 1 / (learning_rate x weight_decay) steps, and what
+    serves best is a share of the whole training (Wang and Aitchison, arXiv 2405.13698): a decay
+    that suits a short one hardly acts in a long one.
+
+    Args:
+        augment: How images are disturbed.
+        rows: From which networks learn; 0 where decay stays as it was.
+    """
+
+    augment: Augmentation
+    rows: int = 0
+
+    def on(self, settings: Settings) -> Settings:
+        """The same network under it; whoever learns from images as they are goes on so."""
+        if settings.augment == NONE:
+            return settings
+        return replace(settings, augment=self.augment, weight_decay=self._decay(settings))
+
+    def _decay(self, settings: Settings) -> float:
+        """As it is, or as much as so many epochs can do with."""
+        if not self.rows or settings.optimizer != "adamw":
+            return settings.weight_decay
+        steps = settings.epochs * self.rows / settings.batch_size
+        return max(settings.weight_decay, FOLDS / (settings.learning_rate * steps))
+
 
 def lengthened(
-    settings: Settings, epochs: int | None, plan: Plan, augment: Augmentation | None = None
+    settings: Settings, epochs: int | None, plan: Plan, restraint: Restraint | None = None
 ) -> Settings:
     """The same network, trained for so many epochs.
 
@@ -27,15 +61,13 @@ def lengthened(
         settings: As the search has them.
         epochs: Of the last training; None for a record from before there was such a choice.
         plan: Of the run.
-        augment: How images are disturbed then, if otherwise than in the search; whoever learned
-            from images as they are goes on so.
+        restraint: Under which it is then, if otherwise than in the search.
     """
     own = settings.epochs != plan.epochs or settings.evolved
     if epochs is None or epochs <= plan.epochs or own:
         return settings
-    if augment is None or settings.augment == NONE:
-        augment = settings.augment
-    return replace(settings, epochs=epochs, augment=augment)
+    longer = replace(settings, epochs=epochs)
+    return longer if restraint is None else restraint.on(longer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +77,8 @@ class Lengthened:
     Args:
         epochs: Of the model's networks, or of most of them.
         searched: Of the full training in the search, of which validation scores speak.
-        stronger: Whether images were disturbed more strongly than the search found best.
+        stronger: Whether images were disturbed more strongly than the search found best, and
+            weights pulled towards zero at least as much.
     """
 
     epochs: int

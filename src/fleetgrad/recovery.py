@@ -89,8 +89,8 @@ class Recovery:
     def _winner(self) -> Settings:
         refitted = self._run.segment("refit") or {}
         settings = self._settings[refitted["candidate"]]
-        augment = stretching.recorded(self._run)
-        return lengthened(settings, refitted.get("lasting"), self._plan, augment)
+        restraint = stretching.recorded(self._run)
+        return lengthened(settings, refitted.get("lasting"), self._plan, restraint)
 
     def _partners(self, done: Mapping[str, Any]) -> dict[int, Settings]:
         return ensembling.trained_for(self._run, done, self._plan, self._settings)

@@ -1,11 +1,12 @@
-"""Whether a longer last training bears a stronger disturbance than the search found best.
+"""Whether a longer last training bears more restraint than the search found best.
 
-How strongly images should be disturbed hangs on how long a network learns from them: at the length
-of a search a weak disturbance is best, with which a longer training only learns its images by
-heart. So the winner is trained on the search's split once more, at a length between, as it is and
-under the strongest disturbance of the space, and the validation rows say whether that does harm.
+How strongly images should be disturbed, and weights pulled towards zero, hangs on how long a
+network learns: at the length of a search little of both is best, with which a longer training only
+learns its images by heart. So the winner is trained on the search's split once more, at a length
+between, as it is and under the strongest disturbance of the space and a decay that suits the
+length, and the validation rows say whether that does harm.
 
-    stretch      how much each erred, and the disturbance of the last training
+    stretch      how much each erred, and the restraint of the last training
 """
 
 import math
@@ -18,6 +19,7 @@ from jaxtyping import Float64
 
 from fleetgrad import metrics
 from fleetgrad.augmentation import NONE, PARTS, Augmentation
+from fleetgrad.lengthening import Restraint
 from fleetgrad.pace import Pace, Stage
 from fleetgrad.plan import Plan
 from fleetgrad.settings import Settings
@@ -41,7 +43,7 @@ class Compared(NamedTuple):
 
     @property
     def harmless(self) -> bool:
-        """Whether the strongest disturbance does no harm that chance would not do."""
+        """Whether the restraint does no harm that chance would not do."""
         return self.strongest - self.own <= self.error
 
 
@@ -58,7 +60,7 @@ class Stretching:
     def __init__(self, run: Run, plan: Plan, trainer: Trainer, pace: Pace) -> None:
         self._run, self._plan, self._trainer, self._pace = run, plan, trainer, pace
 
-    def disturbance(self, candidate: int, settings: Settings) -> Augmentation | None:
+    def restraint(self, candidate: int, settings: Settings) -> Restraint | None:
         """That of the last training; None where each network keeps its own.
 
         Args:
@@ -78,7 +80,8 @@ class Stretching:
         if epochs is None:
             return
         longer = replace(settings, epochs=epochs)
-        both = {OWN: longer, STRONGEST: replace(longer, augment=strongest)}
+        learned = max(0, rows_of(self._run) - len(self._trainer.labels()))
+        both = {OWN: longer, STRONGEST: Restraint(strongest, learned).on(longer)}
         population = self._trainer.populate(both)
         stage = Stage(SEGMENT, 1, 1, trained(self._run))
         arrived = population.advance(epochs, self._pace.proceed(stage, population))
@@ -116,6 +119,7 @@ class Stretching:
             "epochs": settings.epochs,
             "errors": None if found is None else found._asdict(),
             "augment": asdict(strongest) if strongest is not None and taken else None,
+            "rows": rows_of(self._run),
             "network_epochs": population.network_epochs,
             "elapsed": self._pace.elapsed,
         }
@@ -127,10 +131,17 @@ class Stretching:
         self._run.commit(SEGMENT, payload=done, curves=curves)
 
 
-def recorded(run: Run) -> Augmentation | None:
-    """The disturbance of the last training that is on record."""
+def recorded(run: Run) -> Restraint | None:
+    """The restraint of the last training that is on record."""
     done: dict[str, Any] = run.segment(SEGMENT) or {}
-    return Augmentation.of(done["augment"]) if done.get("augment") else None
+    if not done.get("augment"):
+        return None
+    return Restraint(Augmentation.of(done["augment"]), done.get("rows", 0))
+
+
+def rows_of(run: Run) -> int:
+    """From which a model of this run learns in the end; 0 where the record does not know."""
+    return int((run.config.get("data") or {}).get("rows", 0))
 
 
 def compared(

@@ -241,14 +241,14 @@ class Study:
     def _refit(self, candidate: int, settings: Settings) -> Winner:
         done = self._run.segment("refit")
         if done is None:
-            augment = self._stretching.disturbance(candidate, settings)
+            restraint = self._stretching.restraint(candidate, settings)
             lasting = self._lasting(settings)
-            settings = lengthened(settings, lasting, self._plan, augment)
+            settings = lengthened(settings, lasting, self._plan, restraint)
             population, view = self._trainer.refit(settings)
             self._learn_all(candidate, population, lasting)
         else:
-            augment = stretching.recorded(self._run)
-            settings = lengthened(settings, done.get("lasting"), self._plan, augment)
+            restraint = stretching.recorded(self._run)
+            settings = lengthened(settings, done.get("lasting"), self._plan, restraint)
             population, view = self._trainer.refit(settings)
             population.restore(self._run.weights("refit"))
         params = population.params(population.members[0])
