@@ -4,7 +4,6 @@ import http.client
 import io
 import json
 import threading
-import webbrowser
 from wsgiref.util import setup_testing_defaults
 
 import optuna
@@ -21,6 +20,7 @@ from fleetgrad.leaderboard import Leaderboard, Row
 from fleetgrad.settings import Settings
 from fleetgrad.space import Choice, Float, Int, Space
 from fleetgrad.store import Run
+from fleetgrad.watch import serving
 from simulated import SPACE
 
 COMPLETE, PRUNED, FAIL = (optuna.trial.TrialState[name] for name in ("COMPLETE", "PRUNED", "FAIL"))
@@ -230,7 +230,7 @@ def opened(monkeypatch):
         raise KeyboardInterrupt
 
     addresses = []
-    monkeypatch.setattr(webbrowser, "open", addresses.append)
+    monkeypatch.setattr(serving, "opened", addresses.append)
     monkeypatch.setattr(server.WSGIServer, "serve_forever", interrupt)
     monkeypatch.setattr(server, "application", lambda run: [run])
     return addresses
@@ -240,7 +240,9 @@ def test_the_command_opens_a_browser_and_ends_in_order(opened, finished_run, cap
     assert cli.main(["dashboard", str(finished_run)]) == 0
     assert capsys.readouterr().out == f"{opened[0]} (Ctrl-C ends it)\n"
     assert opened[0].startswith("http://127.0.0.1:")
-    assert cli.main(["dashboard", str(finished_run), "--no-browser", "--json"]) == 0
+    assert cli.main(["dashboard", str(finished_run), "--no-browser"]) == 0
+    assert "http://127.0.0.1:" in capsys.readouterr().out
+    assert cli.main(["dashboard", str(finished_run), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["url"].startswith("http://127.0.0.1:")
     assert len(opened) == 1
 

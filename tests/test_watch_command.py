@@ -133,6 +133,14 @@ def test_a_page_beside_a_study_sees_its_end_and_disturbs_nothing(tmp_path, world
     assert told[-1][0] == "end"
 
 
+def test_a_page_beside_a_study_need_not_be_opened(tmp_path, world, capsys, listener):
+    options = (*OPTIONS, "--no-browser", "--out", tmp_path / "run")
+    status, _, err = spoken(capsys, "tune", "digits", *options)
+    assert status == 0
+    assert "Watch it at http://127.0.0.1:" in err
+    assert listener.address is None
+
+
 def test_a_study_with_a_page_is_stopped_as_one_without(
     tmp_path, world, capsys, listener, monkeypatch
 ):

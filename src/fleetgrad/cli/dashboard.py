@@ -1,12 +1,11 @@
 """`dashboard`: a run in optuna-dashboard."""
 
-import webbrowser
 from typing import Annotated
 
 import typer
 
 from fleetgrad.cli import ending
-from fleetgrad.cli.options import Json, RunDirectory
+from fleetgrad.cli.options import Browser, Json, RunDirectory
 
 
 def register(app: typer.Typer) -> None:
@@ -18,9 +17,7 @@ def dashboard(
     directory: RunDirectory,
     *,
     port: Annotated[int, typer.Option(help="Of this machine; 0 for any that is free.")] = 0,
-    no_browser: Annotated[
-        bool, typer.Option("--no-browser", help="Print the address, open no browser.")
-    ] = False,
+    browser: Browser = True,
     as_json: Json = False,
 ) -> None:
     """Open optuna-dashboard on a copy of the run, until Ctrl-C.
@@ -29,6 +26,7 @@ def dashboard(
     extra: pip install 'fleetgrad[dashboard]'. A run that is going on is shown as it is now.
     """
     from fleetgrad.dashboard import server  # noqa: PLC0415 - not for `--help`
+    from fleetgrad.watch import serving  # noqa: PLC0415 - not for `--help`
 
     server.check_installed()
     with server.listening(server.application(directory), port) as listening:
@@ -37,8 +35,8 @@ def dashboard(
             ending.answer({"url": address})
         else:
             typer.echo(f"{address} (Ctrl-C ends it)")
-        if not no_browser:
-            webbrowser.open(address)
+        if browser and not as_json:
+            serving.opened(address)
         try:
             listening.serve_forever()
         except KeyboardInterrupt:  # the way to end it

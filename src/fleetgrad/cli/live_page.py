@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fleetgrad.cli import ending
-from fleetgrad.cli.options import Json, RunDirectory
+from fleetgrad.cli.options import Browser, Json, RunDirectory
 
 if TYPE_CHECKING:
     from fleetgrad.watch.serving import Address
@@ -30,9 +30,7 @@ def watch(
     port: Annotated[
         int | None, typer.Option(metavar="N", help="Where; 8787 else, or any that is free.")
     ] = None,
-    browser: Annotated[
-        bool, typer.Option("--browser/--no-browser", help="Open the page, where there is a screen.")
-    ] = True,
+    browser: Browser = True,
     as_json: Json = False,
 ) -> None:
     """Show a study on a local page, live; Ctrl-C ends the page, and never the study.
@@ -59,7 +57,7 @@ def watch(
 
 
 @contextmanager
-def beside(title: str, *, wanted: bool) -> Iterator[None]:
+def beside(title: str, *, wanted: bool, browser: bool) -> Iterator[None]:
     """A block that trains, with a page that shows it, where that is wanted.
 
     The page is there before the run, whose directory is known once it is locked; it ends with the
@@ -76,7 +74,7 @@ def beside(title: str, *, wanted: bool) -> Iterator[None]:
     before = lock.last()
     with serving(Follower(lambda: _new(lock.last(), before), title)) as address:
         consoles.note(f"Watch it at {address.url}")
-        _offer(address, wanted=True)
+        _offer(address, wanted=browser)
         yield
 
 

@@ -32,3 +32,6 @@ Watch = Annotated[
     bool,
     typer.Option("--watch", help="Show the study on a local page while this command runs."),
 ]
+Browser = Annotated[
+    bool, typer.Option("--browser/--no-browser", help="Open the page, where there is a screen.")
+]

@@ -9,6 +9,7 @@ import typer
 import fleetgrad as fg
 from fleetgrad.cli import ending, live_page, sets, spaces
 from fleetgrad.cli.options import (
+    Browser,
     Cluster,
     DataDirectory,
     Ignore,
@@ -90,6 +91,7 @@ def tune(  # noqa: PLR0913 - one for each option
         typer.Option("--dry-run", help="Show the plan, with bytes and seconds; train nothing."),
     ] = False,
     watch: Watch = False,
+    browser: Browser = True,
     quiet: Quiet = False,
     verbose: Verbose = False,
     as_json: Json = False,
@@ -125,7 +127,8 @@ def tune(  # noqa: PLR0913 - one for each option
         _foretell(fg.dry_run(*wanted, **wishes), as_json=as_json)
         return
     watching = live.watching(f"tune {data}", quiet=quiet, verbose=verbose)
-    with live_page.beside(f"tune {data}", wanted=watch), ending.kept(), watching as report:
+    page = live_page.beside(f"tune {data}", wanted=watch, browser=browser)
+    with page, ending.kept(), watching as report:
         result = fg.tune(*wanted, **wishes, cluster=cluster, report=report)
     _finish(result, as_json=as_json)
 
@@ -135,6 +138,7 @@ def resume(
     *,
     cluster: Cluster = None,
     watch: Watch = False,
+    browser: Browser = True,
     quiet: Quiet = False,
     verbose: Verbose = False,
     as_json: Json = False,
@@ -147,7 +151,8 @@ def resume(
 
     title = f"resume {directory}"
     watching = live.watching(title, quiet=quiet, verbose=verbose)
-    with live_page.beside(title, wanted=watch), ending.kept(), watching as report:
+    page = live_page.beside(title, wanted=watch, browser=browser)
+    with page, ending.kept(), watching as report:
         result = fg.resume(directory, cluster=cluster, report=report)
     _finish(result, as_json=as_json)
 

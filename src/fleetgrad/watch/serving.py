@@ -87,7 +87,12 @@ def serving(follower: Follower, port: int | None = None) -> Iterator[Address]:
 
 
 def shown(address: Address) -> bool:
-    """Open the page in a browser, where there is somebody to see it; whether that was tried."""
+    """Open the page as `opened` does, with the token that lets it stop the study."""
+    return opened(address.url)
+
+
+def opened(url: str) -> bool:
+    """Open a page in a browser, where there is somebody to see it; whether that was tried."""
     far = any(os.environ.get(name) for name in ("SSH_CONNECTION", "SSH_TTY"))
     screen = sys.platform == "darwin" or any(
         os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY")
@@ -95,7 +100,7 @@ def shown(address: Address) -> bool:
     if far or not screen or not sys.stderr.isatty():
         return False
     # Some browsers stay in the foreground until they are closed.
-    threading.Thread(target=webbrowser.open, args=(address.url,), daemon=True).start()
+    threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
     return True
 
 
