@@ -232,6 +232,7 @@ def test_it_is_fit_for_all_and_fits_every_screen(browser, digits_run, halted, si
         opened.state("done")
         fit(opened)
         opened.quiet(address)
+        sound(opened)
         kept(opened, f"watch-digits-{name}")
     with (
         Run.open(halted),
@@ -243,10 +244,9 @@ def test_it_is_fit_for_all_and_fits_every_screen(browser, digits_run, halted, si
         kept(opened, f"watch-running-{name}")
         opened.tab.click("#stop")
         kept(opened, f"watch-stop-{name}")
-        if size is DESK:
-            sound(opened)
-            opened.tab.keyboard.press("Escape")
-            sound(opened)
+        sound(opened)
+        opened.tab.keyboard.press("Escape")
+        sound(opened)
 
 
 def test_five_thousand_candidates_are_drawn_and_redrawn_at_once(browser, many_run):
