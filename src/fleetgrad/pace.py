@@ -20,7 +20,7 @@ TINY = 1e-9  # seconds: nothing is faster
 STRETCH, LEAST_STRETCH = 3, 1.5  # times the full training: how long a trial of a longer one is
 TRIED = 0.2  # of the time left, at most, for such a trial
 STEADY = 1.05  # on the last training, which fills what is left: a machine may slow down
-LAST = {"refit", "ensemble", "distill"}  # phases after which little comes
+ENDING = {"refit", "ensemble", "distill"}  # phases after which little comes
 UNJUDGED = {"refit", "ensemble"}  # that learn from the rows by which others were judged
 GRACE = 0.05  # of the budget: a refit, or repeats, cut short are worth little, so may run over
 
@@ -191,7 +191,7 @@ class Pace:
         """Seconds for what comes after: the fewest repeats of the finalists, the refit, the end."""
         if self._clock.seconds is None:
             return 0.0
-        if stage.phase in LAST:
+        if stage.phase in ENDING:
             return END_SECONDS - GRACE * self._clock.seconds
         if stage.leading is not None:
             return self._for_the_end(stage.leading)
