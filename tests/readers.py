@@ -24,7 +24,7 @@ from typing import NamedTuple
 import numpy as np
 
 import strangers
-from fleetgrad import directory, history, pulse
+from fleetgrad import directory, growing, history, pulse
 from fleetgrad.candidates import Candidates
 from fleetgrad.clock import Progress
 from fleetgrad.data import archives, idx, numbers, tables, unpickling
@@ -286,6 +286,18 @@ def _read_pulse(content: bytes, folder: Path) -> None:
     pulse.read(folder, Holder(os.getpid(), "here"), 0.0)
 
 
+def _growing_seeds() -> list[bytes]:
+    curves = {0: [0.5, 0.6], 3: [0.7, float("nan")]}
+    name = directory.GROWING
+    return [_contents(lambda path: growing.write(path.parent, curves), name)]
+
+
+def _read_growing(content: bytes, folder: Path) -> None:
+    """Whoever signed it wrote it."""
+    _written(folder, directory.GROWING, content)
+    growing.read(folder, Holder(os.getpid(), "here"))
+
+
 CELLS = (  # column, table, and what tells its rows apart
     ("settings", "candidates", "id"),
     ("payload", "segments", "number"),
@@ -335,6 +347,7 @@ READERS = {
     "safetensors": Reader(lambda: [_model()[1]], _read_weights),
     "config.json": Reader(lambda: [_run()[directory.CONFIG]], _read_config),
     "pulse.json": Reader(_pulse_seeds, _read_pulse),
+    "growing.json": Reader(_growing_seeds, _read_growing),
     "study.db": Reader(lambda: [_run()[directory.DATABASE]], _read_database),
     "record": Reader(_cell_seeds, _read_cell),
 }

@@ -34,9 +34,10 @@ FLOORS = (
     ),
     (
         "answers audits calibration database defaults directory distilled distilling ensemble"
-        " ensembling fleet forecast heldout history insight lengthening lock model models pace"
-        " plots predictor preparing pulse record recovery repeats result rounds rows saved search"
-        " settled soundness standing store stretching study takeover temperatures unsealing verdict"
+        " ensembling fleet forecast growing heldout history insight lengthening lock model models"
+        " pace plots predictor preparing pulse record recovery repeats result rounds rows saved"
+        " search settled soundness standing store stretching study takeover temperatures unsealing"
+        " verdict"
     ),
     (
         "__main__ api bench cli cluster dashboard display estimators folds limits notebook"

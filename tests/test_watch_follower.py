@@ -1,12 +1,13 @@
 """A follower sees what changes, reads nothing twice, and says what it cannot read."""
 
 import json
+import os
 import shutil
 
 import pytest
 
 import pages
-from fleetgrad import pulse
+from fleetgrad import growing, lock, pulse
 from fleetgrad.clock import Progress
 from fleetgrad.store import Run
 from fleetgrad.watch import follower, snapshot
@@ -85,6 +86,22 @@ def test_speed_and_time_come_from_the_pulse(tmp_path):
     assert told["counts"]["training"] == 0
     assert told["clock"]["elapsed"] == 4.0
     assert told["headline"] == "Running: search, rung 1 of 2."
+
+
+def test_curves_grow_between_two_commits(tmp_path):
+    place = pages.begun(tmp_path / "run")
+    own, here = following(place), lock.Holder(os.getpid(), "here")
+    with Run.open(place):
+        growing.write(place, {0: [0.5], 1: [0.6, 0.7], 2: []})
+        assert growing.read(place, here)
+        lines = json.loads(own.look(at_once=True).record)["curves"]["lines"]
+        assert [(one["id"], one["status"], one["values"]) for one in lines] == [
+            (1, "training", [0.6, 0.7]),
+            (0, "training", [0.5]),
+        ]
+        growing.write(place, {0: [0.5, 0.8]})
+        (line,) = json.loads(own.look(at_once=True).record)["curves"]["lines"]
+        assert line["epochs"] == 2
 
 
 def test_another_run_in_the_same_place_is_another(tmp_path):

@@ -170,6 +170,16 @@ def test_of_five_thousand_candidates_some_curves_are_sent_the_best_among_them(ma
     assert len(json.dumps(told)) < 200_000
 
 
+def test_whoever_trains_still_is_drawn_after_those_on_record(tmp_path):
+    found = seen(pages.simulated(tmp_path / "run", 3))[0]
+    held = {row.id: [0.5] for row in found.rows}
+    now = curves.grown(held, {0: [0.5, 0.6], 1: [], 7: [0.9], 8: [float("nan")], 9: [0.95]})
+    assert (now[0], now[1]) == ([0.5, 0.6], [0.5])
+    lines = curves.drawn(found.rows, now, found.metric)["lines"]
+    assert [one["id"] for one in lines] == [*(row.id for row in found.rows), 9, 7]
+    assert [one["status"] for one in lines[-2:]] == ["training"] * 2
+
+
 def test_a_long_curve_is_sent_in_few_points_with_both_ends(tmp_path):
     found = seen(pages.simulated(tmp_path / "run", 3))[0]
     long = {row.id: [0.5 + place / 4000 for place in range(1000)] for row in found.rows}

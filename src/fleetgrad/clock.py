@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 REPORT_SECONDS = 0.25
@@ -14,7 +14,8 @@ class Progress(NamedTuple):
     phase is "search", "audit", "finals", "stretch", "refit", "ensemble", "distill", "recovery" (of
     damaged weights) or "notebook"; rung counts from 1, of the rounds of a search or the blocks in
     the finals, where nobody knows how many come, of 0 rungs; best is the best value of the metric
-    until now; left is in seconds, or None.
+    until now; left is in seconds, or None; growing, in a search, says the scores after each epoch
+    of those in training, by candidate.
     """
 
     phase: str
@@ -26,6 +27,7 @@ class Progress(NamedTuple):
     elapsed: float
     left: float | None
     metric: str = "accuracy"
+    growing: Callable[[], Mapping[int, Sequence[float]]] | None = None
 
 
 class Clock:

@@ -21,9 +21,10 @@ WEIGHTS = "weights"
 LOCK = "lock"
 REPORT = "report.html"
 PULSE = "pulse.json"
+GROWING = "growing.json"
 
 _FORMAT = "fleetgrad run"
-_FILES = (CONFIG, LOCK, PULSE, DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm")
+_FILES = (CONFIG, LOCK, PULSE, GROWING, DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm")
 
 
 @contextmanager

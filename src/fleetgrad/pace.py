@@ -2,8 +2,10 @@
 
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import NamedTuple
 
+from fleetgrad import growing
 from fleetgrad.clock import Clock, Progress, Throttle
 from fleetgrad.metrics import METRICS, Metric
 from fleetgrad.plan import MOST_LAST, REPLICATES, Plan
@@ -245,6 +247,7 @@ class Pace:
             elapsed=self._clock.elapsed,
             left=None if math.isinf(left) else max(0.0, left),
             metric=self._metric.name,
+            growing=partial(growing.scores, population) if stage.phase == "search" else None,
         )
 
 

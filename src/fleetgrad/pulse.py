@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from fleetgrad import growing
 from fleetgrad.clock import Progress, Throttle
 from fleetgrad.directory import PULSE
 from fleetgrad.lock import Holder
@@ -20,6 +21,7 @@ from fleetgrad.metrics import METRICS
 from fleetgrad.payload import strict
 
 SECONDS = 1.0  # between two
+GROWTH = 2.0  # between two of the curves that grow
 ROOM = 512  # bytes; always as many, so that a shorter one leaves nothing of a longer
 
 Report = Callable[[Progress], None]
@@ -42,17 +44,18 @@ def beating(directory: Path, report: Report) -> Iterator[Report]:
         directory: The run's, whose lock this process holds.
         report: Told as before.
     """
-    path, throttle = directory / PULSE, Throttle(SECONDS)
-    _clear(path)
+    path, throttle, seldom = directory / PULSE, Throttle(SECONDS), Throttle(GROWTH)
+    _clear(directory)
 
     def told(progress: Progress) -> None:
         throttle(lambda: _write(path, progress))
+        seldom(lambda: _grow(directory, progress))
         report(progress)
 
     try:
         yield told
     finally:
-        _clear(path)
+        _clear(directory)
 
 
 def read(directory: Path, writer: Holder, now: float) -> Pulse | None:
@@ -94,13 +97,23 @@ def _progress(said: Mapping[str, Any]) -> Progress:
     )
 
 
-def _clear(path: Path) -> None:
+def _clear(directory: Path) -> None:
+    growing.clear(directory)
     with suppress(OSError):
-        path.unlink(missing_ok=True)
+        (directory / PULSE).unlink(missing_ok=True)
+
+
+def _grow(directory: Path, progress: Progress) -> None:
+    """Leave the curves that grow; once none do, they are all on record."""
+    if progress.growing is None:
+        growing.clear(directory)
+    else:
+        growing.write(directory, progress.growing())
 
 
 def _write(path: Path, progress: Progress) -> None:
-    said = {"pid": os.getpid(), "progress": strict(progress._asdict())}
+    plain = {name: value for name, value in progress._asdict().items() if name != "growing"}
+    said = {"pid": os.getpid(), "progress": strict(plain)}
     text = json.dumps(said).encode().ljust(ROOM)
     with suppress(OSError):
         flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC

@@ -1,7 +1,7 @@
 """Learning curves as short arrays: few enough to send at every rung, and to draw at once."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from fleetgrad.leaderboard import Row
@@ -12,17 +12,25 @@ MOST_CURVES = 500
 MOST_POINTS = 60  # of a curve
 BEST = 6  # that are always among them, and have colors of their own
 DIGITS = 5  # of a score
+TRAINING = "training"  # of whoever has not come through a rung
 CUT = 0.1  # the share of points, the worst, that may lie outside the frame
 
 Curves = Mapping[int, Sequence[float]]
+
+
+def grown(curves: Curves, growing: Curves) -> dict[int, Sequence[float]]:
+    """Those on record, and those that have grown since."""
+    longer = {one: own for one, own in growing.items() if len(own) > len(curves.get(one, ()))}
+    return {**curves, **longer}
 
 
 def drawn(rows: Sequence[Row], curves: Curves, metric: Metric) -> dict[str, Any]:
     """What the page draws.
 
     Args:
-        rows: Everyone, best first.
-        curves: Scores after each epoch of the search, by candidate; NaN once it diverged.
+        rows: Everyone who has come through a rung, best first.
+        curves: Scores after each epoch of the search, by candidate, of others, too; NaN once it
+            diverged.
         metric: Of the scores.
 
     Returns:
@@ -30,21 +38,29 @@ def drawn(rows: Sequence[Row], curves: Curves, metric: Metric) -> dict[str, Any]
         `colored`, how many of these, from the first on, have a color; `of` how many there are;
         `epochs`, the longest; `range`, the values of the frame.
     """
-    known = [row for row in rows if any(map(math.isfinite, curves.get(row.id, ())))]
+    states: dict[int, str] = {row.id: row.status for row in rows}
+    states |= dict.fromkeys(_fresh(curves, states), TRAINING)
+    known = [one for one in states if any(map(math.isfinite, curves.get(one, ())))]
     chosen = [*known[:BEST], *evenly(known[BEST:], MOST_CURVES - BEST)]
-    values = [_few(curves[row.id], metric) for row in chosen]
+    values = [_few(curves[one], metric) for one in chosen]
     lines = [
-        {"id": row.id, "status": row.status, "epochs": len(curves[row.id]), "values": own}
-        for row, own in zip(chosen, values, strict=True)
+        {"id": one, "status": states[one], "epochs": len(curves[one]), "values": own}
+        for one, own in zip(chosen, values, strict=True)
     ]
-    finalists = sum(row.status == "finalist" for row in chosen[:BEST])
+    finalists = sum(states[one] == "finalist" for one in chosen[:BEST])
     return {
         "lines": lines,
         "colored": finalists or min(BEST, len(chosen)),
         "of": len(known),
-        "epochs": max((len(curves[row.id]) for row in chosen), default=0),
+        "epochs": max((len(curves[one]) for one in chosen), default=0),
         "range": _range([one for own in values for one in own if one is not None], metric),
     }
+
+
+def _fresh(curves: Curves, known: Collection[int]) -> list[int]:
+    """Whoever is in none of the rows, best first as far as they have come."""
+    last = {one: own[-1] for one, own in curves.items() if one not in known and own}
+    return sorted(last, key=lambda one: (math.isnan(last[one]), -last[one], one))
 
 
 def _few(curve: Sequence[float], metric: Metric) -> list[float | None]:

@@ -14,11 +14,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from fleetgrad import directory, history, lock, pulse
+from fleetgrad import directory, growing, history, lock, pulse
 from fleetgrad.clock import Progress
 from fleetgrad.errors import FleetgradError
 from fleetgrad.store import Run
 from fleetgrad.watch import snapshot
+from fleetgrad.watch.curves import grown
 from fleetgrad.watch.ledger import Ledger
 from fleetgrad.watch.snapshot import Known, Moment
 
@@ -118,7 +119,8 @@ class Follower:
         if memory.known is None or stamp != memory.stamp:
             with Run.open(path, write=False) as run:
                 memory.known = snapshot.known(run, memory.ledger)
-                curves, ranges = history.curves(run), run.config.get("space") or {}
+                curves = grown(history.curves(run), growing.read(path, writer))
+                ranges = run.config.get("space") or {}
                 with run.undamaged():
                     memory.record = _text(snapshot.record(memory.known, curves, ranges))
             memory.stamp = stamp
@@ -166,7 +168,8 @@ def _stamps(path: Path) -> tuple[Stamp, Stamp]:
     """What tells one run from another in its place, and what changes with its record."""
     database = path / directory.DATABASE
     log = database.with_name(database.name + "-wal")
-    changes = (_stamp(database), _stamp(log), (path / "model").is_dir())
+    files = (database, log, path / directory.GROWING)
+    changes = (*map(_stamp, files), (path / "model").is_dir())
     return _stamp(path / directory.CONFIG), changes
 
 

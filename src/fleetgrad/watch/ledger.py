@@ -6,6 +6,7 @@ of a search of thousands.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import numpy as np
 
@@ -16,6 +17,8 @@ from fleetgrad.rows import repeated_rows, rung_rows
 from fleetgrad.settings import Settings
 from fleetgrad.store import Run
 from fleetgrad.verdict import finalists, is_last
+
+One = TypeVar("One")
 
 
 @dataclass
@@ -72,7 +75,7 @@ class Ledger:
             self.held = frozenset(done.get("held", ()))
 
 
-def evenly(rows: Sequence[Row], most: int) -> Sequence[Row]:
+def evenly(rows: Sequence[One], most: int) -> Sequence[One]:
     """At most so many rows, in their order, at even distances; the first among them."""
     count = len(rows)
     return rows if count <= most else [rows[place * count // most] for place in range(most)]

@@ -27,7 +27,7 @@ from fleetgrad.result import Test
 from fleetgrad.rounds import OVER
 from fleetgrad.rows import is_whole
 from fleetgrad.store import Run
-from fleetgrad.watch.curves import drawn
+from fleetgrad.watch.curves import Curves, drawn
 from fleetgrad.watch.ledger import Ledger
 
 LEADERS = 10
@@ -134,12 +134,12 @@ def known(run: Run, ledger: Ledger) -> Known:
         )
 
 
-def record(found: Known, curves: Mapping[int, list[float]], ranges: Mapping[str, Any]) -> Any:
+def record(found: Known, curves: Curves, ranges: Mapping[str, Any]) -> Any:
     """The part of the page that changes with the record.
 
     Args:
         found: What the record says.
-        curves: Scores of the search, by candidate.
+        curves: Scores of the search, by candidate, as far as they are known.
         ranges: What was searched.
     """
     names = [name for name, span in ranges.items() if isinstance(span, Mapping)]
