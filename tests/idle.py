@@ -62,6 +62,7 @@ def install(patch):
     patch.setattr(Fleet, "_population", population)
     patch.setattr(Fleet, "epoch_seconds", costs)
     patch.setattr(Fleet, "reckoned_seconds", costs)
+    patch.setattr(Fleet, "epoch_costs", costs)
     patch.setattr(Fleet, "epoch_cost", lambda fleet, settings: world.costs(settings))
     patch.setattr(Fleet, "multiplying", lambda fleet, precisions: {})
     patch.setattr(Machine, "arithmetic", lambda *_, **__: PLAIN)

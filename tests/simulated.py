@@ -128,7 +128,7 @@ class World:
     def epoch_seconds(self, settings):
         return [self.costs(one) for one in settings]
 
-    reckoned_seconds = epoch_seconds
+    reckoned_seconds = epoch_costs = epoch_seconds
 
     def epoch_cost(self, settings):
         return self.costs(settings)

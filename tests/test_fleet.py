@@ -198,6 +198,17 @@ def test_as_many_programs_are_compiled_as_were_decided(data):
         assert population.params(member)[0]["weight"].shape == (64, *one.hidden)
 
 
+def test_a_process_that_has_trained_nobody_tries_before_it_says_what_an_epoch_costs(
+    data, monkeypatch
+):
+    fleet = Fleet(data, 0, digits_fleet.machine())
+    guessed = fleet.epoch_cost(SMALL)
+    costs = fleet.epoch_costs([SMALL, SMALL])
+    assert costs == [fleet.epoch_cost(SMALL)] * 2 != [guessed] * 2
+    monkeypatch.setattr(fleet, "epoch_seconds", lambda _: pytest.fail("that is known"))
+    assert fleet.epoch_costs([SMALL]) == costs[:1]
+
+
 def test_the_longer_all_train_the_fewer_share(fleet):
     def decided(epochs):
         fleet.programs = Programs()

@@ -5,14 +5,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+import fleetgrad as fg
 from fleetgrad.augmentation import Augmentation
 from fleetgrad.lengthening import Lengthened, Restraint, on_record
 from fleetgrad.plan import Plan
 from fleetgrad.settings import Settings
 from fleetgrad.space import Choice, Float, Space
 from fleetgrad.store import Run
-from fleetgrad.stretching import compared, strongest_of
-from simulated import Crash, World, memory_after, search
+from fleetgrad.stretching import compared, rows_of, strongest_of
+from simulated import SOUND, Crash, World, memory_after, search
 from test_ensembling import Various
 from test_study import segments, somewhere, told
 
@@ -55,11 +56,12 @@ def studied(place, world, plan=TIMED):
     return search(place, world, plan, space=SPACE)
 
 
-@pytest.mark.parametrize("harm", [0, 40])
-def test_the_last_training_is_disturbed_most_unless_that_does_harm(place, harm):
+@pytest.mark.parametrize(("harm", "taken"), [(0, "strongest"), (40, "own")])
+def test_the_last_training_is_disturbed_most_unless_that_does_harm(place, harm, taken):
     outcome = studied(place, Sensitive(harm))
     (done,) = segments(place, "stretch")
     assert 6 <= done["epochs"] <= 12
+    assert done["taken"] == taken
     assert done["errors"]["own"] == pytest.approx(0.1)
     assert done["errors"]["strongest"] == pytest.approx(0.1 + harm / 200)
     expected = Augmentation.of(WEAK if harm else STRONG)
@@ -120,17 +122,28 @@ def test_the_strongest_goes_as_far_as_each_other_in_every_way():
     assert strongest_of(None) is None
 
 
-def test_the_standard_error_is_that_of_paired_rows():
+def test_most_restraint_within_a_standard_error_of_the_best_is_taken():
+    draw = np.random.default_rng(0)
+    own, noise = draw.random((2, 400))
+    noise = noise - noise.mean()
+    error = noise.std() / 20
+    for worse, taken in ((0.9 * error, "decay"), (1.1 * error, "own"), (-0.1, "decay")):
+        found = compared({"own": own, "decay": own + noise + worse})
+        assert found.taken == taken
+        assert found.errors["decay"] - found.errors["own"] == pytest.approx(worse)
+    ways = {"own": own, "decay": own - 0.5, "strongest": own}
+    assert compared(ways).taken == "decay"
+    assert compared(ways | {"strongest": own - 0.5}).taken == "strongest"
+    assert compared(ways | {"decay": own}).taken == "strongest"
+
+
+def test_rows_count_as_much_as_they_weigh():
     draw = np.random.default_rng(0)
     own, strongest = draw.random((2, 400))
-    found = compared(own, strongest)
-    gap = strongest - own
-    assert found.error == pytest.approx(gap.std() / 20)
-    assert found.strongest - found.own == pytest.approx(gap.mean())
-    twice = compared(np.tile(own, 2), np.tile(strongest, 2), np.repeat([1.0, 0.0], 400))
-    assert twice == pytest.approx(found)
-    assert compared(own, own).harmless
-    assert not compared(own, own + 0.5).harmless
+    twice = {"own": np.tile(own, 2), "strongest": np.tile(strongest, 2)}
+    twice["strongest"][400:] += 9
+    counted = compared(twice, np.repeat([1.0, 0.0], 400))
+    assert counted.errors == pytest.approx(compared({"own": own, "strongest": strongest}).errors)
 
 
 def test_decay_grows_to_what_a_long_training_forgets_in_time():
@@ -146,10 +159,11 @@ def test_decay_grows_to_what_a_long_training_forgets_in_time():
     assert restraint.on(LONG) == LONG
 
 
-def test_the_trial_is_under_the_decay_of_its_own_length(place):
+@pytest.mark.parametrize(("harm", "taken"), [(0, "strongest"), (40, "decay")])
+def test_the_trial_is_under_the_decay_of_its_own_length(place, harm, taken):
     class Decaying(Sensitive):
         def __init__(self):
-            super().__init__()
+            super().__init__(harm)
             self.decays = set()
 
         def populate(self, settings):
@@ -157,13 +171,23 @@ def test_the_trial_is_under_the_decay_of_its_own_length(place):
             self.decays |= {pair for pair in found if pair[1] > 0}
             return super().populate(settings)
 
-    world = Decaying()
-    with Run.create(place, {"seed": 0, "space": ADAMW.to_dict(), "data": {"rows": 1000}}) as run:
+    world, rows = Decaying(), {"rows": 1000}
+    with Run.create(place, {"seed": 0, "space": ADAMW.to_dict(), "dataset": rows}) as run:
         run.commit("plan", payload={"plan": TIMED.to_dict()})
     outcome = search(place, world, TIMED, space=ADAMW)
     (done,) = segments(place, "stretch")
+    assert done["taken"] == taken
+    assert [*done["errors"]] == ["own", "decay", "strongest"]
     winner = outcome.winner.settings
     rate = outcome.leaderboard[outcome.winner.candidate].settings.learning_rate
     (tried,) = world.decays
     assert tried == (done["epochs"], pytest.approx(12 * 128 / (rate * 800 * done["epochs"])))
     assert winner.weight_decay == pytest.approx(12 * 128 / (rate * 1000 * winner.epochs))
+    assert winner.augment == Augmentation.of(WEAK if harm else STRONG)
+
+
+def test_a_real_run_knows_from_how_many_rows_it_learns(tmp_path, world):
+    budget = fg.Budget(candidates=3, epochs=2)
+    fg.tune("digits", SOUND, budget, out=tmp_path / "run", page=False)
+    with Run.open(tmp_path / "run", write=False) as run:
+        assert rows_of(run) == fg.load("digits").rows

@@ -112,7 +112,7 @@ class Ensembling:
 
     def _lasting(self, settings: Mapping[int, Settings]) -> int:
         """Epochs of their last training."""
-        costs = [self._trainer.epoch_cost(own) for own in settings.values()]
+        costs = self._trainer.epoch_costs(settings.values())
         return self._pace.lasting(costs) if costs else self._plan.epochs
 
     def _chosen(

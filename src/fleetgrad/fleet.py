@@ -157,6 +157,18 @@ class Fleet:
         """Seconds that an epoch of such a network takes one lane, as last measured."""
         return self.machine.step_seconds(self.program(settings)) * self.steps(settings)
 
+    def epoch_costs(self, settings: Iterable[Settings]) -> list[float]:
+        """The same of each, where those that nobody has trained here are tried for a moment.
+
+        A process that goes on with a run has trained nobody yet, and to guess would be too little
+        for how long networks are to train.
+        """
+        settings = list(settings)
+        fresh = [one for one in settings if not self.machine.knows(self.program(one))]
+        if fresh:
+            self.epoch_seconds(fresh)
+        return [self.epoch_cost(one) for one in settings]
+
     def reckoned_seconds(self, settings: Iterable[Settings]) -> list[float]:
         """What an epoch of each should take one core, reckoned without training anything."""
         return [self.steps(one) * programs.step_seconds(self.shape(one)) for one in settings]

@@ -28,18 +28,19 @@ class Restraint:
     that suits a short one hardly acts in a long one.
 
     Args:
-        augment: How images are disturbed.
+        augment: How images are disturbed; None where that stays as it was.
         rows: From which networks learn; 0 where decay stays as it was.
     """
 
-    augment: Augmentation
+    augment: Augmentation | None = None
     rows: int = 0
 
     def on(self, settings: Settings) -> Settings:
         """The same network under it; whoever learns from images as they are goes on so."""
         if settings.augment == NONE:
             return settings
-        return replace(settings, augment=self.augment, weight_decay=self._decay(settings))
+        augment = settings.augment if self.augment is None else self.augment
+        return replace(settings, augment=augment, weight_decay=self._decay(settings))
 
     def _decay(self, settings: Settings) -> float:
         """As it is, or as much as so many epochs can do with."""

@@ -168,6 +168,10 @@ class Machine:
             self._rows[device] = ((x, y, targets, weights), rows)
             return rows
 
+    def knows(self, shape: Shape) -> bool:
+        """Whether anybody of a shape has trained here."""
+        return shape in self._spent
+
     def step_seconds(self, shape: Shape) -> float:
         """What a step takes a lane, as of late, or guessed from its arithmetic."""
         seconds, steps = self._spent.get(shape, (0.0, 0))

@@ -1,16 +1,16 @@
 """Whether a longer last training bears more restraint than the search found best.
 
 How strongly images should be disturbed, and weights pulled towards zero, hangs on how long a
-network learns: at the length of a search little of both is best, with which a longer training only
-learns its images by heart. So the winner is trained on the search's split once more, at a length
-between, as it is and under the strongest disturbance of the space and a decay that suits the
-length, and the validation rows say whether that does harm.
+network learns: at the length of a search little of both is best, with which a longer training may
+only learn its images by heart. So the winner is trained on the search's split once more, at a
+length between, in up to three ways: as it is, under a decay that suits the length, and under that
+and the strongest disturbance of the space. The validation rows say how much restraint does no harm.
 
     stretch      how much each erred, and the restraint of the last training
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any, NamedTuple
 
@@ -30,21 +30,15 @@ from fleetgrad.trainees import Member, Trainees, Trainer
 
 SEGMENT = "stretch"
 REPLICATE = 0  # of the search
-OWN, STRONGEST = Member(0, REPLICATE), Member(1, REPLICATE)  # in a population of their own
-PHASES = {OWN: "stretch_own", STRONGEST: "stretch_strongest"}  # of their curves
+OWN, DECAY, STRONGEST = "own", "decay", "strongest"  # ways, with ever more restraint
+WAYS = (OWN, DECAY, STRONGEST)
 
 
 class Compared(NamedTuple):
-    """Mean errors on the same rows, and the standard error of their difference."""
+    """The mean error of each way on the same rows, and the way that is taken."""
 
-    own: float
-    strongest: float
-    error: float
-
-    @property
-    def harmless(self) -> bool:
-        """Whether the restraint does no harm that chance would not do."""
-        return self.strongest - self.own <= self.error
+    errors: Mapping[str, float]
+    taken: str
 
 
 class Stretching:
@@ -72,31 +66,40 @@ class Stretching:
         return recorded(self._run)
 
     def _try(self, candidate: int, settings: Settings) -> None:
-        strongest = strongest_of(self._run.config.get("space"))
-        own = settings.epochs != self._plan.epochs or settings.evolved
-        if own or strongest in (None, settings.augment) or settings.augment == NONE:
+        if settings.epochs != self._plan.epochs or settings.evolved or settings.augment == NONE:
             return
-        epochs = self._pace.stretched([self._trainer.epoch_cost(settings)] * len(PHASES))
-        if epochs is None:
+        epochs = self._pace.stretched(self._trainer.epoch_costs([settings]) * len(WAYS))
+        ways = {} if epochs is None else self._ways(replace(settings, epochs=epochs))
+        if epochs is None or ways.keys() <= {OWN}:
             return
-        longer = replace(settings, epochs=epochs)
-        learned = max(0, rows_of(self._run) - len(self._trainer.labels()))
-        both = {OWN: longer, STRONGEST: Restraint(strongest, learned).on(longer)}
-        population = self._trainer.populate(both)
+        population = self._trainer.populate({_member(way): own for way, own in ways.items()})
         stage = Stage(SEGMENT, 1, 1, trained(self._run))
         arrived = population.advance(epochs, self._pace.proceed(stage, population))
-        sound = arrived and all(population.diverged_at(one) is None for one in both)
-        found = self._compared(both, population) if sound else None
-        self._commit(candidate, longer, population, found, strongest)
+        sound = arrived and all(population.diverged_at(_member(way)) is None for way in ways)
+        found = self._compared(ways, population) if sound else None
+        self._commit(candidate, ways, population, found)
 
-    def _compared(self, both: dict[Member, Settings], population: Trainees) -> Compared:
-        """How much both err on the validation rows."""
+    def _compared(self, ways: Mapping[str, Settings], population: Trainees) -> Compared:
+        """How much each way errs on the validation rows."""
         ask = self._trainer.probabilities
-        own, strongest = (
-            self._errors(ask(settings, population.params(member)))
-            for member, settings in both.items()
-        )
-        return compared(own, strongest, self._trainer.row_weights())
+        said = {
+            way: self._errors(ask(own, population.params(_member(way))))
+            for way, own in ways.items()
+        }
+        return compared(said, self._trainer.row_weights())
+
+    def _ways(self, longer: Settings) -> dict[str, Settings]:
+        """The winner at this length, in each way that is one of its own."""
+        strongest = strongest_of(self._run.config.get("space"))
+        rows = max(0, rows_of(self._run) - len(self._trainer.labels()))
+        ways = {OWN: longer, DECAY: Restraint(None, rows).on(longer)}
+        if strongest is not None:
+            ways[STRONGEST] = Restraint(strongest, rows).on(longer)
+        found: dict[str, Settings] = {}
+        for way, own in ways.items():
+            if own not in found.values():
+                found[way] = own
+        return found
 
     def _errors(self, said: np.ndarray) -> Float64[np.ndarray, " rows"]:
         """Of each row: whether its class is wrong, or how far off its number is, squared."""
@@ -108,55 +111,72 @@ class Stretching:
     def _commit(
         self,
         candidate: int,
-        settings: Settings,
+        ways: Mapping[str, Settings],
         population: Trainees,
         found: Compared | None,
-        strongest: Augmentation | None,
     ) -> None:
-        taken = strongest is not None and found is not None and found.harmless
+        taken = OWN if found is None else found.taken
         done = {
             "candidate": candidate,
-            "epochs": settings.epochs,
-            "errors": None if found is None else found._asdict(),
-            "augment": asdict(strongest) if strongest is not None and taken else None,
-            "rows": rows_of(self._run),
+            "epochs": ways[OWN].epochs,
+            "errors": None if found is None else found.errors,
+            "taken": taken,
+            "augment": asdict(ways[STRONGEST].augment) if taken == STRONGEST else None,
+            "rows": 0 if taken == OWN else rows_of(self._run),
             "network_epochs": population.network_epochs,
             "elapsed": self._pace.elapsed,
         }
         curves = [
             point._replace(candidate=candidate)
-            for member, phase in PHASES.items()
-            for point in points(phase, population, member)
+            for way in ways
+            for point in points(f"stretch_{way}", population, _member(way))
         ]
         self._run.commit(SEGMENT, payload=done, curves=curves)
+
+
+def _member(way: str) -> Member:
+    """Who trains in a way; the trial's population is its own."""
+    return Member(WAYS.index(way), REPLICATE)
 
 
 def recorded(run: Run) -> Restraint | None:
     """The restraint of the last training that is on record."""
     done: dict[str, Any] = run.segment(SEGMENT) or {}
-    if not done.get("augment"):
+    augment, rows = done.get("augment"), done.get("rows", 0)
+    if not augment and not rows:
         return None
-    return Restraint(Augmentation.of(done["augment"]), done.get("rows", 0))
+    return Restraint(Augmentation.of(augment) if augment else None, rows)
 
 
 def rows_of(run: Run) -> int:
     """From which a model of this run learns in the end; 0 where the record does not know."""
-    return int((run.config.get("data") or {}).get("rows", 0))
+    return int(run.config.get("dataset", {}).get("rows", 0))
 
 
 def compared(
-    own: Float64[np.ndarray, " rows"],
-    strongest: Float64[np.ndarray, " rows"],
-    counts: np.ndarray | None = None,
+    errors: Mapping[str, Float64[np.ndarray, " rows"]], counts: np.ndarray | None = None
 ) -> Compared:
-    """Two networks on the same rows, which count as `counts` says, or alike."""
-    share = np.ones(len(own)) if counts is None else np.asarray(counts, np.float64)
+    """The way with most restraint that errs no more than the best does, but for chance.
+
+    By the rule of one standard error (Breiman, Friedman, Olshen and Stone, Classification and
+    Regression Trees, 1984, section 3.4.3), here that of the difference on the same rows.
+
+    Args:
+        errors: Of each row under each way, those with more restraint later.
+        counts: How much each row counts; None for all alike.
+    """
+    size = len(next(iter(errors.values())))
+    share = np.ones(size) if counts is None else np.asarray(counts, np.float64)
     share = share / share.sum()
-    gap = strongest - own
-    mean = float(share @ gap)
-    spread = float(share @ (gap - mean) ** 2)
-    error = math.sqrt(spread * float(share @ share))
-    return Compared(float(share @ own), float(share @ strongest), error)
+    means = {way: float(share @ own) for way, own in errors.items()}
+    least = errors[min(means, key=means.__getitem__)]
+
+    def harmless(way: str) -> bool:
+        gap = errors[way] - least
+        mean = float(share @ gap)
+        return mean <= math.sqrt(float(share @ (gap - mean) ** 2) * float(share @ share))
+
+    return Compared(means, next(way for way in reversed([*errors]) if harmless(way)))
 
 
 def strongest_of(space: Any) -> Augmentation | None:

@@ -258,7 +258,7 @@ class Study:
         """Epochs of the winner's last training; others that join it are what a long one is for."""
         if self._plan.ensemble:
             return self._plan.epochs
-        return self._pace.lasting([self._trainer.epoch_cost(settings)])
+        return self._pace.lasting(self._trainer.epoch_costs([settings]))
 
     def _learn_all(self, candidate: int, population: Trainees, lasting: int) -> None:
         """Train the winner on all rows, and record it."""

@@ -71,6 +71,9 @@ class Trainer(Protocol):
     def epoch_cost(self, settings: Settings) -> float:
         """Seconds that an epoch of such a network takes one lane, as last measured."""
 
+    def epoch_costs(self, settings: Iterable[Settings]) -> list[float]:
+        """The same of each, where those that nobody has trained here are tried for a moment."""
+
     def populate(self, settings: Mapping[Member, Settings]) -> Trainees:
         """Networks about to train, each replicate on its own split."""
 
