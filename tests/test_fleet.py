@@ -199,9 +199,10 @@ def test_as_many_programs_are_compiled_as_were_decided(data):
 
 
 def test_a_process_that_has_trained_nobody_tries_before_it_says_what_an_epoch_costs(
-    data, monkeypatch
+    fleet, monkeypatch
 ):
-    fleet = Fleet(data, 0, digits_fleet.machine())
+    fleet.share([(SMALL, 3)])
+    monkeypatch.setattr(fleet.machine, "_spent", {})
     guessed = fleet.epoch_cost(SMALL)
     costs = fleet.epoch_costs([SMALL, SMALL])
     assert costs == [fleet.epoch_cost(SMALL)] * 2 != [guessed] * 2
