@@ -11,7 +11,7 @@ import threading
 import time
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -170,19 +170,19 @@ class Machine:
 
     def knows(self, shape: Shape) -> bool:
         """Whether anybody of a shape has trained here."""
-        return shape in self._spent
+        return _step_of(shape) in self._spent
 
     def step_seconds(self, shape: Shape) -> float:
         """What a step takes a lane, as of late, or guessed from its arithmetic."""
-        seconds, steps = self._spent.get(shape, (0.0, 0))
+        seconds, steps = self._spent.get(_step_of(shape), (0.0, 0))
         return seconds / steps if steps else shape.step_flops / GUESSED_FLOPS
 
     def note(self, shape: Shape, seconds: float, steps: int) -> None:
         """Remember that steps took so long; what is long ago fades, for machines slow down."""
-        fading = 0.5 ** (seconds / HALF_LIFE)
+        fading, step = 0.5 ** (seconds / HALF_LIFE), _step_of(shape)
         with self._lock:
-            before, done = self._spent.get(shape, (0.0, 0.0))
-            self._spent[shape] = (fading * before + seconds, fading * done + steps)
+            before, done = self._spent.get(step, (0.0, 0.0))
+            self._spent[step] = (fading * before + seconds, fading * done + steps)
 
     def _compile(self, shape: Shape, device: jax.Device, arguments: Any) -> Program:
         started = time.perf_counter()
@@ -218,6 +218,11 @@ class Machine:
         if tree.step.ndim == 0:
             return [tree]
         return [_picked(tree, np.int32(number)) for number in range(count)]
+
+
+def _step_of(shape: Shape) -> Shape:
+    """What a step's time hangs on: not how many epochs a call trains."""
+    return replace(shape, epochs=1)
 
 
 def _side_by_side(*leaves: Any) -> Any:

@@ -63,7 +63,7 @@ class ClusterMachine(Machine):
 
     def step_seconds(self, shape: Shape) -> float:
         """What a step takes a lane, as of late, or reckoned with all that small steps cost."""
-        return super().step_seconds(shape) if shape in self._spent else reckoned(shape)
+        return super().step_seconds(shape) if self.knows(shape) else reckoned(shape)
 
 
 class ClusterFleet(Fleet):
