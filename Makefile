@@ -28,7 +28,7 @@ lint: $(VENV)/.test
 	$(BIN)/mypy
 
 test-reliability: $(VENV)/.test
-	HYPOTHESIS_PROFILE=long $(BIN)/python -m pytest -m reliability
+	HYPOTHESIS_PROFILE=long $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m reliability
 
 bench: $(VENV)/.run
 	$(BIN)/fleetgrad bench

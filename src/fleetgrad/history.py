@@ -8,6 +8,7 @@ import functools
 import math
 import shlex
 from collections.abc import Callable, Collection, Iterable, Mapping
+from operator import index
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -39,6 +40,8 @@ class Origin(NamedTuple):
 
 
 T = TypeVar("T")
+SIZES = ("rows", "features")  # of the data
+COUNTS, FIGURES = ("classes", "test_rows"), ("commonest_class", "guess")  # that may be known
 
 
 def _understood(read: Callable[[Run], T]) -> Callable[[Run], T]:
@@ -65,15 +68,16 @@ def result(run: Run) -> Result:
     model = run.directory / "model"
     plan, metric = _plan(run), recorded(run.config)
     joined, begun = run.segment("ensemble"), origin(run)
+    budget, done = run.config["budget"]["seconds"], [*_segments(run).values()]
     said = verdict(run, plan) if plan else Verdict(None, None, None)
     return Result(
         run=run.directory,
-        dataset=run.config["dataset"],
-        budget_s=run.config["budget"]["seconds"],
-        elapsed_s=max((done.get("elapsed", 0.0) for done in _segments(run).values()), default=0.0),
+        dataset=_data(run),
+        budget_s=None if budget is None else _amount(budget),
+        elapsed_s=max((_amount(one.get("elapsed", 0.0)) for one in done), default=0.0),
         candidates=len(board),
-        network_epochs=sum(d.get("network_epochs", 0.0) for d in _segments(run).values()),
-        compile_s=ended["compile_s"] if ended else 0.0,
+        network_epochs=sum(_amount(one.get("network_epochs", 0.0)) for one in done),
+        compile_s=_amount(ended["compile_s"]) if ended else 0.0,
         leaderboard=board,
         settings=best.settings if best and leads else None,
         validation=Validation.of(best, said.corrected, metric) if best and leads else None,
@@ -96,6 +100,30 @@ def result(run: Run) -> Result:
         version=begun.version,
         machine=begun.machine,
     )
+
+
+def _data(run: Run) -> dict[str, Any]:
+    """What is on record of the data, each part of the kind that it should be.
+
+    Raises:
+        LookupError: A part is missing.
+        TypeError: One is of another kind.
+        ValueError: One cannot be.
+    """
+    said = dict(run.config["dataset"])
+    counts = {name: index(said[name]) for name in (*SIZES, *COUNTS) if name in (*SIZES, *said)}
+    figures = {name: float(said[name]) for name in FIGURES if name in said}
+    if min(counts.values()) < 0:
+        raise ValueError(f"data with {counts}")
+    return {**said, **counts, **figures, "name": str(said["name"])}
+
+
+def _amount(said: Any) -> float:
+    """Seconds, or epochs."""
+    found = float(said)
+    if not 0 <= found < math.inf:
+        raise ValueError(f"an amount of {found}")
+    return found
 
 
 @_understood
