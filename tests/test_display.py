@@ -642,3 +642,11 @@ def test_who_wants_no_color_gets_none(monkeypatch):
     screen = Console(file=io.StringIO(), width=80, force_terminal=True)
     outcome.show(screen, FINISHED, RANGES)
     assert not re.search(r"\x1b\[[0-9;]*3[0-9]", screen.file.getvalue())
+
+
+def test_a_headline_is_broken_between_its_parts():
+    told = outcome._headline(FINISHED, 40).plain.splitlines()
+    assert len(told) > 1
+    assert " · ".join(line.strip() for line in told).replace("  ", " ") == (
+        outcome._headline(FINISHED, 400).plain.replace("  ", " ")
+    )

@@ -64,7 +64,7 @@ def show(
         cost: What the run has cost so far, to tell too.
     """
     names = [name for name, span in ranges.items() if isinstance(span, Mapping)]
-    console.print(_headline(result))
+    console.print(_headline(result, console.width))
     console.print()
     if state:
         indented(console, _facts([("state", Text(state, "yellow"))]))
@@ -86,14 +86,23 @@ def show(
         console.print(Text(line), soft_wrap=True)
 
 
-def _headline(result: Result) -> Text:
+def _headline(result: Result, width: int) -> Text:
+    """What was searched, and how; a part that does not fit begins a line."""
     data = result.dataset
     parts = [
         f"{count(data['rows'], 'row')} of {count(data['features'], 'feature')}",
         count(result.candidates, "candidate"),
         f"{count(result.network_epochs, 'network-epoch')} in {duration(result.elapsed_s)}",
     ]
-    return Text.assemble((str(data["name"]), "bold"), "  ", (" · ".join(parts), "dim"))
+    told = f"{data['name']}  "
+    for part in parts:
+        gap = "" if told.endswith("  ") else " · "
+        line = told.rpartition("\n")[2]
+        fits = len(line) + len(gap) + len(part) <= width
+        told += f"{gap}{part}" if fits else f"\n  {part}"
+    found = Text(told, "dim")
+    found.stylize("not dim bold", 0, len(str(data["name"])))
+    return found
 
 
 def _figures(result: Result, cost: Cost | None) -> RenderableType:
