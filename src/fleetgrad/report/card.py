@@ -30,7 +30,7 @@ def render(known: Facts) -> str:
             facts=known,
             lead=words.lead(known),
             tiles=words.tiles(known),
-            curves=sketch.drawn(known),
+            curves=sketch.picture(known),
             legend=sketch.legend(known),
             bars=bars(known),
             columns=board["columns"][:MOST_COLUMNS],

@@ -1,5 +1,6 @@
 """The learning curves as a small drawing (SVG), for places where no script runs."""
 
+import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,7 +12,8 @@ from fleetgrad.report.figures import curves, style
 WIDTH, HEIGHT = 640, 220
 LEFT, RIGHT, TOP, BOTTOM = 64, 10, 10, 26  # for labels
 MOST = 200  # curves
-INK = "currentColor"  # of the page around it, light or dark
+INK = "#7d8590"  # in between, for pages light and dark
+FONT = "system-ui, sans-serif"
 
 Points = Sequence[tuple[int, float]]
 
@@ -33,6 +35,17 @@ class Frame:
         """Pixels from the top; what lies outside the frame is drawn at its edge."""
         share = min(1.0, max(0.0, (value - self.low) / (self.high - self.low)))
         return round(HEIGHT - BOTTOM - share * (HEIGHT - TOP - BOTTOM), 1)
+
+
+def picture(known: Facts) -> Markup | None:
+    """The drawing as an image: a notebook that is not trusted shows no parts of drawings."""
+    drawing = drawn(known)
+    if drawing is None:
+        return None
+    content = base64.b64encode(drawing.encode()).decode()
+    return Markup(
+        '<img src="data:image/svg+xml;base64,{}" alt="{}" style="max-width: 100%">'
+    ).format(content, _title(known))
 
 
 def drawn(known: Facts) -> Markup | None:
@@ -66,7 +79,6 @@ def legend(known: Facts) -> list[tuple[str, str]]:
 
 def _framed(lines: Sequence[str], frame: Frame, known: Facts) -> Markup:
     metric = known.metric
-    title = f"Validation {metric.title} of {len(known.candidates):,} candidates by epoch"
     bottom, right = HEIGHT - BOTTOM, WIDTH - RIGHT
     marks = [
         _text(LEFT - 8, TOP + 10, "end", metric.written(metric.score(frame.high))),
@@ -77,9 +89,14 @@ def _framed(lines: Sequence[str], frame: Frame, known: Facts) -> Markup:
     ]
     shape = f'viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}"'
     return Markup(  # noqa: S704 - numbers, and words of our own
-        f'<svg {shape} role="img" aria-label="{title}" style="max-width:100%;height:auto">'
+        f'<svg xmlns="http://www.w3.org/2000/svg" {shape} font-family="{FONT}">'
         f"{''.join(marks)}{''.join(lines)}</svg>"
     )
+
+
+def _title(known: Facts) -> str:
+    count = f"{len(known.candidates):,} candidates"
+    return f"Learning curves: validation {known.metric.title} of {count} by epoch"
 
 
 def _points(one: Candidate) -> Points:
