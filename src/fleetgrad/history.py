@@ -207,6 +207,13 @@ def curves(run: Run) -> dict[int, list[float]]:
 
 
 @_understood
+def ranges(run: Run) -> dict[str, Any]:
+    """What was searched: the plain form of the space; empty where that is not on record."""
+    space = _space(run)
+    return {} if space is None else space.to_dict()
+
+
+@_understood
 def evidence(run: Run) -> Evidence | None:
     """What the search leaves to learn from; None where its space is not on record."""
     space = _space(run)

@@ -176,12 +176,13 @@ def show(directory: RunDirectory, *, as_json: Json = False) -> None:
     with Run.open(directory, write=False) as run:
         result, phase, curves = history.result(run), history.phase(run), history.curves(run)
         cost = costs.of(run, result)
-        writer, ranges = history.writer(directory), run.config["space"]
+        writer, ranges = history.writer(directory), history.ranges(run)
     if as_json:
         sign = METRICS[result.metric].score
         told = {one: [sign(score) for score in curve] for one, curve in curves.items()}
-        values = {"phase": phase, "writer": writer, "curves": told, "space": ranges}
-        values |= {"cost": cost.to_dict() if cost else None, "summary": summary.lines(result)}
+        values: dict[str, Any] = {"phase": phase, "writer": writer, "curves": told}
+        values |= {"space": ranges, "cost": cost.to_dict() if cost else None}
+        values |= {"summary": summary.lines(result)}
         ending.answer(result.to_dict() | values)
         return
     going = f"written by {writer}" if writer else "nobody is at it"
@@ -235,6 +236,7 @@ def _finish(result: "fg.Result", *, as_json: bool) -> None:
 
 
 def _tell(result: "fg.Result", *, as_json: bool) -> None:
+    from fleetgrad import history  # noqa: PLC0415 - not for `--help`
     from fleetgrad.display import (  # noqa: PLC0415 - not for `--help`
         consoles,
         outcome,
@@ -247,6 +249,6 @@ def _tell(result: "fg.Result", *, as_json: bool) -> None:
         ending.answer(result.to_dict() | {"summary": summary.lines(result)})
     else:
         with Run.open(result.run, write=False) as run:
-            ranges, cost = run.config["space"], costs.of(run, result)
+            ranges, cost = history.ranges(run), costs.of(run, result)
         state = "interrupted" if result.interrupted else ""
         outcome.show(consoles.out(), result, ranges, state=state, cost=cost)

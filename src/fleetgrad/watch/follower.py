@@ -120,7 +120,7 @@ class Follower:
             with Run.open(path, write=False) as run:
                 memory.known = snapshot.known(run, memory.ledger)
                 curves = grown(history.curves(run), growing.read(path, writer))
-                ranges = run.config.get("space") or {}
+                ranges = history.ranges(run)
                 with run.undamaged():
                     memory.record = _text(snapshot.record(memory.known, curves, ranges))
             memory.stamp = stamp
