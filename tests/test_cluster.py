@@ -286,6 +286,19 @@ def test_a_cluster_that_all_have_left_ends_in_words(workers, digits, tmp_path, m
         fg.tune(digits, SPACE, FEW, out=tmp_path / "run", cluster=workers.address)
 
 
+def test_a_result_that_died_with_its_worker_is_not_waited_for_in_vain(workers, monkeypatch):
+    monkeypatch.setattr(crew, "DESERTED_SECONDS", 1.0)
+    monkeypatch.setattr(crew, "LOOK_SECONDS", 0.1)
+    with joining.joined(workers.address) as there:
+        large = there.submit(bytes, 1 << 20)
+        while not large.done():
+            time.sleep(0.01)
+        for process in range(2):
+            workers.signal(signal.SIGKILL, process)
+        with pytest.raises(DeviceError, match="must keep some workers, got none"):
+            there.gather([large])
+
+
 @pytest.mark.reliability
 def test_a_worker_that_joins_has_work_at_once(workers, digits, monkeypatch):
     monkeypatch.setattr(chunks, "SLICE_SECONDS", 1e-6)

@@ -6,11 +6,13 @@ done again elsewhere, and what only it held recomputed; so is whatever a worker 
 died.
 """
 
+import asyncio
 import logging
 import queue
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import wait
 from contextlib import contextmanager, suppress
 from typing import Any
 from uuid import uuid4
@@ -147,7 +149,22 @@ class Crew:
                     with suppress(TimeoutError):
                         one.exception(timeout=LOOK_SECONDS)
                     self.check()
-            return list(self.client.gather(list(futures)))
+            return self._brought(futures)
+
+    def _brought(self, futures: "Sequence[Future[Any]]") -> list[Any]:
+        """Results that are there, but may be gone with their workers before they are here."""
+
+        async def gathered() -> list[Any]:
+            return list(await self.client.gather(list(futures), asynchronous=True))
+
+        loop: Any = self.client.loop
+        coming = asyncio.run_coroutine_threadsafe(gathered(), loop.asyncio_loop)
+        try:
+            while not wait([coming], LOOK_SECONDS).done:
+                self.check()
+            return coming.result()
+        finally:
+            coming.cancel()
 
     def check(self) -> None:
         """Raise `DeviceError` where there has been no worker for long."""
