@@ -187,7 +187,7 @@ def test_our_refit_is_a_full_training_on_all_rows(task):
 
 @pytest.mark.reliability
 def test_a_short_race_is_one_object(capsys, shared_data):
-    time_to_quality.main(["--data-dir", str(shared_data), "--quick", "--json"])
+    time_to_quality.main(["--data-dir", str(shared_data), "--quick", "--seconds", "40", "--json"])
     found = json.loads(capsys.readouterr().out)
     assert {"fleetgrad", "sklearn"} <= set(found["methods"])
     for one in found["methods"].values():

@@ -12,6 +12,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 SECONDS = 3.0  # after which nothing is waited for; the rest of the five is for the way out
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -51,9 +52,24 @@ def _watch(reader: int, late: Callable[[str], None]) -> None:
     os._exit(128 + signal.SIGINT)
 
 
-def _sentence() -> str:
+def written() -> Path | None:
+    """The directory that this process writes to, or last wrote to."""
     lock = sys.modules.get("fleetgrad.lock")  # where it is not loaded there is no run
-    run = lock.last() if lock else None
-    kept = run is not None and (run / "config.json").exists()  # if not, it has not begun
-    again = f"go on with `fleetgrad resume {shlex.quote(str(run))}`" if kept else "start it again"
-    return f"interrupted in a step too long to wait for; {again}."
+    found: Path | None = lock.last() if lock else None
+    return found
+
+
+def going_on(before: Path | None = None) -> str | None:
+    """How to go on after an interrupt; None where no run has begun.
+
+    Args:
+        before: What `written` was as the command began: that run is another.
+    """
+    run = written()
+    if run is None or run is before or not (run / "config.json").exists():
+        return None
+    return f"go on with `fleetgrad resume {shlex.quote(str(run))}`"
+
+
+def _sentence() -> str:
+    return f"interrupted in a step too long to wait for; {going_on() or 'start it again'}."

@@ -18,6 +18,7 @@ import traceback
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import typer
@@ -50,6 +51,7 @@ def of(command: Callable[[], Any], *, as_json: bool) -> int:
         as_json: Whether failures are also to be told as JSON.
     """
     _answered.clear()
+    before = deadline.written()
     try:
         with _sigterm_as_interrupt(as_json=as_json), _warnings_as_notes():
             status = command()
@@ -58,9 +60,9 @@ def of(command: Callable[[], Any], *, as_json: bool) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
     except BaseException as error:  # noqa: BLE001 - this is the last place that can say anything
-        return _told(error, as_json=as_json)
+        return _told(_explained(error, before), as_json=as_json)
     if status == INTERRUPTED:  # Typer's way to pass on a KeyboardInterrupt
-        return _told(KeyboardInterrupt(), as_json=as_json)
+        return _told(_explained(KeyboardInterrupt(), before), as_json=as_json)
     return status if isinstance(status, int) else DONE
 
 
@@ -122,12 +124,19 @@ def _warnings_as_notes() -> Iterator[None]:
         yield
 
 
+def _explained(error: BaseException, before: Path | None) -> BaseException:
+    """An interrupt with how to go on: in between, a run may have begun that says nothing of it."""
+    if not isinstance(error, KeyboardInterrupt | typer.Abort):
+        return error
+    again = deadline.going_on(before)
+    if again is not None:
+        return Interrupted(f"interrupted; the run is kept, {again}.")
+    return Interrupted("interrupted before there was anything to keep; start it again.")
+
+
 def _failure(error: BaseException) -> _Failure:
     if isinstance(error, Interrupted):
         return _Failure("Interrupted", str(error), INTERRUPTED)
-    if isinstance(error, KeyboardInterrupt | typer.Abort):
-        sentence = "interrupted before there was anything to keep; start it again."
-        return _Failure("Interrupted", sentence, INTERRUPTED)
     if isinstance(error, typer.TyperException):
         return _Failure("UsageError", _misused(error), WRONG_USE)
     if isinstance(error, FleetgradError):
