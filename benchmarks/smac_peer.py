@@ -25,6 +25,7 @@ FIRST = 5
 
 def search(meter: Meter, seed: int) -> np.ndarray:
     """The best of those that came furthest."""
+    np.random.seed(seed)  # noqa: NPY002 - SMAC's own draws come from here, too
     with tempfile.TemporaryDirectory() as folder:
         facade = _facade(Path(folder), seed, meter.budget)
         reached: dict[bytes, int] = {}
