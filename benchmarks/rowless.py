@@ -1,7 +1,7 @@
 """What a trainer without rows says of them: the part that stand-ins for `fleetgrad.Fleet` share."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Generic, TypeVar
 
 import numpy as np
@@ -22,6 +22,10 @@ class Rowless(ABC, Generic[Networks]):
     def epoch_cost(self, settings: Settings) -> float:  # noqa: ARG002 - as the protocol has it
         """A second, for everyone."""
         return 1.0
+
+    def epoch_costs(self, settings: Iterable[Settings]) -> list[float]:
+        """A second, for each."""
+        return [self.epoch_cost(one) for one in settings]
 
     def refit(self, settings: Settings) -> tuple[Networks, None]:
         """One to be learned from every row, which nobody here can tell from others."""
