@@ -47,6 +47,20 @@ def test_a_real_clock_goes_on():
     assert clock.left <= 1
 
 
+def test_what_took_long_is_not_done_soon_again():
+    hand, acted = Hand(), []
+
+    def act():
+        acted.append(hand.at)
+        hand.at += 2
+
+    throttle = Throttle(now=hand)
+    for _ in range(60):
+        throttle(act)
+        hand.at += 1
+    assert [at - 1000 for at in acted] == [0, 20, 40]
+
+
 @given(steps=st.lists(st.floats(0, 1), max_size=50))
 def test_a_throttle_acts_at_most_once_in_its_time_and_at_once_at_first(steps):
     hand, acted = Hand(), []

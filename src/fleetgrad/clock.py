@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 REPORT_SECONDS = 0.25
+REST = 9  # times as long as a report took, before the next
 
 
 class Progress(NamedTuple):
@@ -61,18 +62,25 @@ class Clock:
 
 
 class Throttle:
-    """Calls a function at most a few times a second, from whichever thread asks."""
+    """Calls a function at most a few times a second, from whichever thread asks.
+
+    One that took long (of very many networks) is not called soon again, so that it takes a tenth of
+    the time at most.
+    """
 
     def __init__(
         self, seconds: float = REPORT_SECONDS, now: Callable[[], float] = time.monotonic
     ) -> None:
         self._seconds = seconds
         self._now = now
-        self._last = -math.inf
+        self._next = -math.inf
 
     def __call__(self, act: Callable[[], None]) -> None:
         """Call `act` unless something was called within the last moments."""
-        now = self._now()
-        if now - self._last >= self._seconds:
-            self._last = now
-            act()
+        began = self._now()
+        if began < self._next:
+            return
+        self._next = began + self._seconds
+        act()
+        done = self._now()
+        self._next = max(self._next, done + REST * (done - began))
