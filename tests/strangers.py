@@ -13,6 +13,8 @@ from fleetgrad.errors import DataError, ModelError
 from fleetgrad.model import Model
 from fleetgrad.saved import MODEL, WEIGHTS
 
+NO_JSON_OF_OURS = (b"", b"null", b'{"pid"', b"\xff" * 512, b"[" * 100_000)
+
 
 def survives(head, weights):
     """A model of these files is refused as one, or else is whole and predicts."""

@@ -12,6 +12,7 @@ from fleetgrad import directory, growing
 from fleetgrad.lock import Holder
 from fleetgrad.trainees import Member
 from simulated import SOUND
+from strangers import NO_JSON_OF_OURS
 
 HERE = Holder(os.getpid(), "here")
 
@@ -47,11 +48,7 @@ def test_of_many_there_is_room_for_some(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     "content",
     [
-        b"",
-        b"null",
-        b'{"pid"',
-        b"\xff" * 512,
-        b"[" * 100_000,
+        *NO_JSON_OF_OURS,
         b'{"pid": 1, "scores": {"0": [0.5]}}',
         b'{"pid": %d, "scores": [0.5]}',
         b'{"pid": %d, "scores": {"a": [0.5]}}',

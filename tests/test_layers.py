@@ -33,7 +33,7 @@ FLOORS = (
         " memory plan population rungs samplers selection spill timing underway"
     ),
     (
-        "answers audits calibration database defaults directory distilled distilling ensemble"
+        "answers aside audits calibration database defaults directory distilled distilling ensemble"
         " ensembling fleet forecast growing heldout history insight lengthening lock model models"
         " pace plots predictor preparing pulse record recovery repeats result rounds rows saved"
         " search settled soundness standing store stretching study takeover temperatures unsealing"

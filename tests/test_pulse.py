@@ -12,6 +12,7 @@ from fleetgrad.clock import Progress
 from fleetgrad.lock import Holder
 from runs import no_file_longer_than
 from simulated import SOUND
+from strangers import NO_JSON_OF_OURS
 
 SAID = Progress("search", 2, 3, 9, 0.9, 40.0, 3.0, None)
 HERE = Holder(os.getpid(), "here")
@@ -53,11 +54,7 @@ PLAIN = {"pid": os.getpid(), "progress": SAID._asdict()}
 @pytest.mark.parametrize(
     "content",
     [
-        b"",
-        b"null",
-        b'{"pid"',
-        b"\xff" * 512,
-        b"[" * 100_000,
+        *NO_JSON_OF_OURS,
         pytest.param(json.dumps({"pid": os.getpid()}), id="no progress"),
         json.dumps(PLAIN | {"progress": {**SAID._asdict(), "metric": "<b>"}}),
         json.dumps(PLAIN | {"progress": {**SAID._asdict(), "alive": math.inf}}),

@@ -1,20 +1,17 @@
 """Learning curves of those in training, for whoever reads along between two commits.
 
 A rung may take minutes, and its curves are on record only at its end. Until then they are in a
-small file beside the pulse, under the same rules: unflushed, in place, no part of the record, and
-whoever finds half of it looks again.
+small file beside it (`aside.py`).
 """
 
-import json
 import math
-import os
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
+from fleetgrad import aside
 from fleetgrad.directory import GROWING
 from fleetgrad.lock import Holder
-from fleetgrad.payload import strict
 from fleetgrad.standing import SCORE
 from fleetgrad.trainees import Trainees
 
@@ -43,16 +40,9 @@ def scores(population: Trainees) -> dict[int, list[float]]:
 
 
 def write(directory: Path, curves: Curves) -> None:
-    """Leave them in a run's directory; what the disk refuses is left undone."""
+    """Leave them in a run's directory."""
     told = {one: [float(f"{score:.{DIGITS}g}") for score in own] for one, own in curves.items()}
-    text = json.dumps({"pid": os.getpid(), "scores": strict(told)}, separators=(",", ":"))
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
-    with suppress(OSError):
-        descriptor = os.open(directory / GROWING, flags, 0o666)
-        try:
-            os.write(descriptor, text.encode())
-        finally:
-            os.close(descriptor)
+    aside.write(directory / GROWING, {"scores": told})
 
 
 def read(directory: Path, writer: Holder | None) -> dict[int, list[float]]:
@@ -64,22 +54,16 @@ def read(directory: Path, writer: Holder | None) -> dict[int, list[float]]:
     """
     if writer is None:
         return {}
-    try:
-        with (directory / GROWING).open("rb") as file:
-            said = json.loads(file.read(BYTES))
-        if said["pid"] != writer.pid:  # what a dead one left
-            return {}
-        return {int(one): [_score(score) for score in own] for one, own in said["scores"].items()}
-    except (ArithmeticError, AttributeError, LookupError, OSError, RecursionError):
-        return {}
-    except (TypeError, ValueError):  # half of it, or a stranger's
-        return {}
+    return aside.read(directory / GROWING, writer, BYTES, lambda said, _: _scores(said)) or {}
 
 
 def clear(directory: Path) -> None:
     """Take them away."""
-    with suppress(OSError):
-        (directory / GROWING).unlink(missing_ok=True)
+    aside.clear(directory / GROWING)
+
+
+def _scores(said: Any) -> dict[int, list[float]]:
+    return {int(one): [_score(score) for score in own] for one, own in said["scores"].items()}
 
 
 def _score(said: float | None) -> float:

@@ -5,20 +5,17 @@ would be lost on a crash anyway, so it is no part of the record: it is written o
 unflushed, in place, and a reader that finds half of it looks again.
 """
 
-import json
 import math
-import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from fleetgrad import growing
+from fleetgrad import aside, growing
 from fleetgrad.clock import Progress, Throttle
 from fleetgrad.directory import PULSE
 from fleetgrad.lock import Holder
 from fleetgrad.metrics import METRICS
-from fleetgrad.payload import strict
 
 SECONDS = 1.0  # between two
 GROWTH = 2.0  # between two of the curves that grow
@@ -66,14 +63,11 @@ def read(directory: Path, writer: Holder, now: float) -> Pulse | None:
         writer: Who holds it.
         now: Seconds since the epoch.
     """
-    try:
-        with (directory / PULSE).open("rb") as file:
-            said, at = json.loads(file.read(ROOM)), os.fstat(file.fileno()).st_mtime
-        if said["pid"] != writer.pid:  # what a dead one left
-            return None
+
+    def understood(said: Any, at: float) -> Pulse:
         return Pulse(_progress(said["progress"]), max(0.0, now - at))
-    except (ArithmeticError, KeyError, OSError, RecursionError, TypeError, ValueError):
-        return None
+
+    return aside.read(directory / PULSE, writer, ROOM, understood)
 
 
 def _progress(said: Mapping[str, Any]) -> Progress:
@@ -99,8 +93,7 @@ def _progress(said: Mapping[str, Any]) -> Progress:
 
 def _clear(directory: Path) -> None:
     growing.clear(directory)
-    with suppress(OSError):
-        (directory / PULSE).unlink(missing_ok=True)
+    aside.clear(directory / PULSE)
 
 
 def _grow(directory: Path, progress: Progress) -> None:
@@ -113,12 +106,4 @@ def _grow(directory: Path, progress: Progress) -> None:
 
 def _write(path: Path, progress: Progress) -> None:
     plain = {name: value for name, value in progress._asdict().items() if name != "growing"}
-    said = {"pid": os.getpid(), "progress": strict(plain)}
-    text = json.dumps(said).encode().ljust(ROOM)
-    with suppress(OSError):
-        flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-        descriptor = os.open(path, flags, 0o666)
-        try:
-            os.pwrite(descriptor, text, 0)
-        finally:
-            os.close(descriptor)
+    aside.write(path, {"progress": plain}, ROOM)
