@@ -14,6 +14,7 @@ from fleetgrad.audit import Audit
 from fleetgrad.finals import Interval
 from fleetgrad.report import captions, facts, figures
 from fleetgrad.report.figures import classes, costs, curves, numbers, parallel, settings, style
+from fleetgrad.report.thinning import evenly
 from simulated import SPACE
 
 COUNTS = st.integers(1, 5).flatmap(
@@ -80,7 +81,7 @@ def test_who_leads_is_no_winner_yet(searched):
 
 @given(st.lists(st.integers(), max_size=50), st.integers(1, 20))
 def test_a_few_are_taken_evenly_and_in_order(items, most):
-    found = list(style.evenly(items, most))
+    found = list(evenly(items, most))
     assert len(found) == min(len(items), most)
     assert found[:1] == items[:1]
     places = iter(items)

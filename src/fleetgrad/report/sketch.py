@@ -8,6 +8,7 @@ from markupsafe import Markup
 
 from fleetgrad.report.facts import Candidate, Facts
 from fleetgrad.report.figures import curves, style
+from fleetgrad.report.thinning import evenly
 
 WIDTH, HEIGHT = 640, 220
 LEFT, RIGHT, TOP, BOTTOM = 64, 10, 10, 26  # for labels
@@ -55,7 +56,7 @@ def drawn(known: Facts) -> Markup | None:
         return None
     frame = Frame(max(len(one.curve) for one in alive), *_ends(alive))
     colors = dict(zip((one.id for one in curves.named(alive)), curves.COLORS, strict=False))
-    others = style.evenly([one for one in alive if one.id not in colors], MOST)
+    others = evenly([one for one in alive if one.id not in colors], MOST)
     lines = [_line(one, frame, INK, 'stroke-width="1" opacity="0.22"') for one in others]
     lines += [_end(one, frame) for one in others]
     best = [one for one in alive if one.id in colors]

@@ -1,12 +1,13 @@
 """Learning curves as short arrays: few enough to send at every rung, and to draw at once."""
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
+from fleetgrad.growing import Curves
 from fleetgrad.leaderboard import Row
 from fleetgrad.metrics import Metric
-from fleetgrad.watch.ledger import evenly
+from fleetgrad.report.thinning import evenly
 
 MOST_CURVES = 500
 MOST_POINTS = 60  # of a curve
@@ -14,8 +15,6 @@ BEST = 6  # that are always among them, and have colors of their own
 DIGITS = 5  # of a score
 TRAINING = "training"  # of whoever has not come through a rung
 CUT = 0.1  # the share of points, the worst, that may lie outside the frame
-
-Curves = Mapping[int, Sequence[float]]
 
 
 def grown(curves: Curves, growing: Curves) -> dict[int, Sequence[float]]:

@@ -4,9 +4,7 @@ The same rows as `history.leaderboard` has (a test), without reading everything 
 of a search of thousands.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
 
 import numpy as np
 
@@ -17,8 +15,6 @@ from fleetgrad.rows import repeated_rows, rung_rows
 from fleetgrad.settings import Settings
 from fleetgrad.store import Run
 from fleetgrad.verdict import finalists, is_last
-
-One = TypeVar("One")
 
 
 @dataclass
@@ -73,9 +69,3 @@ class Ledger:
             last = is_last(name, self.plan)
             self.searched |= rung_rows(done, self._settings, last=last)
             self.held = frozenset(done.get("held", ()))
-
-
-def evenly(rows: Sequence[One], most: int) -> Sequence[One]:
-    """At most so many rows, in their order, at even distances; the first among them."""
-    count = len(rows)
-    return rows if count <= most else [rows[place * count // most] for place in range(most)]

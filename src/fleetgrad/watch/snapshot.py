@@ -16,6 +16,7 @@ from fleetgrad.clock import Progress
 from fleetgrad.directory import REPORT
 from fleetgrad.display.live import place
 from fleetgrad.display.words import UNKNOWN, between, count, figure, rate, value
+from fleetgrad.growing import Curves
 from fleetgrad.leaderboard import Row
 from fleetgrad.lock import Holder
 from fleetgrad.metrics import METRICS, Metric, recorded
@@ -27,7 +28,7 @@ from fleetgrad.result import Test
 from fleetgrad.rounds import OVER
 from fleetgrad.rows import is_whole
 from fleetgrad.store import Run
-from fleetgrad.watch.curves import Curves, drawn
+from fleetgrad.watch.curves import drawn
 from fleetgrad.watch.ledger import Ledger
 
 LEADERS = 10

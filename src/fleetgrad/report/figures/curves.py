@@ -7,6 +7,7 @@ import plotly.graph_objects as go
 
 from fleetgrad.report.facts import Candidate, Facts
 from fleetgrad.report.figures import style
+from fleetgrad.report.thinning import evenly
 
 MOST_CURVES = 400  # of those that were stopped
 MOST_POINTS = 40  # of each of them
@@ -23,7 +24,7 @@ def curves(facts: Facts) -> go.Figure | None:
         return None
     best = named(known)
     others = [one for one in known if one not in best]
-    shown = style.evenly(others, MOST_CURVES)
+    shown = evenly(others, MOST_CURVES)
     traces = [_bundle(shown), _stops(shown), _broken(known)]
     traces += [_own(one, color, facts) for one, color in zip(best, COLORS, strict=False)]
     metric = facts.metric

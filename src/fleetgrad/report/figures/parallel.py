@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 from fleetgrad.display.words import edge, value
 from fleetgrad.report.facts import Candidate, Facts
 from fleetgrad.report.figures import style
+from fleetgrad.report.thinning import evenly
 
 MOST_LINES = 300
 MOST_AXES = 9
@@ -37,7 +38,7 @@ def parallel(facts: Facts) -> go.Figure | None:
     names = _ordered(facts)[:MOST_AXES]
     if len(known) < 2 or not names:  # noqa: PLR2004 - one line tells nothing
         return None
-    shown, metric = style.evenly(known, MOST_LINES), facts.metric
+    shown, metric = evenly(known, MOST_LINES), facts.metric
     scores = [one.score for one in shown if one.score is not None]
     ends = (min(scores), max(scores)) if metric.greater else (max(scores), min(scores))
     axes = _Axes(names, *ends)

@@ -14,6 +14,7 @@ from fleetgrad.insight import plain
 from fleetgrad.metrics import Metric
 from fleetgrad.report.facts import Candidate, Facts
 from fleetgrad.report.figures import style
+from fleetgrad.report.thinning import evenly
 
 MOST_MARKS = 3000  # of the map
 COLUMNS = 3  # of small curves side by side
@@ -82,7 +83,7 @@ def rates(facts: Facts) -> go.Figure | None:
     chart = facts.insight.divergence
     if chart is None or len(facts.candidates) < 2:  # noqa: PLR2004 - one dot tells nothing
         return None
-    shown, y = style.evenly(facts.candidates, MOST_MARKS), chart.y
+    shown, y = evenly(facts.candidates, MOST_MARKS), chart.y
     sound = [one for one in shown if one.status != "diverged" and one.score is not None]
     lost = [one for one in shown if one.status == "diverged"]
     parts = [(sound, _sound), (lost, _lost)]

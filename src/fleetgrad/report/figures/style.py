@@ -3,8 +3,7 @@
 The colors are Okabe and Ito's (2008), a little darkened where they would be faint on white.
 """
 
-from collections.abc import Sequence
-from typing import Any, TypeVar
+from typing import Any
 
 import plotly.graph_objects as go
 
@@ -25,7 +24,6 @@ ROOM = {"l": 56, "r": 16, "t": 12, "b": 48}
 
 CROSS = {"width": 2, "color": RED}  # the line of a thin cross, which has no inside
 
-One = TypeVar("One")
 Axis = dict[str, Any]
 
 
@@ -89,18 +87,6 @@ def axis(**own: Any) -> Axis:
 def tick(metric: Any) -> Axis:
     """How an axis of a metric counts."""
     return {"tickformat": ".1%"} if metric.percent else {}
-
-
-def evenly(items: Sequence[One], most: int) -> Sequence[One]:
-    """At most so many of the items, in their order, at even distances; the first among them.
-
-    >>> evenly("abcdefgh", 3)
-    ['a', 'c', 'f']
-    """
-    count = len(items)
-    if count <= most:
-        return items
-    return [items[place * count // most] for place in range(most)]
 
 
 def escaped(text: object, most: int = 40) -> str:
