@@ -14,9 +14,7 @@ from fleetgrad.plan import Plan
 from fleetgrad.settings import Settings
 from fleetgrad.store import Run
 
-FOLDS = (
-    12.0  # how often decay alone would divide weights by e, were the rate at its height throughout
-)
+FOLDS = 12.0  # how often decay alone would divide weights by e, the rate at its height throughout
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +48,11 @@ class Restraint:
         return max(settings.weight_decay, FOLDS / (settings.learning_rate * steps))
 
 
+def keeps_its_length(settings: Settings, plan: Plan) -> bool:
+    """Whether a network's number of epochs is its own, and not the search's."""
+    return settings.epochs != plan.epochs or settings.evolved != ()
+
+
 def lengthened(
     settings: Settings, epochs: int | None, plan: Plan, restraint: Restraint | None = None
 ) -> Settings:
@@ -64,8 +67,7 @@ def lengthened(
         plan: Of the run.
         restraint: Under which it is then, if otherwise than in the search.
     """
-    own = settings.epochs != plan.epochs or settings.evolved
-    if epochs is None or epochs <= plan.epochs or own:
+    if epochs is None or epochs <= plan.epochs or keeps_its_length(settings, plan):
         return settings
     longer = replace(settings, epochs=epochs)
     return longer if restraint is None else restraint.on(longer)

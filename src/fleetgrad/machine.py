@@ -6,6 +6,7 @@ another network (measured against a mesh of CPU devices in docs/decisions.md).
 """
 
 import ctypes
+import functools
 import os
 import threading
 import time
@@ -220,6 +221,7 @@ class Machine:
         return [_picked(tree, np.int32(number)) for number in range(count)]
 
 
+@functools.lru_cache(maxsize=1024)  # asked of every network at every look
 def _step_of(shape: Shape) -> Shape:
     """What a step's time hangs on: not how many epochs a call trains."""
     return replace(shape, epochs=1)

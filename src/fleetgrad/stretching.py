@@ -19,7 +19,7 @@ from jaxtyping import Float64
 
 from fleetgrad import metrics
 from fleetgrad.augmentation import NONE, PARTS, Augmentation
-from fleetgrad.lengthening import Restraint
+from fleetgrad.lengthening import Restraint, keeps_its_length
 from fleetgrad.pace import Pace, Stage
 from fleetgrad.plan import Plan
 from fleetgrad.settings import Settings
@@ -66,7 +66,7 @@ class Stretching:
         return recorded(self._run)
 
     def _try(self, candidate: int, settings: Settings) -> None:
-        if settings.epochs != self._plan.epochs or settings.evolved or settings.augment == NONE:
+        if keeps_its_length(settings, self._plan) or settings.augment == NONE:
             return
         epochs = self._pace.stretched(self._trainer.epoch_costs([settings]) * len(WAYS))
         ways = {} if epochs is None else self._ways(replace(settings, epochs=epochs))
