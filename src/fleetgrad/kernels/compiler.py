@@ -31,6 +31,7 @@ SECONDS = 60  # a compiler that takes longer hangs
 
 
 _lock = threading.Lock()
+_locks: dict[Path, threading.Lock] = {}  # one for each file: different ones compile side by side
 
 
 def available(source: Path, names: tuple[str, ...]) -> bool:
@@ -43,6 +44,8 @@ def available(source: Path, names: tuple[str, ...]) -> bool:
     if os.environ.get(SWITCH) == "0":
         return False
     with _lock:
+        own = _locks.setdefault(source, threading.Lock())
+    with own:
         return _registered(source, names)
 
 

@@ -10,6 +10,7 @@ import hashlib
 import json
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
@@ -73,11 +74,13 @@ def _measure(machine: Machine) -> None:
     on_cpu = device.platform == "cpu"
     if on_cpu and built.__version__ in BROKEN:
         raise _refusal(BROKEN[built.__version__])
-    with failures.explained():
-        found = sums.wrong(device) or nets.wrong(device, machine.width)
-        if found:
+    with failures.explained(), ThreadPoolExecutor() as beside:  # most of it is compilation
+        own = beside.submit(kernels.wrong) if on_cpu else None
+        summed = beside.submit(sums.wrong, device)
+        trained = nets.wrong(device, machine.width)
+        if found := summed.result() or trained:
             raise _refusal(found)
-        if on_cpu and (found := kernels.wrong()):
+        if own and (found := own.result()):
             raise InstallationError(
                 f"kernels compiled here must compute what NumPy does, got {found}; do without "
                 f"them by {compiler.SWITCH}=0, or name another C compiler by CC."
