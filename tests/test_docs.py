@@ -152,3 +152,13 @@ def test_links_from_the_readme_lead_somewhere():
     for page in (documents.ROOT / "README.md", documents.ROOT / "CONTRIBUTING.md"):
         for link in re.findall(r"\]\(([^)#]+)", page.read_text()):
             assert "//" in link or (documents.ROOT / link).exists()
+
+
+def test_pictures_are_there_for_light_and_for_dark_and_all_are_shown():
+    shown = set()
+    for page in documents.PAGES:
+        for picture in re.findall(r"(?:srcset|src)=\"([^\"]+)\"", page.read_text()):
+            shown.add((page.parent / picture).resolve())
+    kept = {path.resolve() for path in (DOCS / "images").iterdir()}
+    assert shown == kept
+    assert {path.stem.rpartition("-")[2] for path in kept} == {"light", "dark"}
