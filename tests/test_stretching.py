@@ -12,7 +12,7 @@ from fleetgrad.plan import Plan
 from fleetgrad.settings import Settings
 from fleetgrad.space import Choice, Float, Space
 from fleetgrad.store import Run
-from fleetgrad.stretching import compared, rows_of, strongest_of
+from fleetgrad.stretching import compared, rows_of, stronger_than
 from simulated import SOUND, Crash, World, memory_after, search
 from test_ensembling import Various
 from test_study import segments, somewhere, told
@@ -56,14 +56,14 @@ def studied(place, world, plan=TIMED):
     return search(place, world, plan, space=SPACE)
 
 
-@pytest.mark.parametrize(("harm", "taken"), [(0, "strongest"), (40, "own")])
-def test_the_last_training_is_disturbed_most_unless_that_does_harm(place, harm, taken):
+@pytest.mark.parametrize(("harm", "taken"), [(0, "stronger"), (40, "own")])
+def test_the_last_training_is_disturbed_more_unless_that_does_harm(place, harm, taken):
     outcome = studied(place, Sensitive(harm))
     (done,) = segments(place, "stretch")
     assert 6 <= done["epochs"] <= 12
     assert done["taken"] == taken
     assert done["errors"]["own"] == pytest.approx(0.1)
-    assert done["errors"]["strongest"] == pytest.approx(0.1 + harm / 200)
+    assert done["errors"]["stronger"] == pytest.approx(0.1 + harm / 200)
     expected = Augmentation.of(WEAK if harm else STRONG)
     assert outcome.winner.settings.augment == expected
     assert outcome.leaderboard[outcome.winner.candidate].settings.augment == Augmentation.of(WEAK)
@@ -114,12 +114,22 @@ def test_a_run_that_stops_anywhere_learns_at_last_from_the_same_images(place):
         assert again.winner.params[0]["weight"][0, 0] == memory_after(40)
 
 
-def test_the_strongest_goes_as_far_as_each_other_in_every_way():
-    space = {"augment": {"choice": ["none", {"shift": 2}, {"shift": 2, "rotation": 9.0}]}}
-    assert strongest_of(space) == Augmentation(shift=2, rotation=9.0)
-    assert strongest_of({"augment": {"choice": [{"shift": 2}, {"rotation": 9.0}]}}) is None
-    assert strongest_of({"learning_rate": {"low": 0.1, "high": 0.2}}) is None
-    assert strongest_of(None) is None
+def test_the_next_stronger_goes_beyond_in_every_way_and_no_further_than_it_must():
+    much = {"shift": 3, "rotation": 9.0}
+    space = {"augment": {"choice": [much, "none", {"shift": 1}, {"shift": 2, "rotation": 9.0}]}}
+    assert stronger_than(Augmentation(shift=1), space) == Augmentation(shift=2, rotation=9.0)
+    assert stronger_than(Augmentation(shift=2, rotation=9.0), space) == Augmentation.of(much)
+    assert stronger_than(Augmentation.of(much), space) is None
+    either = {"augment": {"choice": [{"shift": 2}, {"shift": 1, "rotation": 9.0}, {"shift": 1}]}}
+    assert stronger_than(Augmentation(shift=1), either) is None
+    assert stronger_than(Augmentation(), {"learning_rate": {"low": 0.1, "high": 0.2}}) is None
+    assert stronger_than(Augmentation(), None) is None
+
+
+def test_whoever_is_disturbed_more_already_stays_so():
+    restraint = Restraint(Augmentation.of(STRONG))
+    for own in (Augmentation(shift=3, rotation=10.0), Augmentation.of(STRONG)):
+        assert restraint.on(replace(LONG, augment=own)).augment == own
 
 
 def test_most_restraint_within_a_standard_error_of_the_best_is_taken():
@@ -131,19 +141,19 @@ def test_most_restraint_within_a_standard_error_of_the_best_is_taken():
         found = compared({"own": own, "decay": own + noise + worse})
         assert found.taken == taken
         assert found.errors["decay"] - found.errors["own"] == pytest.approx(worse)
-    ways = {"own": own, "decay": own - 0.5, "strongest": own}
+    ways = {"own": own, "decay": own - 0.5, "stronger": own}
     assert compared(ways).taken == "decay"
-    assert compared(ways | {"strongest": own - 0.5}).taken == "strongest"
-    assert compared(ways | {"decay": own}).taken == "strongest"
+    assert compared(ways | {"stronger": own - 0.5}).taken == "stronger"
+    assert compared(ways | {"decay": own}).taken == "stronger"
 
 
 def test_rows_count_as_much_as_they_weigh():
     draw = np.random.default_rng(0)
-    own, strongest = draw.random((2, 400))
-    twice = {"own": np.tile(own, 2), "strongest": np.tile(strongest, 2)}
-    twice["strongest"][400:] += 9
+    own, stronger = draw.random((2, 400))
+    twice = {"own": np.tile(own, 2), "stronger": np.tile(stronger, 2)}
+    twice["stronger"][400:] += 9
     counted = compared(twice, np.repeat([1.0, 0.0], 400))
-    assert counted.errors == pytest.approx(compared({"own": own, "strongest": strongest}).errors)
+    assert counted.errors == pytest.approx(compared({"own": own, "stronger": stronger}).errors)
 
 
 def test_decay_grows_to_what_a_long_training_forgets_in_time():
@@ -159,7 +169,7 @@ def test_decay_grows_to_what_a_long_training_forgets_in_time():
     assert restraint.on(LONG) == LONG
 
 
-@pytest.mark.parametrize(("harm", "taken"), [(0, "strongest"), (40, "decay")])
+@pytest.mark.parametrize(("harm", "taken"), [(0, "stronger"), (40, "decay")])
 def test_the_trial_is_under_the_decay_of_its_own_length(place, harm, taken):
     class Decaying(Sensitive):
         def __init__(self):
@@ -177,7 +187,7 @@ def test_the_trial_is_under_the_decay_of_its_own_length(place, harm, taken):
     outcome = search(place, world, TIMED, space=ADAMW)
     (done,) = segments(place, "stretch")
     assert done["taken"] == taken
-    assert [*done["errors"]] == ["own", "decay", "strongest"]
+    assert [*done["errors"]] == ["own", "decay", "stronger"]
     winner = outcome.winner.settings
     rate = outcome.leaderboard[outcome.winner.candidate].settings.learning_rate
     (tried,) = world.decays

@@ -95,6 +95,10 @@ class Augmentation:
                     f"side, got {amount:g}; use at most {side // 8}."
                 )
 
+    def reaches(self, other: Self) -> bool:
+        """Whether it goes as far as another in every part."""
+        return all(getattr(self, part) >= getattr(other, part) for part in PARTS)
+
     def plain(self) -> str | dict[str, int | float]:
         """Ready for JSON: "none", or the parts that are not 0. `of` gives the augmentation back."""
         parts = {name: amount for name, amount in asdict(self).items() if amount}

@@ -26,7 +26,7 @@ class Restraint:
     that suits a short one hardly acts in a long one.
 
     Args:
-        augment: How images are disturbed; None where that stays as it was.
+        augment: How images are disturbed at least; None where that stays as it was.
         rows: From which networks learn; 0 where decay stays as it was.
     """
 
@@ -37,7 +37,9 @@ class Restraint:
         """The same network under it; whoever learns from images as they are goes on so."""
         if settings.augment == NONE:
             return settings
-        augment = settings.augment if self.augment is None else self.augment
+        augment = self.augment
+        if augment is None or settings.augment.reaches(augment):
+            augment = settings.augment
         return replace(settings, augment=augment, weight_decay=self._decay(settings))
 
     def _decay(self, settings: Settings) -> float:

@@ -4,13 +4,13 @@ How strongly images should be disturbed, and weights pulled towards zero, hangs 
 network learns: at the length of a search little of both is best, with which a longer training may
 only learn its images by heart. So the winner is trained on the search's split once more, at a
 length between, in up to three ways: as it is, under a decay that suits the length, and under that
-and the strongest disturbance of the space. The validation rows say how much restraint does no harm.
+and the next stronger disturbance of the space. The validation rows say how much does no harm.
 
     stretch      how much each erred, and the restraint of the last training
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from typing import Any, NamedTuple
 
@@ -18,7 +18,7 @@ import numpy as np
 from jaxtyping import Float64
 
 from fleetgrad import metrics
-from fleetgrad.augmentation import NONE, PARTS, Augmentation
+from fleetgrad.augmentation import NONE, Augmentation
 from fleetgrad.lengthening import Restraint, keeps_its_length
 from fleetgrad.pace import Pace, Stage
 from fleetgrad.plan import Plan
@@ -30,8 +30,8 @@ from fleetgrad.trainees import Member, Trainees, Trainer
 
 SEGMENT = "stretch"
 REPLICATE = 0  # of the search
-OWN, DECAY, STRONGEST = "own", "decay", "strongest"  # ways, with ever more restraint
-WAYS = (OWN, DECAY, STRONGEST)
+OWN, DECAY, STRONGER = "own", "decay", "stronger"  # ways, with ever more restraint
+WAYS = (OWN, DECAY, STRONGER)
 
 
 class Compared(NamedTuple):
@@ -90,11 +90,11 @@ class Stretching:
 
     def _ways(self, longer: Settings) -> dict[str, Settings]:
         """The winner at this length, in each way that is one of its own."""
-        strongest = strongest_of(self._run.config.get("space"))
+        stronger = stronger_than(longer.augment, self._run.config.get("space"))
         rows = max(0, rows_of(self._run) - len(self._trainer.labels()))
         ways = {OWN: longer, DECAY: Restraint(None, rows).on(longer)}
-        if strongest is not None:
-            ways[STRONGEST] = Restraint(strongest, rows).on(longer)
+        if stronger is not None:
+            ways[STRONGER] = Restraint(stronger, rows).on(longer)
         found: dict[str, Settings] = {}
         for way, own in ways.items():
             if own not in found.values():
@@ -121,7 +121,7 @@ class Stretching:
             "epochs": ways[OWN].epochs,
             "errors": None if found is None else found.errors,
             "taken": taken,
-            "augment": asdict(ways[STRONGEST].augment) if taken == STRONGEST else None,
+            "augment": asdict(ways[STRONGER].augment) if taken == STRONGER else None,
             "rows": 0 if taken == OWN else rows_of(self._run),
             "network_epochs": population.network_epochs,
             "elapsed": self._pace.elapsed,
@@ -179,17 +179,14 @@ def compared(
     return Compared(means, next(way for way in reversed([*errors]) if harmless(way)))
 
 
-def strongest_of(space: Any) -> Augmentation | None:
-    """The disturbance of a recorded space that goes as far as each other in every way, if any.
+def stronger_than(own: Augmentation, space: Any) -> Augmentation | None:
+    """The next disturbance of a recorded space that goes beyond one's own in every way, if any.
 
-    >>> strongest_of({"augment": {"choice": ["none", "shift", {"shift": 1, "rotation": 5}]}})
+    >>> space = {"augment": {"choice": ["none", "shift", "elastic", "affine"]}}
+    >>> stronger_than(Augmentation.of("shift"), space) == Augmentation.of("affine")
+    True
     """
     asked = Space.from_dict(space).ranges.get("augment") if space else None
-    if not isinstance(asked, Choice):
-        return None
-    known = [Augmentation.of(value) for value in asked.values]
-
-    def beyond(one: Augmentation, others: Sequence[Augmentation]) -> bool:
-        return all(getattr(one, part) >= getattr(other, part) for other in others for part in PARTS)
-
-    return next((one for one in known if beyond(one, known)), None)
+    known = map(Augmentation.of, asked.values) if isinstance(asked, Choice) else ()
+    beyond = [one for one in known if one != own and one.reaches(own)]
+    return next((one for one in beyond if all(other.reaches(one) for other in beyond)), None)
