@@ -24,13 +24,14 @@ from fleetgrad.rows import is_whole
 from fleetgrad.settings import Settings
 from fleetgrad.standing import points, trained
 from fleetgrad.store import Run
-from fleetgrad.stretching import recorded
+from fleetgrad.stretching import compared, recorded
 from fleetgrad.trainees import Member, Trainees, Trainer
 from fleetgrad.views import CENTER, KINDS, View
 
 SEGMENT = "ensemble"
 MOST_ASKED = 24  # networks, the best of them
 REPLICATE = 0  # of the search
+BAGS = 20
 
 
 class Partner(NamedTuple):
@@ -131,14 +132,11 @@ class Ensembling:
             return {}
         sure = [self._sure(row.settings, weights[row.id]()) for row in whole]
         found = self._selected(np.stack([one.said for one in sure]))
-        ranked = np.argsort(-found, kind="stable")[: self._plan.ensemble].tolist()
+        ranked = np.argsort(-found, kind="stable").tolist()
         best = [place for place in ranked if found[place] > 0]
         if len(best) == 1:  # then the winner, which more than one split has chosen, stands alone
             return {}
-        total = sum(found[place] for place in best)
-        return {
-            whole[place].id: _Share(float(found[place] / total), *sure[place]) for place in best
-        }
+        return {whole[place].id: _Share(float(found[place]), *sure[place]) for place in best}
 
     def _sure(self, settings: Settings, params: Any) -> temperatures.Sure:
         """What a network says of the validation rows, as sure as they allow."""
@@ -185,11 +183,29 @@ class Ensembling:
         return selection.log_loss(said, truth, counts)
 
     def _selected(self, said: np.ndarray) -> np.ndarray:
-        """The weight of each, by what they say of the same rows."""
+        """The weight of each, by what they say of the same rows; of no more than there may be.
+
+        Bags take in more networks. That serves new rows better, unless the validation rows say that
+        some of those do harm: then one greedy choice among all stands.
+        """
         truth, counts = self._trainer.labels(), self._trainer.row_weights()
         if self._power:
-            return selection.select_numbers(said[:, :, 0], truth, counts, power=self._power)
-        return selection.select(said, truth, counts, seed=self._seed)
+            found = selection.select_numbers(said[:, :, 0], truth, counts, power=self._power)
+            return _few(found, self._plan.ensemble)
+        ways = {
+            bags: _few(
+                selection.select(said, truth, counts, bags=bags, seed=self._seed),
+                self._plan.ensemble,
+            )
+            for bags in (0, BAGS)
+        }
+        losses = {
+            str(bags): selection.log_losses(
+                np.tensordot(found[found > 0], said[found > 0], 1), truth
+            )
+            for bags, found in ways.items()
+        }
+        return ways[int(compared(losses, counts).taken)]
 
     def _train(
         self, shares: Mapping[int, _Share], views: str, lasting: int, population: Trainees
@@ -217,6 +233,14 @@ class Ensembling:
         weights = population.state() if sound else None
         self._run.commit(SEGMENT, payload=done, curves=curves, weights=weights)
         return done
+
+
+def _few(weights: np.ndarray, most: int) -> np.ndarray:
+    """The largest of these weights; they sum to 1."""
+    kept = np.zeros_like(weights)
+    best = np.argsort(-weights, kind="stable")[:most]
+    kept[best] = weights[best]
+    return np.asarray(kept / kept.sum())
 
 
 def chosen(done: Mapping[str, Any]) -> tuple[int, ...]:

@@ -123,8 +123,15 @@ def log_loss(
     counts: Counts = None,
 ) -> float:
     """Mean negative log probability of the true classes, each row counting as much as it does."""
-    right = shares[np.arange(len(labels)), labels]
-    return float(-_mean(np.log(np.maximum(right, _LEAST)), counts))
+    return float(_mean(log_losses(shares, labels), counts))
+
+
+def log_losses(
+    shares: Float[np.ndarray, "rows classes"], labels: Int[np.ndarray, " rows"]
+) -> Float[np.ndarray, " rows"]:
+    """Negative log probability of the true class of each row."""
+    right = np.asarray(shares[np.arange(len(labels)), labels], np.float64)
+    return np.asarray(-np.log(np.maximum(right, _LEAST)))
 
 
 def _mean(values: NDArray[np.float64], counts: Counts) -> Any:
