@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from fleetgrad import temperatures
+from fleetgrad import ensembling, temperatures
 from fleetgrad.plan import MOST_LAST
 from fleetgrad.space import Space
 from fleetgrad.views import CENTER, KINDS
@@ -100,6 +100,32 @@ def test_where_images_are_seen_from_is_chosen_without_asking_twice(place):
     assert set(asked.values()) == {1}
     moved = {rate for rate, view in asked if view != CENTER}
     assert moved == {one.settings.learning_rate for one in partners}
+
+
+def test_bags_take_in_more_networks(place, monkeypatch):
+    plan = replace(PLAN, ensemble=6)
+    broad = search(place, Various(), plan, thaw()).partners
+    monkeypatch.setattr(ensembling, "BAGS", 0)
+    with somewhere() as other:
+        narrow = search(other, Various(), plan, thaw()).partners
+    assert len(broad) == 6
+    assert {one.candidate for one in narrow} < {one.candidate for one in broad}
+
+
+def test_networks_that_do_harm_are_kept_out_of_bags(place):
+    """Of three that help, many a half has none."""
+
+    class Misled(Various):
+        def probabilities(self, settings, params):
+            said = super().probabilities(settings, params)
+            return said if helps(settings) else said[:, ::-1]
+
+    def helps(settings):
+        return int(settings.learning_rate * 1e9) % 4 == 0
+
+    partners = search(place, Misled(), replace(PLAN, ensemble=6), thaw()).partners
+    assert len(partners) == 3
+    assert all(helps(one.settings) for one in partners)
 
 
 def test_where_nobody_helps_the_winner_stands_alone(place):

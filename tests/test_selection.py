@@ -147,6 +147,19 @@ def test_averages_of_numbers_are_never_worse_than_the_best_alone(seed, power):
     assert error(np.delete(weights, 3) @ sound) <= best * (1 + 1e-6)
 
 
+def test_bags_of_numbers_spread_the_weight_and_repeat_with_their_seed():
+    draw = np.random.default_rng(0)
+    truth = draw.normal(size=60)
+    said = truth + 0.3 * draw.normal(size=(10, 60))
+    said[4, 0] = np.inf
+    one, again, other = (select_numbers(said, truth, bags=20, seed=seed) for seed in (0, 0, 1))
+    assert (one == again).all()
+    assert (one != other).any()
+    assert (one > 0).sum() > (select_numbers(said, truth) > 0).sum()
+    assert one[4] == 0
+    assert one.sum() == pytest.approx(1)
+
+
 def test_numbers_that_nobody_says_soundly_are_not_averaged():
     with pytest.raises(UsageError, match="diverged"):
         select_numbers(np.full((2, 3), np.nan), np.zeros(3))

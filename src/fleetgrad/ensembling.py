@@ -176,36 +176,41 @@ class Ensembling:
 
     def _loss(self, said: np.ndarray) -> float:
         """What an ensemble is chosen by, the less the better."""
-        truth, counts = self._trainer.labels(), self._trainer.row_weights()
+        return float(np.average(self._losses(said), weights=self._trainer.row_weights()))
+
+    def _losses(self, said: np.ndarray) -> np.ndarray:
+        """Of each validation row."""
+        truth = self._trainer.labels()
         if self._power:
-            errors = np.abs(said[:, 0] - truth) ** self._power
-            return float(np.average(errors, weights=counts))
-        return selection.log_loss(said, truth, counts)
+            return np.asarray(np.abs(said[:, 0] - truth) ** self._power)
+        return selection.log_losses(said, truth)
 
     def _selected(self, said: np.ndarray) -> np.ndarray:
         """The weight of each, by what they say of the same rows; of no more than there may be.
 
         Bags take in more networks. That serves new rows better, unless the validation rows say that
-        some of those do harm: then one greedy choice among all stands.
+        some of those do harm, or that nobody helps the best: then one choice among all stands.
         """
-        truth, counts = self._trainer.labels(), self._trainer.row_weights()
-        if self._power:
-            found = selection.select_numbers(said[:, :, 0], truth, counts, power=self._power)
-            return _few(found, self._plan.ensemble)
-        ways = {
-            bags: _few(
-                selection.select(said, truth, counts, bags=bags, seed=self._seed),
-                self._plan.ensemble,
-            )
-            for bags in (0, BAGS)
-        }
+        narrow, broad = (
+            _few(self._weighted(said, bags), self._plan.ensemble) for bags in (0, BAGS)
+        )
+        if np.count_nonzero(narrow) == 1:
+            return narrow
         losses = {
-            str(bags): selection.log_losses(
-                np.tensordot(found[found > 0], said[found > 0], 1), truth
-            )
-            for bags, found in ways.items()
+            name: self._losses(np.tensordot(found[found > 0], said[found > 0], 1))
+            for name, found in (("narrow", narrow), ("broad", broad))
         }
-        return ways[int(compared(losses, counts).taken)]
+        taken = compared(losses, self._trainer.row_weights()).taken
+        return narrow if taken == "narrow" else broad
+
+    def _weighted(self, said: np.ndarray, bags: int) -> np.ndarray:
+        truth, counts, seed = self._trainer.labels(), self._trainer.row_weights(), self._seed
+        if self._power:
+            numbers, power = said[:, :, 0], self._power
+            return selection.select_numbers(
+                numbers, truth, counts, power=power, bags=bags, seed=seed
+            )
+        return selection.select(said, truth, counts, bags=bags, seed=seed)
 
     def _train(
         self, shares: Mapping[int, _Share], views: str, lasting: int, population: Trainees

@@ -10,6 +10,7 @@ Networks of numbers are averaged in the same way, for the lowest squared or abso
 """
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -63,11 +64,9 @@ def select(
             f"an ensemble needs a network with finite probabilities, got none of {len(shares)}; "
             "leave those out that diverged."
         )
-    weights = np.zeros(len(shares))
-    for bag in range(max(1, bags)):
-        among = sound if bags == 0 else _half(sound, seed, bag)
-        weights[among] += _chosen(shares[among], truth, counts, most) / max(1, bags)
-    return weights
+    return _bagged(
+        len(shares), sound, bags, seed, lambda among: _chosen(shares[among], truth, counts, most)
+    )
 
 
 def select_numbers(
@@ -77,6 +76,8 @@ def select_numbers(
     *,
     power: int = 2,
     most: int = MOST,
+    bags: int = 0,
+    seed: int = 0,
 ) -> Float[np.ndarray, " members"]:
     """The weight of each network in the average of numbers with the lowest error that was found.
 
@@ -87,6 +88,8 @@ def select_numbers(
         counts: How much each row counts, as for `select`.
         power: 2 for the squared error, 1 for the absolute one.
         most: How many draws an ensemble is made of at most, >= 1.
+        bags: How many random halves of the networks to choose among; 0 chooses among all, once.
+        seed: Of the halves.
 
     Returns:
         Weights, shape (members,), each at least 0; they sum to 1.
@@ -101,20 +104,10 @@ def select_numbers(
             f"an ensemble needs a network with finite predictions, got none of {len(said)}; leave "
             "those out that diverged."
         )
-    scale = exact.std() or 1.0
-    errors = (said[sound] - exact) / scale
-    times, total, reached = np.zeros(len(sound)), np.zeros(len(exact)), math.inf
-    for drawn in range(1, most + 1):
-        losses = _mean(np.abs((total + errors) / drawn) ** power, counts)
-        best = int(np.argmin(losses))
-        if losses[best] > reached - _GAIN:
-            break
-        times[best] += 1
-        total += errors[best]
-        reached = float(losses[best])
-    weights = np.zeros(len(said))
-    weights[sound] = times / times.sum()
-    return weights
+    errors = (said - exact) / (exact.std() or 1.0)
+    return _bagged(
+        len(said), sound, bags, seed, lambda among: _nearest(errors[among], counts, power, most)
+    )
 
 
 def log_loss(
@@ -137,6 +130,38 @@ def log_losses(
 def _mean(values: NDArray[np.float64], counts: Counts) -> Any:
     """Over rows, the last axis."""
     return values.mean(axis=-1) if counts is None else np.average(values, axis=-1, weights=counts)
+
+
+def _bagged(
+    members: int,
+    sound: NDArray[np.intp],
+    bags: int,
+    seed: int,
+    choose: Callable[[NDArray[np.intp]], NDArray[np.float64]],
+) -> NDArray[np.float64]:
+    """Weights of all, as chosen among the sound ones, or among halves of them in turn."""
+    weights = np.zeros(members)
+    for bag in range(max(1, bags)):
+        among = sound if bags == 0 else _half(sound, seed, bag)
+        weights[among] += choose(among) / max(1, bags)
+    return weights
+
+
+def _nearest(
+    errors: NDArray[np.float64], counts: Counts, power: int, most: int
+) -> NDArray[np.float64]:
+    """Weights of one greedy selection among those who say numbers."""
+    times, total, reached = np.zeros(len(errors)), np.zeros(errors.shape[1]), math.inf
+    for drawn in range(1, most + 1):
+        losses = _mean(np.abs((total + errors) / drawn) ** power, counts)
+        best = int(np.argmin(losses))
+        if losses[best] > reached - _GAIN:
+            break
+        times[best] += 1
+        total += errors[best]
+        reached = float(losses[best])
+    weights: NDArray[np.float64] = times / times.sum()
+    return weights
 
 
 def _chosen(
