@@ -31,7 +31,7 @@ from fleetgrad.views import CENTER, KINDS, View
 SEGMENT = "ensemble"
 MOST_ASKED = 24  # networks, the best of them
 REPLICATE = 0  # of the search
-BAGS = 20
+BAGS = 20  # random halves of the networks, among which an ensemble is chosen
 
 
 class Partner(NamedTuple):
