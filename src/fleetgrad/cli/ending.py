@@ -10,7 +10,6 @@ With `--json` the answer is the only thing on standard output; a failure is `{"e
 
 import json
 import os
-import signal
 import sys
 import tempfile
 import threading
@@ -23,7 +22,7 @@ from typing import Any, NamedTuple
 
 import typer
 
-from fleetgrad.cli import deadline
+from fleetgrad.cli import deadline, interrupts
 from fleetgrad.errors import DeviceError, FleetgradError, RunInterrupted, TrainingError
 
 DONE, FAILED, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
@@ -53,7 +52,7 @@ def of(command: Callable[[], Any], *, as_json: bool) -> int:
     _answered.clear()
     before = deadline.written()
     try:
-        with _sigterm_as_interrupt(as_json=as_json), _warnings_as_notes():
+        with _ending_in_time(as_json=as_json), _warnings_as_notes():
             status = command()
         sys.stdout.flush()
     except (BrokenPipeError, SystemExit):  # the reader went away, as `head` does
@@ -84,8 +83,8 @@ def answer(values: Mapping[str, Any]) -> None:
 
 
 @contextmanager
-def _sigterm_as_interrupt(*, as_json: bool) -> Iterator[None]:
-    """Let SIGTERM end a run as Ctrl-C does, and either of them soon."""
+def _ending_in_time(*, as_json: bool) -> Iterator[None]:
+    """Let SIGTERM end a command as Ctrl-C does, and either of them soon."""
 
     def late(sentence: str) -> None:
         sys.stderr.write(f"{sentence}\n")
@@ -98,12 +97,8 @@ def _sigterm_as_interrupt(*, as_json: bool) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        with deadline.kept(late):
-            yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
+    with interrupts.patient(), deadline.kept(late):
+        yield
 
 
 @contextmanager
