@@ -1,9 +1,10 @@
-"""An interrupt waits for the import that is under way, and for nothing else."""
+"""An interrupt waits while a module of C is loaded, for which one of Python stands in here."""
 
 import importlib
 import os
 import signal
 import time
+from importlib.machinery import SourceFileLoader
 
 import pytest
 
@@ -17,8 +18,13 @@ whole = True
 """
 
 
+@pytest.fixture
+def loaded(monkeypatch):
+    monkeypatch.setattr(interrupts, "LOADING", (SourceFileLoader.exec_module.__code__,))
+
+
 @pytest.mark.parametrize("number", ["SIGINT", "SIGTERM"])
-def test_an_interrupt_waits_for_the_import_in_hand(tmp_path, monkeypatch, number):
+def test_an_interrupt_waits_for_the_module_in_hand(tmp_path, monkeypatch, loaded, number):
     name = f"signaled_{number.lower()}"
     (tmp_path / f"{name}.py").write_text(SIGNALED.format(number))
     monkeypatch.syspath_prepend(tmp_path)
@@ -57,7 +63,7 @@ def test_who_ignores_an_interrupt_goes_on_doing_so():
         signal.signal(signal.SIGINT, before)
 
 
-def test_what_waits_for_an_import_dies_with_the_block(tmp_path, monkeypatch):
+def test_what_waits_for_a_module_dies_with_the_block(tmp_path, monkeypatch, loaded):
     (tmp_path / "signaled_late.py").write_text(SIGNALED.replace("0.2", "0").format("SIGTERM"))
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setattr(interrupts, "AGAIN", 0.3)

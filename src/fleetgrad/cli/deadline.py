@@ -43,9 +43,9 @@ def _watch(reader: int, late: Callable[[str], None]) -> None:
     with os.fdopen(reader, "rb", buffering=0) as signals:
         while (found := signals.read(1)) and found[0] not in SIGNALS:
             pass
-    if not found:
-        return
-    threading.Event().wait(SECONDS)
+        if not found:
+            return
+        threading.Event().wait(SECONDS)  # the reader stays, for more signals to be written to
     if sys.stderr.isatty():
         sys.stderr.write(SHOW_CURSOR)
     late(_sentence())

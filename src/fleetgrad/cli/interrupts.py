@@ -1,8 +1,7 @@
-"""Interrupts, Ctrl-C and SIGTERM alike, that wait until no import is under way.
+"""Interrupts, Ctrl-C and SIGTERM alike, that wait while a module of C or C++ is being loaded.
 
-Python raises `KeyboardInterrupt` in whatever it is about, also where C++ has called it while a
-library is imported. Some of that (nanobind, in jaxlib) ends the process at once, with words of its
-own and nothing said of the run.
+Python raises `KeyboardInterrupt` in whatever it is about, also where C++ has called it as it sets
+up a module. Some of that (nanobind, in jaxlib) ends the process at once, with words of its own.
 """
 
 import os
@@ -10,19 +9,20 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.machinery import ExtensionFileLoader
 from types import FrameType
 
-IMPORTS = "<frozen importlib"  # how the files of Python's own code for imports begin
+LOADING = (ExtensionFileLoader.create_module.__code__, ExtensionFileLoader.exec_module.__code__)
 AGAIN = 0.05  # seconds, after which it is looked at again
 
 
 @contextmanager
 def patient() -> Iterator[None]:
-    """A block of the main thread: SIGTERM interrupts as Ctrl-C does, neither amid an import."""
+    """A block of the main thread: SIGTERM interrupts as Ctrl-C does, neither amid a load."""
     waiting: list[threading.Timer] = []
 
     def interrupt(number: int, frame: FrameType | None) -> None:
-        if not _importing(frame):
+        if not _loading(frame):
             raise KeyboardInterrupt
         again = threading.Timer(AGAIN, os.kill, (os.getpid(), number))
         again.daemon = True
@@ -41,9 +41,9 @@ def patient() -> Iterator[None]:
             again.cancel()
 
 
-def _importing(frame: FrameType | None) -> bool:
+def _loading(frame: FrameType | None) -> bool:
     while frame is not None:
-        if frame.f_code.co_filename.startswith(IMPORTS):
+        if frame.f_code in LOADING:
             return True
         frame = frame.f_back
     return False
