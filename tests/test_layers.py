@@ -16,8 +16,8 @@ import fleetgrad
 FLOORS = (
     "errors",
     (
-        "augmentation cache checks clock durable kernels keys metrics payload settings stages views"
-        " weights"
+        "augmentation cache checks clock durable kernels keys metrics parsimony payload settings"
+        " stages views weights"
     ),
     (
         "activations augment batches data embeddings frames layers losses network normalization"
@@ -77,9 +77,9 @@ BORDERS = {  # library -> the modules that may name it
 }
 SEARCH = (
     "audit audits budget calibration distilled distilling divergence doubling earlier effects ends"
-    " ensembling evolving extrapolation finals insight leaderboard pace plan recovery repeats"
-    " rounds rungs"
-    " samplers search selection space standing strategies study temperatures timing trainees trials"
+    " ensembling evolving extrapolation finals insight leaderboard pace parsimony plan recovery"
+    " repeats rounds rungs samplers search selection space standing strategies study temperatures"
+    " timing trainees trials"
 )
 TRAINING = {
     "augment",

@@ -12,7 +12,7 @@ from fleetgrad.plan import Plan
 from fleetgrad.settings import Settings
 from fleetgrad.space import Choice, Float, Space
 from fleetgrad.store import Run
-from fleetgrad.stretching import compared, rows_of, stronger_than
+from fleetgrad.stretching import rows_of, stronger_than
 from simulated import SOUND, Crash, World, memory_after, search
 from test_ensembling import Various
 from test_study import segments, somewhere, told
@@ -130,30 +130,6 @@ def test_whoever_is_disturbed_more_already_stays_so():
     restraint = Restraint(Augmentation.of(STRONG))
     for own in (Augmentation(shift=3, rotation=10.0), Augmentation.of(STRONG)):
         assert restraint.on(replace(LONG, augment=own)).augment == own
-
-
-def test_most_restraint_within_a_standard_error_of_the_best_is_taken():
-    draw = np.random.default_rng(0)
-    own, noise = draw.random((2, 400))
-    noise = noise - noise.mean()
-    error = noise.std() / 20
-    for worse, taken in ((0.9 * error, "decay"), (1.1 * error, "own"), (-0.1, "decay")):
-        found = compared({"own": own, "decay": own + noise + worse})
-        assert found.taken == taken
-        assert found.errors["decay"] - found.errors["own"] == pytest.approx(worse)
-    ways = {"own": own, "decay": own - 0.5, "stronger": own}
-    assert compared(ways).taken == "decay"
-    assert compared(ways | {"stronger": own - 0.5}).taken == "stronger"
-    assert compared(ways | {"decay": own}).taken == "stronger"
-
-
-def test_rows_count_as_much_as_they_weigh():
-    draw = np.random.default_rng(0)
-    own, stronger = draw.random((2, 400))
-    twice = {"own": np.tile(own, 2), "stronger": np.tile(stronger, 2)}
-    twice["stronger"][400:] += 9
-    counted = compared(twice, np.repeat([1.0, 0.0], 400))
-    assert counted.errors == pytest.approx(compared({"own": own, "stronger": stronger}).errors)
 
 
 def test_decay_grows_to_what_a_long_training_forgets_in_time():

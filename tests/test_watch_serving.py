@@ -310,7 +310,7 @@ def test_a_browser_opens_only_where_somebody_sits(monkeypatch, address, where, s
         monkeypatch.delenv(name, raising=False)
     for name, value in where.items():
         monkeypatch.setenv(name, value)
-    assert serving.shown(address) is opened
+    assert serving.opened(address.url) is opened
     assert seen.wait(30 if opened else 0) is opened
 
 

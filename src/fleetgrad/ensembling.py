@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fleetgrad import metrics, selection, temperatures
+from fleetgrad import metrics, parsimony, selection, temperatures
 from fleetgrad.leaderboard import Row
 from fleetgrad.lengthening import lengthened
 from fleetgrad.pace import Pace, Stage
@@ -24,7 +24,7 @@ from fleetgrad.rows import is_whole
 from fleetgrad.settings import Settings
 from fleetgrad.standing import points, trained
 from fleetgrad.store import Run
-from fleetgrad.stretching import compared, recorded
+from fleetgrad.stretching import recorded
 from fleetgrad.trainees import Member, Trainees, Trainer
 from fleetgrad.views import CENTER, KINDS, View
 
@@ -191,17 +191,17 @@ class Ensembling:
         Bags take in more networks. That serves new rows better, unless the validation rows say that
         some of those do harm, or that nobody helps the best: then one choice among all stands.
         """
-        narrow, broad = (
-            _few(self._weighted(said, bags), self._plan.ensemble) for bags in (0, BAGS)
-        )
-        if np.count_nonzero(narrow) == 1:
-            return narrow
-        losses = {
-            name: self._losses(np.tensordot(found[found > 0], said[found > 0], 1))
-            for name, found in (("narrow", narrow), ("broad", broad))
+        ways = {
+            way: _few(self._weighted(said, bags), self._plan.ensemble)
+            for way, bags in (("one choice", 0), ("bags", BAGS))
         }
-        taken = compared(losses, self._trainer.row_weights()).taken
-        return narrow if taken == "narrow" else broad
+        if np.count_nonzero(ways["one choice"]) == 1:
+            return ways["one choice"]
+        losses = {
+            way: self._losses(np.tensordot(found[found > 0], said[found > 0], 1))
+            for way, found in ways.items()
+        }
+        return ways[parsimony.compared(losses, self._trainer.row_weights()).taken]
 
     def _weighted(self, said: np.ndarray, bags: int) -> np.ndarray:
         truth, counts, seed = self._trainer.labels(), self._trainer.row_weights(), self._seed

@@ -9,15 +9,14 @@ and the next stronger disturbance of the space. The validation rows say how much
     stretch      how much each erred, and the restraint of the last training
 """
 
-import math
 from collections.abc import Mapping
 from dataclasses import asdict, replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float64
 
-from fleetgrad import metrics
+from fleetgrad import metrics, parsimony
 from fleetgrad.augmentation import NONE, Augmentation
 from fleetgrad.lengthening import Restraint, keeps_its_length
 from fleetgrad.pace import Pace, Stage
@@ -32,13 +31,6 @@ SEGMENT = "stretch"
 REPLICATE = 0  # of the search
 OWN, DECAY, STRONGER = "own", "decay", "stronger"  # ways, with ever more restraint
 WAYS = (OWN, DECAY, STRONGER)
-
-
-class Compared(NamedTuple):
-    """The mean error of each way on the same rows, and the way that is taken."""
-
-    errors: Mapping[str, float]
-    taken: str
 
 
 class Stretching:
@@ -79,14 +71,14 @@ class Stretching:
         found = self._compared(ways, population) if sound else None
         self._commit(candidate, ways, population, found)
 
-    def _compared(self, ways: Mapping[str, Settings], population: Trainees) -> Compared:
+    def _compared(self, ways: Mapping[str, Settings], population: Trainees) -> parsimony.Compared:
         """How much each way errs on the validation rows."""
         ask = self._trainer.probabilities
         said = {
             way: self._errors(ask(own, population.params(_member(way))))
             for way, own in ways.items()
         }
-        return compared(said, self._trainer.row_weights())
+        return parsimony.compared(said, self._trainer.row_weights())
 
     def _ways(self, longer: Settings) -> dict[str, Settings]:
         """The winner at this length, in each way that is one of its own."""
@@ -113,7 +105,7 @@ class Stretching:
         candidate: int,
         ways: Mapping[str, Settings],
         population: Trainees,
-        found: Compared | None,
+        found: parsimony.Compared | None,
     ) -> None:
         taken = OWN if found is None else found.taken
         done = {
@@ -151,32 +143,6 @@ def recorded(run: Run) -> Restraint | None:
 def rows_of(run: Run) -> int:
     """From which a model of this run learns in the end; 0 where the record does not know."""
     return int(run.config.get("dataset", {}).get("rows", 0))
-
-
-def compared(
-    errors: Mapping[str, Float64[np.ndarray, " rows"]], counts: np.ndarray | None = None
-) -> Compared:
-    """The way with most restraint that errs no more than the best does, but for chance.
-
-    By the rule of one standard error (Breiman, Friedman, Olshen and Stone, Classification and
-    Regression Trees, 1984, section 3.4.3), here that of the difference on the same rows.
-
-    Args:
-        errors: Of each row under each way, those with more restraint later.
-        counts: How much each row counts; None for all alike.
-    """
-    size = len(next(iter(errors.values())))
-    share = np.ones(size) if counts is None else np.asarray(counts, np.float64)
-    share = share / share.sum()
-    means = {way: float(share @ own) for way, own in errors.items()}
-    least = errors[min(means, key=means.__getitem__)]
-
-    def harmless(way: str) -> bool:
-        gap = errors[way] - least
-        mean = float(share @ gap)
-        return mean <= math.sqrt(float(share @ (gap - mean) ** 2) * float(share @ share))
-
-    return Compared(means, next(way for way in reversed([*errors]) if harmless(way)))
 
 
 def stronger_than(own: Augmentation, space: Any) -> Augmentation | None:

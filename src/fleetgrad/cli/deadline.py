@@ -52,11 +52,15 @@ def _watch(reader: int, late: Callable[[str], None]) -> None:
     os._exit(128 + signal.SIGINT)
 
 
-def written() -> Path | None:
-    """The directory that this process writes to, or last wrote to."""
+def written(before: Path | None = None) -> Path | None:
+    """The directory that this process writes to, or last wrote to.
+
+    Args:
+        before: What this said earlier; that run is another, and nothing since.
+    """
     lock = sys.modules.get("fleetgrad.lock")  # where it is not loaded there is no run
     found: Path | None = lock.last() if lock else None
-    return found
+    return None if found is before else found
 
 
 def going_on(before: Path | None = None) -> str | None:
@@ -65,8 +69,8 @@ def going_on(before: Path | None = None) -> str | None:
     Args:
         before: What `written` was as the command began: that run is another.
     """
-    run = written()
-    if run is None or run is before or not (run / "config.json").exists():
+    run = written(before)
+    if run is None or not (run / "config.json").exists():
         return None
     return f"go on with `fleetgrad resume {shlex.quote(str(run))}`"
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fleetgrad.cli import ending
+from fleetgrad.cli import deadline, ending
 from fleetgrad.cli.options import Browser, Json, RunDirectory
 
 if TYPE_CHECKING:
@@ -66,21 +66,15 @@ def beside(title: str, *, wanted: bool, browser: bool) -> Iterator[None]:
     if not wanted:
         yield
         return
-    from fleetgrad import lock  # noqa: PLC0415 - not for `--help`
     from fleetgrad.display import consoles  # noqa: PLC0415 - not for `--help`
     from fleetgrad.watch.follower import Follower  # noqa: PLC0415 - not for `--help`
     from fleetgrad.watch.serving import serving  # noqa: PLC0415 - not for `--help`
 
-    before = lock.last()
-    with serving(Follower(lambda: _new(lock.last(), before), title)) as address:
+    before = deadline.written()
+    with serving(Follower(lambda: deadline.written(before), title)) as address:
         consoles.note(f"Watch it at {address.url}")
         _offer(address, wanted=browser)
         yield
-
-
-def _new(path: Path | None, before: Path | None) -> Path | None:
-    """The directory that was locked since; an earlier run of this process is another."""
-    return None if path is before else path
 
 
 def _stay() -> None:
@@ -92,7 +86,7 @@ def _offer(address: "Address", *, wanted: bool) -> None:
     from fleetgrad.watch import serving  # noqa: PLC0415 - not for `--help`
 
     if wanted:
-        serving.shown(address)
+        serving.opened(address.url)
 
 
 def _await(path: Path) -> None:

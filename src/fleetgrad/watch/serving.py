@@ -86,11 +86,6 @@ def serving(follower: Follower, port: int | None = None) -> Iterator[Address]:
         listener.close()
 
 
-def shown(address: Address) -> bool:
-    """Open the page as `opened` does, with the token that lets it stop the study."""
-    return opened(address.url)
-
-
 def opened(url: str) -> bool:
     """Open a page in a browser, where there is somebody to see it; whether that was tried."""
     far = any(os.environ.get(name) for name in ("SSH_CONNECTION", "SSH_TTY"))
