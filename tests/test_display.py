@@ -622,6 +622,17 @@ def test_a_narrow_terminal_loses_columns_and_nothing_else(width):
     assert max(map(cell_len, told)) <= width
 
 
+@pytest.mark.parametrize("width", [50, 80])
+def test_names_of_what_was_searched_stay_beside_ranges_that_are_too_long_for_a_line(width):
+    own = {"shift": 2, "rotation": 5.0, "scale": 0.05, "shear": 3.0, "elastic": 0.5}
+    ranges = RANGES | {"augment": {"choice": [own, {**own, "shift": 3}, "none"]}}
+    lines = shown(FINISHED, ranges, width=width).splitlines()
+    head = next(place for place, line in enumerate(lines) if line.split()[:1] == ["searched"])
+    names = {line[2:].partition(" ")[0] for line in lines[head + 1 : head + 20]}
+    assert {"augment", "hidden", "learning_rate"} <= names
+    assert max(map(cell_len, lines[head : head + 10])) <= width
+
+
 @pytest.mark.parametrize(
     ("encoding", "bars"), [("ascii", "_#"), ("iso-8859-1", "_#"), ("utf-8", f"{LOW}{HIGH}")]
 )

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from fleetgrad import growing
 from fleetgrad.clock import Clock, Progress, Throttle
 from fleetgrad.metrics import METRICS, Metric
-from fleetgrad.plan import MOST_LAST, REPLICATES, Plan
+from fleetgrad.plan import FEWEST_REPLICATES, MOST_LAST, REPLICATES, Plan
 from fleetgrad.standing import measured
 from fleetgrad.trainees import Trainees
 
@@ -124,8 +124,7 @@ class Pace:
         dearest, busiest = max(costs), self._busiest(costs)
         last = REFIT * dearest * self._plan.epochs
         if self._plan.last_epochs is not None:
-            wanted = all(one.replicate <= self._plan.replicates for one in population.members)
-            last = self._for_the_last(dearest, self._plan.last_seconds if wanted else math.inf)
+            last = self._for_the_last(dearest, self._room(population))
         needed = busiest * self._plan.epochs + last + END_SECONDS
         return self._clock.left >= needed
 
@@ -199,12 +198,24 @@ class Pace:
             return self._for_the_end(stage.leading)
         if stage.phase == "stretch":
             return self._for_the_last(_dearest(population), 0.0) + END_SECONDS
-        end = self._for_the_last(_dearest(population), self._plan.last_seconds) + END_SECONDS
+        dearest, room = _dearest(population), self._plan.last_seconds
         if stage.phase == "finals":
-            return end - self._grace(population)
+            last = self._for_the_last(dearest, min(room, self._room(population)))
+            return last + END_SECONDS - self._grace(population)
+        end = self._for_the_last(dearest, room) + END_SECONDS
         waves = math.ceil(self._plan.finalists * self._fewest / self._lanes)
         held = SLACK * waves * self._expected(population) + end
         return min(held, self._most_held)
+
+    def _room(self, population: Trainees) -> float:
+        """Seconds for the greater length of the last training that these repeats must leave.
+
+        None, where without them no claim of rank could be made; all, where nobody planned them.
+        """
+        replicates = [one.replicate for one in population.members]
+        if min(replicates) <= FEWEST_REPLICATES:
+            return 0.0
+        return self._plan.last_seconds if max(replicates) <= self._plan.replicates else math.inf
 
     def _grace(self, population: Trainees) -> float:
         """Seconds that these may run into the time kept back, where they are nearly over.

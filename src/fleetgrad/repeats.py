@@ -13,7 +13,7 @@ from jaxtyping import Float
 
 from fleetgrad.candidates import Candidates
 from fleetgrad.pace import Pace, Stage
-from fleetgrad.plan import MOST_REPLICATES, Plan
+from fleetgrad.plan import FEWEST_REPLICATES, MOST_REPLICATES, Plan
 from fleetgrad.standing import measured, number, points, trained
 from fleetgrad.store import Run
 from fleetgrad.trainees import Member, Trainer
@@ -86,11 +86,12 @@ class Repeats:
     def _size(self, first: int) -> int:
         """Replicates of the block that begins with this one.
 
-        All at once, or few where a clock may end it; then a block ends with the fewest that are
-        wanted, for which time is held back.
+        All at once, or few where a clock may end it; then a block ends with the fewest that carry a
+        claim of rank, and with those that are planned, for which time is held back.
         """
+        planned = self._plan.replicates
         if self._plan.seconds is None:
-            return self._plan.replicates
-        wanted = 1 + self._plan.replicates - first
-        size = min(self._trainer.lanes, self._plan.replicates)
-        return min(size, wanted) if wanted > 0 else size
+            return planned
+        size = min(self._trainer.lanes, planned)
+        wanted = FEWEST_REPLICATES if size < FEWEST_REPLICATES >= first else planned
+        return min(size, 1 + wanted - first) if first <= wanted else size

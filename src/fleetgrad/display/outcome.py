@@ -212,8 +212,8 @@ def _winner(result: Result, ranges: Ranges, names: Sequence[str]) -> Table:
     return table(
         [
             Column("searched", names),
-            Column("best", chosen, style="bold"),
-            Column("among", [searched(ranges[name]) for name in names], style="dim"),
+            Column("best", chosen, style="bold", wraps=True),
+            Column("among", [searched(ranges[name]) for name in names], style="dim", wraps=True),
         ]
     )
 
