@@ -85,9 +85,9 @@ def console(width=80):
     return Console(file=io.StringIO(), width=width, highlight=False, emoji=False, markup=False)
 
 
-def shown(found, *, width=80, **known):
+def shown(found, *, ranges=None, width=80, **known):
     screen = console(width)
-    outcome.show(screen, found, RANGES, **known)
+    outcome.show(screen, found, ranges or RANGES, **known)
     return screen.file.getvalue()
 
 
@@ -626,7 +626,7 @@ def test_a_narrow_terminal_loses_columns_and_nothing_else(width):
 def test_names_of_what_was_searched_stay_beside_ranges_that_are_too_long_for_a_line(width):
     own = {"shift": 2, "rotation": 5.0, "scale": 0.05, "shear": 3.0, "elastic": 0.5}
     ranges = RANGES | {"augment": {"choice": [own, {**own, "shift": 3}, "none"]}}
-    lines = shown(FINISHED, ranges, width=width).splitlines()
+    lines = shown(FINISHED, ranges=ranges, width=width).splitlines()
     head = next(place for place, line in enumerate(lines) if line.split()[:1] == ["searched"])
     names = {line[2:].partition(" ")[0] for line in lines[head + 1 : head + 20]}
     assert {"augment", "hidden", "learning_rate"} <= names

@@ -4,6 +4,7 @@ import json
 import signal
 import subprocess
 import threading
+from urllib.parse import urlsplit
 from urllib.request import urlopen
 
 import pytest
@@ -49,10 +50,10 @@ def test_the_address_is_the_answer_and_the_page_opens_if_that_is_wanted(
     tmp_path, capsys, monkeypatch, stays
 ):
     place, opened = pages.begun(tmp_path / "run"), []
-    monkeypatch.setattr(serving, "shown", opened.append)
+    monkeypatch.setattr(serving, "opened", opened.append)
     status, out, err = spoken(capsys, "watch", place, "--port", 0)
     assert (status, err) == (0, "")
-    assert out == f"{opened[0].url}\n"
+    assert out == f"{opened[0]}\n"
     assert spoken(capsys, "watch", place, "--port", 0, "--no-browser")[0] == 0
     assert len(opened) == 1
 
@@ -89,8 +90,9 @@ class Listener:
         self.told, self.handlers, self.address = [], (), None
         self._ready = threading.Event()
 
-    def __call__(self, address):
-        self.address = address
+    def __call__(self, url):
+        parts = urlsplit(url)
+        self.address = serving.Address(parts.port, parts.fragment)
         self.handlers = [signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)]
         self._thread = threading.Thread(target=self._listen)
         self._thread.start()
@@ -111,7 +113,7 @@ class Listener:
 @pytest.fixture
 def listener(monkeypatch):
     found = Listener()
-    monkeypatch.setattr(serving, "shown", found)
+    monkeypatch.setattr(serving, "opened", found)
     return found
 
 

@@ -83,7 +83,8 @@ def serving(follower: Follower, port: int | None = None) -> Iterator[Address]:
             time.sleep(0.02)
         server.should_exit = True
         thread.join(GRACE)
-        listener.close()
+        if not thread.is_alive():  # else it is still about to listen, and ends with the process
+            listener.close()
 
 
 def opened(url: str) -> bool:
