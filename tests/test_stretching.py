@@ -17,7 +17,7 @@ from simulated import SOUND, Crash, World, memory_after, search
 from test_ensembling import Various
 from test_study import segments, somewhere, told
 
-WEAK, STRONG = {"shift": 1}, {"shift": 2, "rotation": 10.0}
+WEAK, MIDDLE, STRONG = {"shift": 1}, {"shift": 2}, {"shift": 2, "rotation": 10.0}
 SPACE = Space(learning_rate=Float(1e-3, 1e-1, log=True), augment=Choice(WEAK, STRONG))
 ADAMW = Space(**SPACE.ranges, optimizer="adamw", batch_size=128)
 LONG = Settings(
@@ -49,11 +49,11 @@ class Sensitive(World):
         return np.stack([1 - shares, shares], axis=1)
 
 
-def studied(place, world, plan=TIMED):
+def studied(place, world, plan=TIMED, space=SPACE):
     if not (place / "config.json").exists():
-        with Run.create(place, {"seed": 0, "space": SPACE.to_dict()}) as run:
+        with Run.create(place, {"seed": 0, "space": space.to_dict()}) as run:
             run.commit("plan", payload={"plan": plan.to_dict()})
-    return search(place, world, plan, space=SPACE)
+    return search(place, world, plan, space=space)
 
 
 @pytest.mark.parametrize(("harm", "taken"), [(0, "stronger"), (40, "own")])
@@ -81,10 +81,34 @@ def test_those_who_predict_together_are_disturbed_alike(place):
     outcome = studied(place, Both(), plan)
     assert outcome.partners
     (done,) = segments(place, "stretch")
+    assert done["taken"] == "stronger"
     strong = Augmentation.of(STRONG)
-    assert (done["augment"] is not None) == all(
-        one.settings.augment == strong for one in outcome.partners
-    )
+    assert all(one.settings.augment == strong for one in outcome.partners)
+
+
+def test_who_joins_is_disturbed_no_less_than_the_winner(place):
+    class Middling(Sensitive, Various):
+        def row(self, settings, replicate, epoch):
+            found = super().row(settings, replicate, epoch)
+            worse = replicate > 0 and settings.augment == Augmentation.of(WEAK)
+            return tuple(part - 0.1 for part in found) if worse else found
+
+        def probabilities(self, settings, params, view=None):
+            if settings.augment.rotation > 0:
+                return np.full((200, 2), 0.5)
+            return Various.probabilities(self, settings, params)
+
+    space = Space(learning_rate=SPACE.ranges["learning_rate"], augment=Choice(WEAK, MIDDLE, STRONG))
+    plan = replace(TIMED, seconds=400.0, ensemble=3)
+    outcome = studied(place, Middling(), plan, space)
+    (done,) = segments(place, "stretch")
+    assert done["taken"] != "stronger"
+    assert outcome.winner.settings.augment == Augmentation.of(MIDDLE)
+    searched = [outcome.leaderboard[one.candidate].settings.augment for one in outcome.partners]
+    assert Augmentation.of(WEAK) in searched
+    assert all(one.settings.augment == Augmentation.of(MIDDLE) for one in outcome.partners)
+    with Run.open(place, write=False) as run:
+        assert not on_record(run).stronger
 
 
 def test_without_a_longer_training_nothing_is_tried(place):

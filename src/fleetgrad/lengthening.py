@@ -14,6 +14,7 @@ from fleetgrad.plan import Plan
 from fleetgrad.settings import Settings
 from fleetgrad.store import Run
 
+STRONGER = "stronger"  # the way of a trial in which images are disturbed more
 FOLDS = 12.0  # how often decay alone would divide weights by e, the rate at its height throughout
 
 
@@ -104,5 +105,5 @@ def on_record(run: Run) -> Lengthened | None:
     epochs = trained.get("lasting") or 0
     if epochs <= searched:
         return None
-    stronger = (run.segment("stretch") or {}).get("augment") is not None
+    stronger = (run.segment("stretch") or {}).get("taken") == STRONGER
     return Lengthened(epochs, searched, stronger)

@@ -4,7 +4,8 @@ How strongly images should be disturbed, and weights pulled towards zero, hangs 
 network learns: at the length of a search little of both is best, with which a longer training may
 only learn its images by heart. So the winner is trained on the search's split once more, at a
 length between, in up to three ways: as it is, under a decay that suits the length, and under that
-and the next stronger disturbance of the space. The validation rows say how much does no harm.
+and the next stronger disturbance of the space. The validation rows say how much does no harm; who
+joins the winner is then disturbed no less than it is.
 
     stretch      how much each erred, and the restraint of the last training
 """
@@ -18,7 +19,7 @@ from jaxtyping import Float64
 
 from fleetgrad import metrics, parsimony
 from fleetgrad.augmentation import NONE, Augmentation
-from fleetgrad.lengthening import Restraint, keeps_its_length
+from fleetgrad.lengthening import STRONGER, Restraint, keeps_its_length
 from fleetgrad.pace import Pace, Stage
 from fleetgrad.plan import Plan
 from fleetgrad.settings import Settings
@@ -29,8 +30,8 @@ from fleetgrad.trainees import Member, Trainees, Trainer
 
 SEGMENT = "stretch"
 REPLICATE = 0  # of the search
-OWN, DECAY, STRONGER = "own", "decay", "stronger"  # ways, with ever more restraint
-WAYS = (OWN, DECAY, STRONGER)
+OWN, DECAY = "own", "decay"
+WAYS = (OWN, DECAY, STRONGER)  # with ever more restraint
 
 
 class Stretching:
@@ -113,7 +114,7 @@ class Stretching:
             "epochs": ways[OWN].epochs,
             "errors": None if found is None else found.errors,
             "taken": taken,
-            "augment": asdict(ways[STRONGER].augment) if taken == STRONGER else None,
+            "augment": None if found is None else asdict(ways[taken].augment),
             "rows": 0 if taken == OWN else rows_of(self._run),
             "network_epochs": population.network_epochs,
             "elapsed": self._pace.elapsed,
