@@ -82,6 +82,19 @@ def test_what_a_figure_lacks_is_said(digits, searched):
         searched.plot.importances()
 
 
+@pytest.mark.parametrize("metric", ["accuracy", "log_loss"])
+def test_the_first_words_say_who_answered(digits, metric):
+    facts, winner = digits.facts, digits.facts.winner.id
+    alone = replace(facts.result, metric=metric)
+    for members, who in (
+        ((), "It "),
+        ((winner, 90), "Together with 1 other it "),
+        ((90, 91), "An ensemble of 2 others "),
+    ):
+        found = replace(alone, ensemble=dict.fromkeys(members, 0.5))
+        assert f". {who}" in words.lead(replace(facts, result=found))
+
+
 def test_the_card_says_what_the_page_says(digits):
     found = Tags(digits.html())
     text = " ".join(found.text.split())

@@ -47,6 +47,7 @@ RUNS = {
     ),
     "no better than guessing": replace(FINISHED, dataset=DATA | {"guess": 0.99}),
     "together": replace(FINISHED, ensemble={4: 0.5, 2: 0.5}),
+    "others together": replace(FINISHED, ensemble={1: 0.5, 2: 0.5}),
     "distilled": replace(
         FINISHED,
         ensemble={4: 0.5, 2: 0.5},
@@ -74,11 +75,12 @@ WORDS = {
     "of numbers": ("test RMSE 48,287, 95 % interval 46,000 to 50,000, 9 rows",),
     "no better than guessing": ("#4: no better than the same answer for every row",),
     "together": ("2 networks together, settings of #4",),
+    "others together": ("2 other networks together, settings of #4",),
     "distilled": ("one network taught by 2, settings of #4",),
 }
 
 
-OPENED = {"finished", "of numbers", "together", "distilled"}
+OPENED = {"finished", "of numbers", "together", "others together", "distilled"}
 
 
 @pytest.mark.parametrize("kind", RUNS)

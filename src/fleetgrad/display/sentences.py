@@ -60,6 +60,12 @@ def together(result: Result) -> dict[str, str]:
     return facts
 
 
+def others(result: Result) -> str:
+    """Whom an ensemble holds beside the winner, or without it: its weights may be gone."""
+    winner = result.leaderboard.rows[0].id
+    return count(len(result.ensemble.keys() - {winner}), "other")
+
+
 def _lengthened(found: Lengthened) -> str:
     more = ", from more strongly disturbed images" if found.stronger else ""
     return (

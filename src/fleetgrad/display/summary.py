@@ -70,7 +70,9 @@ def _settings(result: Result) -> str:
     if result.distilled is not None and result.distilled.kept == STUDENT:
         who = f"one network taught by {len(result.ensemble)}, {who}"
     elif len(result.ensemble) > 1 and result.distilled is None:
-        who = f"{len(result.ensemble)} networks together, {who}"
+        with_it = result.leaderboard.rows[0].id in result.ensemble
+        networks = "networks" if with_it else "other networks"
+        who = f"{len(result.ensemble)} {networks} together, {who}"
     names = () if result.evidence is None else result.evidence.space.names
     shares = result.importances or {}
     ranked = sorted(names, key=lambda name: -shares.get(name, 0.0))

@@ -51,7 +51,10 @@ def lead(facts: Facts) -> str:
                 f"{_who(result)} answers {good} of {n} test rows rightly, none of them seen before"
             )
         else:
-            good = f"On {n} test rows that it had never seen, its {metric.title} is {good}"
+            good = (
+                f"{_who(result)} comes to {metric.title} {good} on {n} test rows, none of them seen"
+                " before"
+            )
         return f"{who}. {good} ({bounds})."
     if result.validation is not None:
         good = figure(metric, result.validation.mean)
@@ -117,7 +120,9 @@ def _who(result: Result) -> str:
     if result.distilled is not None and result.distilled.kept == STUDENT:
         return "One network that learned from an ensemble"
     if result.ensemble and result.distilled is None:
-        return f"Together with {count(len(result.ensemble) - 1, 'other')} it"
+        others = sentences.others(result)
+        joins = result.leaderboard.rows[0].id in result.ensemble
+        return f"Together with {others} it" if joins else f"An ensemble of {others}"
     return "It"
 
 
