@@ -191,12 +191,11 @@ class Ensembling:
         Bags take in more networks. That serves new rows better, unless the validation rows say that
         some of those do harm, or that nobody helps the best: then one choice among all stands.
         """
-        ways = {
-            way: _few(self._weighted(said, bags), self._plan.ensemble)
-            for way, bags in (("one choice", 0), ("bags", BAGS))
-        }
-        if np.count_nonzero(ways["one choice"]) == 1:
-            return ways["one choice"]
+        most = self._plan.ensemble
+        chosen_once = _few(self._weighted(said, bags=0), most)
+        if np.count_nonzero(chosen_once) == 1:
+            return chosen_once
+        ways = {"once": chosen_once, "bags": _few(self._weighted(said, bags=BAGS), most)}
         losses = {
             way: self._losses(np.tensordot(found[found > 0], said[found > 0], 1))
             for way, found in ways.items()

@@ -7,8 +7,9 @@ from typing import NamedTuple
 
 from fleetgrad import growing
 from fleetgrad.clock import Clock, Progress, Throttle
+from fleetgrad.finals import FEWEST_REPLICATES
 from fleetgrad.metrics import METRICS, Metric
-from fleetgrad.plan import FEWEST_REPLICATES, MOST_LAST, REPLICATES, Plan
+from fleetgrad.plan import MOST_LAST, REPLICATES, Plan
 from fleetgrad.standing import measured
 from fleetgrad.trainees import Trainees
 
@@ -198,11 +199,11 @@ class Pace:
             return self._for_the_end(stage.leading)
         if stage.phase == "stretch":
             return self._for_the_last(_dearest(population), 0.0) + END_SECONDS
-        dearest, room = _dearest(population), self._plan.last_seconds
-        if stage.phase == "finals":
-            last = self._for_the_last(dearest, min(room, self._room(population)))
-            return last + END_SECONDS - self._grace(population)
-        end = self._for_the_last(dearest, room) + END_SECONDS
+        finals, room = stage.phase == "finals", self._plan.last_seconds
+        room = min(room, self._room(population)) if finals else room
+        end = self._for_the_last(_dearest(population), room) + END_SECONDS
+        if finals:
+            return end - self._grace(population)
         waves = math.ceil(self._plan.finalists * self._fewest / self._lanes)
         held = SLACK * waves * self._expected(population) + end
         return min(held, self._most_held)

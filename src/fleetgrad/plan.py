@@ -23,7 +23,6 @@ MOST_LAST = 400  # epochs of the last training, where it may be longer than othe
 LAST, LAST_TOGETHER = 1 / 3, 1 / 2  # of a time, for a longer last training: alone, or together
 REPLICATES = 5
 MOST_REPLICATES = 20
-FEWEST_REPLICATES = 3  # below this no claim of rank is made
 FEWEST_CANDIDATES = 9
 ADAPTIVE_GENERATIONS = 4
 MOST_AT_ONCE = 10_000  # candidates under way together, whose weights wait for each other's rung

@@ -12,8 +12,9 @@ import numpy as np
 from jaxtyping import Float
 
 from fleetgrad.candidates import Candidates
+from fleetgrad.finals import FEWEST_REPLICATES
 from fleetgrad.pace import Pace, Stage
-from fleetgrad.plan import FEWEST_REPLICATES, MOST_REPLICATES, Plan
+from fleetgrad.plan import MOST_REPLICATES, Plan
 from fleetgrad.standing import measured, number, points, trained
 from fleetgrad.store import Run
 from fleetgrad.trainees import Member, Trainer

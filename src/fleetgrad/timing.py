@@ -8,10 +8,10 @@ from typing import NamedTuple, Self
 from fleetgrad import rungs
 from fleetgrad.budget import Budget
 from fleetgrad.errors import BudgetError
+from fleetgrad.finals import FEWEST_REPLICATES
 from fleetgrad.plan import (
     DISTILLED,
     FEWEST_CANDIDATES,
-    FEWEST_REPLICATES,
     FINALISTS,
     LAST,
     LAST_TOGETHER,

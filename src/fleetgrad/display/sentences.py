@@ -60,10 +60,9 @@ def together(result: Result) -> dict[str, str]:
     return facts
 
 
-def others(result: Result) -> str:
-    """Whom an ensemble holds beside the winner, or without it: its weights may be gone."""
-    winner = result.leaderboard.rows[0].id
-    return count(len(result.ensemble.keys() - {winner}), "other")
+def joins(result: Result) -> bool:
+    """Whether the winner is one of the ensemble; its weights may have been gone by then."""
+    return result.leaderboard.rows[0].id in result.ensemble
 
 
 def _lengthened(found: Lengthened) -> str:

@@ -70,8 +70,7 @@ def _settings(result: Result) -> str:
     if result.distilled is not None and result.distilled.kept == STUDENT:
         who = f"one network taught by {len(result.ensemble)}, {who}"
     elif len(result.ensemble) > 1 and result.distilled is None:
-        with_it = result.leaderboard.rows[0].id in result.ensemble
-        networks = "networks" if with_it else "other networks"
+        networks = "networks" if sentences.joins(result) else "other networks"
         who = f"{len(result.ensemble)} {networks} together, {who}"
     names = () if result.evidence is None else result.evidence.space.names
     shares = result.importances or {}

@@ -120,8 +120,8 @@ def _who(result: Result) -> str:
     if result.distilled is not None and result.distilled.kept == STUDENT:
         return "One network that learned from an ensemble"
     if result.ensemble and result.distilled is None:
-        others = sentences.others(result)
-        joins = result.leaderboard.rows[0].id in result.ensemble
+        joins = sentences.joins(result)
+        others = count(len(result.ensemble) - joins, "other")
         return f"Together with {others} it" if joins else f"An ensemble of {others}"
     return "It"
 
