@@ -3,11 +3,12 @@
 import math
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from fleetgrad.store import Run
 from fleetgrad.verdict import verdict
-from simulated import SOUND, Listed, World, counted, rates, search
+from simulated import SOUND, Listed, World, counted, memory_after, rates, search, study
 from test_rounds import EPOCHS, PLAN, TIMED, thaw
 from test_study import somewhere
 
@@ -58,6 +59,41 @@ def test_one_that_was_stopped_and_turns_out_best_wins_and_is_told_of(place, monk
     with Run.open(place, write=False) as run:
         found = verdict(run, HALVING).audit
     assert (found.audited, found.would_have_won) == (1, 1)
+
+
+def test_the_weights_of_one_that_was_stopped_and_wins_are_at_hand(place, monkeypatch):
+    """Until the run ends: to say how sure it may be, and whether others help it."""
+
+    class Various(World):
+        """Each is wrong about a tenth of the rows that is its own."""
+
+        def probabilities(self, settings, params):
+            wrong = np.arange(200) % 10 == round(100 * settings.learning_rate) % 10
+            shares = np.where(wrong, 0.2, 0.9)
+            return np.stack([1 - shares, shares], axis=1)
+
+    settings = rates(0.05, *[0.1 + 0.01 * n for n in range(26)])
+    monkeypatch.setattr("fleetgrad.audit.chosen", lambda ids, seed: (0,))
+    plan = replace(HALVING, ensemble=4)
+    one, run = study(place, late(Various()), plan, Listed(settings))
+    with run:
+        outcome = one.run()
+        assert outcome.winner.candidate == 0
+        assert one.apart(0).params[0]["weight"][0, 0] == memory_after(plan.epochs)
+    assert 0 in [partner.candidate for partner in outcome.partners]
+
+    with somewhere() as other:
+        assert search(other, late(World()), HALVING, Listed(settings)).calibration is not None
+
+
+def test_weights_are_kept_of_no_more_than_could_be_finalists(place, monkeypatch):
+    monkeypatch.setattr("fleetgrad.audit.SHARE", 0.5)
+    monkeypatch.setattr("fleetgrad.audit.chosen", lambda ids, seed: tuple(ids))
+    search(place, World(), HALVING, "sobol", space=SOUND)
+    done = audit(place)
+    ends = {one["candidate"]: one["score"] for one in done["rung"]}
+    assert len(ends) > HALVING.finalists == len(done["kept"])
+    assert done["kept"] == sorted(ends, key=ends.get, reverse=True)[: HALVING.finalists]
 
 
 def test_an_audit_costs_no_more_than_its_share_of_a_time(place):

@@ -103,17 +103,16 @@ def test_where_images_are_seen_from_is_chosen_without_asking_twice(place):
 
 
 def test_bags_take_in_more_networks(place, monkeypatch):
-    plan = replace(PLAN, ensemble=6)
+    plan = replace(PLAN, ensemble=12)
     broad = search(place, Various(), plan, thaw()).partners
     monkeypatch.setattr(ensembling, "BAGS", 0)
     with somewhere() as other:
         narrow = search(other, Various(), plan, thaw()).partners
-    assert len(broad) == 6
-    assert {one.candidate for one in narrow} < {one.candidate for one in broad}
+    assert 2 <= len(narrow) < len(broad)
 
 
 def test_networks_that_do_harm_are_kept_out_of_bags(place):
-    """Of three that help, many a half has none."""
+    """Of two that help, many a half has none."""
 
     class Misled(Various):
         def probabilities(self, settings, params):
@@ -121,10 +120,10 @@ def test_networks_that_do_harm_are_kept_out_of_bags(place):
             return said if helps(settings) else said[:, ::-1]
 
     def helps(settings):
-        return int(settings.learning_rate * 1e9) % 4 == 0
+        return int(settings.learning_rate * 1e9) % 6 == 0
 
     partners = search(place, Misled(), replace(PLAN, ensemble=6), thaw()).partners
-    assert len(partners) == 3
+    assert len(partners) == 2
     assert all(helps(one.settings) for one in partners)
 
 

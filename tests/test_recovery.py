@@ -83,6 +83,7 @@ def test_a_run_whose_weights_came_to_harm_anywhere_ends_like_one_that_was_spared
             if broken.calls < at:
                 break
     assert seen >= {"search", "refit"}
+    assert ("audit" in seen) == (kind == "rounds")
     assert ("ensemble" in seen) == (STUDIES[kind][0].ensemble > 0)
     assert ("distill" in seen) == STUDIES[kind][0].distill
 

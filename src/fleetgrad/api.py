@@ -393,8 +393,8 @@ def _result(run: Run, data: Dataset, clock: Clock, report: Report, trainer: Trai
             models.together(data, outcome, seed).save(run.directory / "ensemble")
     if not outcome.interrupted and run.segment("end") is None:
         done = {"elapsed": clock.elapsed, "compile_s": fleet.compile_seconds}
-        paused = [name for name in run.weighted() if name.startswith("search/")]
-        run.commit("end", payload=done, releases=paused)
+        halfway = [name for name in run.weighted() if name.startswith(("search/", "audit"))]
+        run.commit("end", payload=done, releases=halfway)
     ended, said, begun = run.segment("end"), verdict(run, plan), history.origin(run)
     return Result(
         run=run.directory,

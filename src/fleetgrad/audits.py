@@ -1,24 +1,28 @@
 """Some of those that were stopped, run to the end after all, to see whether stopping costs winners.
 
-    audit        who they are, where they had been stopped, and what they came to
+    audit        who they are, where they had been stopped, what they came to, and the weights of
+                 the best
 
 They train anew from the first epoch, as nobody's weights are kept for long; the same draws give the
-same curve. Whoever turns out well may still be a finalist.
+same curve. Whoever turns out well may still be a finalist, and win, and be of an ensemble.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Any
 
 from fleetgrad import audit
 from fleetgrad.leaderboard import Row
 from fleetgrad.pace import Pace, Stage
 from fleetgrad.plan import Plan
-from fleetgrad.rows import is_whole, rung_rows
+from fleetgrad.rows import furthest, is_whole, rung_rows
+from fleetgrad.settings import Settings
 from fleetgrad.standing import number, points, standing, trained
 from fleetgrad.store import Run
-from fleetgrad.trainees import Member, Trainer
+from fleetgrad.trainees import Member, Trainees, Trainer, Weights
 
+SEGMENT = "audit"
 REPLICATE = 0  # the search's, so that its scores can be compared
 
 
@@ -45,24 +49,36 @@ class Audits:
         """
         if self._plan.evolves:  # whoever was stopped had lost to one that went on
             return {}
-        done = self._run.segment("audit")
+        done = self._run.segment(SEGMENT)
         if done is None:
             done = self._train(known)
         if done["cut"]:
             return {}
         return rung_rows(done, {one: row.settings for one, row in known.items()}, last=True)
 
+    def weights(self, settings: Mapping[int, Settings]) -> dict[int, Weights]:
+        """The best of them at the end of their training, by id.
+
+        Args:
+            settings: Of everyone.
+        """
+        if SEGMENT not in self._run.weighted():
+            return {}
+        population = populated(self._trainer, kept(self._run), settings)
+        population.restore(self._run.weights(SEGMENT))
+        return {one.candidate: partial(population.params, one) for one in population.members}
+
     def _train(self, known: Mapping[int, Row]) -> dict[str, Any]:
         stopped = [row.id for row in known.values() if _was_stopped(row, self._plan.epochs)]
         enough = round(audit.SHARE * len(stopped)) >= 1  # of a handful nobody is worth the price
         chosen = audit.chosen(stopped, self._seed) if enough else ()
-        members = {Member(one, REPLICATE): known[one].settings for one in chosen}
-        population = self._trainer.populate(members)
-        population.keep(list(members)[: self._pace.auditable(population)])
+        settings = {one: row.settings for one, row in known.items()}
+        population = populated(self._trainer, chosen, settings)
+        population.keep(population.members[: self._pace.auditable(population)])
         began = [known[member.candidate] for member in population.members]
         stage = Stage("audit", 1, 1, trained(self._run))
         arrived = population.advance(self._plan.epochs, self._pace.proceed(stage, population))
-        done = {
+        done: dict[str, Any] = {
             "rung": [standing(population, member) for member in population.members],
             "survivors": [],
             "until": self._plan.epochs,
@@ -72,9 +88,23 @@ class Audits:
             "network_epochs": population.network_epochs,
             "elapsed": self._pace.elapsed,
         }
-        curves = [p for m in population.members for p in points("audit", population, m)]
-        self._run.commit("audit", payload=done, curves=curves)
+        curves = [p for m in population.members for p in points(SEGMENT, population, m)]
+        rows = {} if done["cut"] else rung_rows(done, settings, last=True)
+        done["kept"] = furthest(rows.values(), {}, self._plan.finalists)
+        population.keep(Member(one, REPLICATE) for one in done["kept"])
+        weights = population.state() if done["kept"] else None
+        self._run.commit(SEGMENT, payload=done, curves=curves, weights=weights)
         return done
+
+
+def populated(trainer: Trainer, ids: Iterable[int], settings: Mapping[int, Settings]) -> Trainees:
+    """These candidates, about to be trained as the search trains them."""
+    return trainer.populate({Member(one, REPLICATE): settings[one] for one in ids})
+
+
+def kept(run: Run) -> tuple[int, ...]:
+    """Whose weights the audit on record has kept, until the run ended."""
+    return tuple((run.segment(SEGMENT) or {}).get("kept", ()))
 
 
 def _stop(row: Row) -> dict[str, Any]:

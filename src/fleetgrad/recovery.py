@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
 
-from fleetgrad import answers, ensembling, stretching
+from fleetgrad import answers, audits, ensembling, stretching
 from fleetgrad.distilled import REFIT
 from fleetgrad.distilling import taught
 from fleetgrad.lengthening import lengthened
@@ -52,7 +52,10 @@ class Recovery:
         done = self._run.segment(segment) or {}
         if segment.startswith("search/"):
             return self._searched(segment, done)
-        population = self._refitted(segment, done)
+        if segment == audits.SEGMENT:
+            population = audits.populated(self._trainer, done["kept"], self._settings)
+        else:
+            population = self._refitted(segment, done)
         self._advance(population, done.get("epochs", done.get("lasting", self._plan.epochs)))
         return population
 

@@ -21,10 +21,9 @@ from fleetgrad.leaderboard import Row
 from fleetgrad.pace import Pace, Stage
 from fleetgrad.plan import Plan
 from fleetgrad.rows import best_of, furthest, leaders, rung_rows
-from fleetgrad.search import Weights
 from fleetgrad.standing import points, standing
 from fleetgrad.store import CurvePoint, Run
-from fleetgrad.trainees import Member, Trainees, Trainer
+from fleetgrad.trainees import Member, Trainees, Trainer, Weights
 from fleetgrad.trials import Step, Strategy, Trial
 
 if TYPE_CHECKING:

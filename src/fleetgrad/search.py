@@ -5,7 +5,7 @@
 Each rung is a segment of the record; those that are there already are taken from it.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -20,9 +20,7 @@ from fleetgrad.samplers import Sampler
 from fleetgrad.settings import Settings
 from fleetgrad.standing import points, score, standing, trained
 from fleetgrad.store import Run
-from fleetgrad.trainees import Member, Trainees, Trainer
-
-Weights = Callable[[], Any]  # fetches them
+from fleetgrad.trainees import Member, Trainees, Trainer, Weights
 
 
 class Rung(NamedTuple):

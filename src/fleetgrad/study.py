@@ -1,6 +1,7 @@
 """One run, from the first candidate to the winner's weights.
 
     search/G_K   rung K of generation G (`search.py`)
+    audit        some of those that were stopped (`audits.py`)
     finals/B     a block of replicates of the finalists (`repeats.py`)
     stretch      whether the last training bears a stronger disturbance (`stretching.py`)
     refit        the winner, trained on every row that is not sealed
@@ -21,7 +22,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from fleetgrad import finals, metrics, stretching
+from fleetgrad import audits, finals, metrics, stretching
 from fleetgrad.audits import Audits
 from fleetgrad.calibration import Calibration, calibrated
 from fleetgrad.candidates import Candidates
@@ -45,7 +46,7 @@ from fleetgrad.standing import points, trained
 from fleetgrad.store import Run
 from fleetgrad.stretching import Stretching
 from fleetgrad.temperatures import cooled
-from fleetgrad.trainees import Trainees, Trainer
+from fleetgrad.trainees import Trainees, Trainer, Weights
 from fleetgrad.trials import Strategy
 
 
@@ -158,10 +159,10 @@ class Study:
 
         None where its weights are not at hand (any more).
         """
-        held, rows = self._search.stopped(), self._searched
+        held = self._weights()
         if candidate not in held:
             return None
-        settings, view = rows[candidate].settings, self._trainer.view(0)
+        settings, view = self._rows()[candidate].settings, self._trainer.view(0)
         return Winner(candidate, settings, held[candidate](), view, refitted=False)
 
     def _partners(self) -> tuple[Partner, ...]:
@@ -169,7 +170,7 @@ class Study:
         if not self._plan.ensemble:
             return ()
         ensembling = Ensembling(self._run, self._plan, self._trainer, self._pace, self._seed)
-        return ensembling.partners(self._searched, self._search.stopped)
+        return ensembling.partners(self._at_hand, self._weights)
 
     def _distilled(
         self, winner: Winner, partners: tuple[Partner, ...]
@@ -178,15 +179,13 @@ class Study:
         if not self._plan.distill:
             return winner, None
         distilling = Distilling(self._run, self._plan, self._trainer, self._pace)
-        found, params = distilling.student(
-            winner.candidate, partners, self._searched, self._search.stopped
-        )
+        found, params = distilling.student(winner.candidate, partners, self._at_hand, self._weights)
         return (winner if params is None else replace(winner, params=params)), found
 
     def _calibrated(self, winner: Winner) -> tuple[Winner, Calibration | None]:
         """The winner, as sure as it may be."""
-        row, epochs = self._searched[winner.candidate], self._plan.epochs
-        found = calibrated(self._run, self._trainer, row, self._search.stopped, epochs)
+        row, epochs = self._at_hand[winner.candidate], self._plan.epochs
+        found = calibrated(self._run, self._trainer, row, self._weights, epochs)
         if found is None:
             return winner, None
         return replace(winner, params=cooled(winner.params, found.temperature)), found
@@ -201,8 +200,22 @@ class Study:
 
     @property
     def _searched(self) -> dict[int, Row]:
-        """What the search alone knows: the weights at hand are as far as it says, no further."""
+        """What the search alone knows of each candidate."""
         return {row.id: row for row in self._search.rows}
+
+    @property
+    def _at_hand(self) -> dict[int, Row]:
+        """What is known of each candidate as far as `_weights` go: of those audited, some are kept.
+
+        The others' lie where the search had paused, if anywhere.
+        """
+        kept = audits.kept(self._run)
+        return self._searched | {one: self._audited[one] for one in kept}
+
+    def _weights(self) -> dict[int, Weights]:
+        """The weights at hand of networks that have not seen replicate 0's validation; by id."""
+        everyone = {one: row.settings for one, row in self._searched.items()}
+        return self._search.stopped() | self._audits.weights(everyone)
 
     def _chosen(self, ahead: Candidates) -> Candidates:
         """The finalists: the best of those ahead in the search and of those that were audited."""
@@ -282,7 +295,7 @@ class Study:
 
     def _so_far(self) -> Winner | None:
         """After an interrupt: whoever leads of those whose weights are at hand."""
-        weights = self._search.stopped()
+        weights = self._weights()
         for row in self._leaderboard():
             if row.id in weights and not math.isnan(row.score):
                 view = self._trainer.view(0)

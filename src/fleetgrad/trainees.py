@@ -12,6 +12,8 @@ import numpy as np
 from fleetgrad.settings import Settings
 from fleetgrad.views import CENTER, View
 
+Weights = Callable[[], Any]  # fetches a network's, which may lie on the disk
+
 
 class Member(NamedTuple):
     """One network: a candidate's lasting id, and which replicate of it."""
