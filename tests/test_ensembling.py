@@ -9,6 +9,7 @@ import pytest
 from fleetgrad import ensembling, temperatures
 from fleetgrad.plan import MOST_LAST
 from fleetgrad.space import Space
+from fleetgrad.store import Run
 from fleetgrad.views import CENTER, KINDS
 from simulated import SOUND, Crash, World, counted, memory_after, search
 from test_rounds import EPOCHS, PLAN, TIMED, thaw
@@ -47,6 +48,27 @@ def test_several_that_were_whole_are_refitted_and_share_the_vote(place):
         assert outcome.leaderboard[one.candidate].epochs == EPOCHS
         assert one.params[0]["weight"][0, 0] == memory_after(EPOCHS)
     assert outcome.winner.refitted
+
+
+def test_a_winner_that_others_join_is_not_trained_twice(place):
+    """Its weights are those of its refit."""
+
+    class Others(World):
+        """Each is wrong about rows of its own, and the better the fewer."""
+
+        def probabilities(self, settings, params):
+            draw = np.random.default_rng(int(settings.learning_rate * 1e9))
+            shares = np.where(draw.random(200) < self.row(settings, 0, 50)[3], 0.9, 0.2)
+            return np.stack([1 - shares, shares], axis=1)
+
+    outcome = search(place, Others(), TOGETHER, thaw())
+    joined = [one.candidate for one in outcome.partners]
+    assert outcome.winner.candidate in joined
+    with Run.open(place, write=False) as run:
+        trained = run.segment("ensemble")["network_epochs"]
+    assert trained == EPOCHS * (len(joined) - 1)
+    for one in outcome.partners:
+        assert one.params[0]["weight"][0, 0] == memory_after(EPOCHS)
 
 
 def test_logits_are_divided_by_the_temperature_of_the_validation_rows(place):

@@ -25,7 +25,7 @@ from fleetgrad.settings import Settings
 from fleetgrad.standing import points, trained
 from fleetgrad.store import Run
 from fleetgrad.stretching import recorded
-from fleetgrad.trainees import Member, Trainees, Trainer
+from fleetgrad.trainees import ALONE, Member, Trainees, Trainer, renamed
 from fleetgrad.views import CENTER, KINDS, View
 
 SEGMENT = "ensemble"
@@ -105,11 +105,29 @@ class Ensembling:
                 for one, own in settings.items()
             }
             population = refit(self._trainer, longer)
+            self._share(population, searched, longer)
             done = self._train(shares, views, lasting, population)
         else:
             longer = trained_for(self._run, done, self._plan, searched)
             population = restored(self._run, self._trainer, longer)
         return joined(done, population, trained_for(self._run, done, self._plan, searched))
+
+    def _share(
+        self,
+        population: Trainees,
+        searched: Mapping[int, Settings],
+        longer: Mapping[int, Settings],
+    ) -> None:
+        """Let the winner be as it was refitted, where it would go through the very same again."""
+        done: dict[str, Any] = self._run.segment("refit") or {}
+        winner = done.get("candidate", -1)
+        if winner not in longer:
+            return
+        lasting, restraint = done.get("lasting"), recorded(self._run)
+        alone = lengthened(searched[winner], lasting, self._plan, restraint)
+        if alone == longer[winner]:
+            member = Member(winner, REPLICATE)
+            population.restore(renamed(self._run.weights("refit"), ALONE, member), [member])
 
     def _lasting(self, settings: Mapping[int, Settings]) -> int:
         """Epochs of their last training."""

@@ -23,7 +23,7 @@ from fleetgrad.products import Arithmetic
 from fleetgrad.programs import Programs
 from fleetgrad.settings import Settings
 from fleetgrad.shapes import Scored, Shape
-from fleetgrad.trainees import Member
+from fleetgrad.trainees import ALONE, Member
 from fleetgrad.views import CENTER
 
 BLOCK = 1024  # rows predicted at once
@@ -92,7 +92,7 @@ class Fleet:
 
     def refit(self, settings: Settings) -> tuple[Population, View]:
         """One member that learns from every row of the training part, and its view."""
-        return self.refit_all({Member(0, 0): settings})
+        return self.refit_all({ALONE: settings})
 
     def refit_all(self, settings: Mapping[Member, Settings]) -> tuple[Population, View]:
         """Members of replicate 0 that learn from every row of the training part, and their view."""
@@ -112,7 +112,7 @@ class Fleet:
         """
         view = self._whole if refitted else self.view(0)
         targets = mixed(shares, self._data.y, view.train, part, settings.label_smoothing)
-        return self._population({0: view}, {Member(0, 0): settings}, targets)
+        return self._population({0: view}, {ALONE: settings}, targets)
 
     def teach(self, settings: Settings, params: Any, *, refitted: bool) -> np.ndarray:
         """(rows, classes): what a network says of the rows it has learned from."""

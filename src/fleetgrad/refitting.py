@@ -7,7 +7,7 @@ from fleetgrad.model import Model
 from fleetgrad.models import model_of
 from fleetgrad.settings import Settings
 from fleetgrad.study import Winner
-from fleetgrad.trainees import Member
+from fleetgrad.trainees import ALONE
 
 
 def refitted(data: Dataset, settings: Settings, seed: int) -> Model:
@@ -18,7 +18,7 @@ def refitted(data: Dataset, settings: Settings, seed: int) -> Model:
     """
     population, view = Fleet(data, seed).refit(settings)
     population.advance(settings.epochs)
-    member = Member(0, 0)
+    member = ALONE
     if population.diverged_at(member) is not None:
         raise TrainingError(
             "the settings must train soundly on all rows, got a network that diverged; lower "

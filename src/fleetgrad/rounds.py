@@ -23,7 +23,7 @@ from fleetgrad.plan import Plan
 from fleetgrad.rows import best_of, furthest, leaders, rung_rows
 from fleetgrad.standing import points, standing
 from fleetgrad.store import CurvePoint, Run
-from fleetgrad.trainees import Member, Trainees, Trainer, Weights
+from fleetgrad.trainees import Member, Trainees, Trainer, Weights, renamed
 from fleetgrad.trials import Step, Strategy, Trial
 
 if TYPE_CHECKING:
@@ -224,12 +224,8 @@ class Rounds:
         segment = self._held[candidate]
         if segment not in self._files:
             self._files[segment] = self._run.weights(segment)
-        prefix, named = f"{candidate}.{REPLICATE}", f"{own}.{REPLICATE}"
-        return {
-            named + name.removeprefix(prefix): array
-            for name, array in self._files[segment].items()
-            if f"{name}.".startswith(f"{prefix}.")
-        }
+        members = Member(candidate, REPLICATE), Member(own, REPLICATE)
+        return renamed(self._files[segment], *members)
 
     def _params(self, candidate: int) -> Any:
         member = Member(candidate, REPLICATE)

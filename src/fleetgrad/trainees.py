@@ -22,6 +22,21 @@ class Member(NamedTuple):
     replicate: int
 
 
+ALONE = Member(0, 0)  # whoever is refitted, or learns from others
+
+
+def renamed(
+    arrays: Mapping[str, np.ndarray], member: Member, other: Member
+) -> dict[str, np.ndarray]:
+    """One member's arrays, of all that a `Trainees.state` gave, under the name of another."""
+    own, new = (f"{one.candidate}.{one.replicate}" for one in (member, other))
+    return {
+        new + name.removeprefix(own): array
+        for name, array in arrays.items()
+        if f"{name}.".startswith(f"{own}.")
+    }
+
+
 class Trainees(Protocol):
     """A population, as far as the search knows it."""
 
@@ -80,7 +95,7 @@ class Trainer(Protocol):
         """Networks about to train, each replicate on its own split."""
 
     def refit(self, settings: Settings) -> tuple[Trainees, Any]:
-        """One network, about to train on every row; and what it sees."""
+        """One network, `ALONE`, about to train on every row; and what it sees."""
 
     def refit_all(self, settings: Mapping[Member, Settings]) -> tuple[Trainees, Any]:
         """Networks of replicate 0, about to train on every row; and what they see."""
