@@ -6,7 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from fleetgrad import ensembling, temperatures
+from fleetgrad import Budget, ensembling, load, temperatures, tune
+from fleetgrad.ensembling import Ensembling
 from fleetgrad.plan import MOST_LAST
 from fleetgrad.space import Space
 from fleetgrad.store import Run
@@ -69,6 +70,25 @@ def test_a_winner_that_others_join_is_not_trained_twice(place):
     assert trained == EPOCHS * (len(joined) - 1)
     for one in outcome.partners:
         assert one.params[0]["weight"][0, 0] == memory_after(EPOCHS)
+
+
+def test_what_it_shares_is_what_it_would_have_come_to(tmp_path, monkeypatch):
+    """Of networks that are really trained, to the bit."""
+    monkeypatch.setattr(Ensembling, "_selected", lambda self, said: np.full(len(said), 0.3))
+    budget, found = Budget(candidates=9, epochs=3), []
+    for way in ("shared", "anew"):
+        if way == "anew":
+            monkeypatch.setattr(Ensembling, "_share", lambda *known: None)
+        tune(load("digits"), budget=budget, ensemble=3, seed=0, out=tmp_path / way)
+        with Run.open(tmp_path / way, write=False) as run:
+            joined, refitted = run.segment("ensemble"), run.segment("refit")
+            found.append(run.weights("ensemble"))
+        assert str(refitted["candidate"]) in joined["weights"]
+        assert joined["network_epochs"] == 3 * (len(joined["weights"]) - (way == "shared"))
+    shared, anew = found
+    assert shared.keys() == anew.keys()
+    for name, array in shared.items():
+        np.testing.assert_array_equal(array, anew[name])
 
 
 def test_logits_are_divided_by_the_temperature_of_the_validation_rows(place):
