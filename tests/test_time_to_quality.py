@@ -11,6 +11,7 @@ import race_ours
 import race_sklearn
 import racing
 import time_to_quality
+from fleetgrad.clock import Progress
 from fleetgrad.plan import Plan
 from fleetgrad.store import Run
 from fleetgrad.strategies.options import Options
@@ -96,6 +97,43 @@ def test_our_record_tells_who_led_and_ends_with_the_verdict_of_the_repeats(tmp_p
     assert led[-1].seconds > max(event.seconds for event in found[:-1])
     for one, other in itertools.pairwise(led):
         assert one.seconds < other.seconds
+
+
+def test_what_a_search_tells_on_the_way_counts_from_then_on(tmp_path):
+    strategy = Thaw(SOUND, Options(PLAN.epochs, PLAN.network_epochs, decisions=4))
+    with Run.create(tmp_path / "run", {"seed": 0}) as run:
+        run.commit("plan", payload={"plan": PLAN.to_dict(), "elapsed": 0.0})
+    listener = race_ours.Listener()
+    search(tmp_path / "run", World(), PLAN, strategy, report=listener)
+    with Run.open(tmp_path / "run", write=False) as run:
+        found = race_ours.heard(run, listener.told)
+        ends = {(racing.key(one.settings), one.epochs) for one in race_ours.recorded(run)}
+        settings = dict(itertools.chain.from_iterable(run.generations().values()))
+        scores = {
+            (racing.key(settings[one.candidate].to_dict()), one.epoch): one.validation_score
+            for one in run.curves()
+            if one.phase == "search"
+        }
+    assert {(racing.key(one.settings), one.epochs) for one in found} - ends  # amid a round
+    for one in found:
+        assert one.validation == pytest.approx(scores[racing.key(one.settings), one.epochs])
+
+
+def test_a_curve_that_has_not_grown_is_not_told_of_again():
+    curves = {}
+    listener = race_ours.Listener()
+
+    def tell(elapsed):
+        listener(Progress("search", 1, 0, 2, 0.5, 1.0, elapsed, None, growing=lambda: curves))
+
+    curves[3] = []
+    tell(1.0)
+    curves[3] = [0.1, 0.2]
+    tell(2.0)
+    curves[4] = [0.3]
+    tell(3.0)
+    listener(Progress("finals", 1, 0, 2, 0.5, 1.0, 4.0, None))
+    assert listener.told == [(2.0, 3, 2, 0.2), (3.0, 4, 1, 0.3)]
 
 
 def test_where_mnist_is_missing_the_benchmark_says_so(capsys, tmp_path):

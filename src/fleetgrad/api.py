@@ -391,10 +391,8 @@ def _result(run: Run, data: Dataset, clock: Clock, report: Report, trainer: Trai
         model.save(path)
         if outcome.partners and outcome.distilled is not None:
             models.together(data, outcome, seed).save(run.directory / "ensemble")
-    if not outcome.interrupted and run.segment("end") is None:
-        done = {"elapsed": clock.elapsed, "compile_s": fleet.compile_seconds}
-        halfway = [name for name in run.weighted() if name.startswith(("search/", "audit"))]
-        run.commit("end", payload=done, releases=halfway)
+    if not outcome.interrupted:
+        study.end(fleet.compile_seconds)
     ended, said, begun = run.segment("end"), verdict(run, plan), history.origin(run)
     return Result(
         run=run.directory,

@@ -23,7 +23,6 @@ from fleetgrad.store import Run
 from fleetgrad.trainees import Member, Trainees, Trainer, Weights
 
 SEGMENT = "audit"
-REPLICATE = 0  # the search's, so that its scores can be compared
 
 
 class Audits:
@@ -52,9 +51,7 @@ class Audits:
         done = self._run.segment(SEGMENT)
         if done is None:
             done = self._train(known)
-        if done["cut"]:
-            return {}
-        return rung_rows(done, {one: row.settings for one, row in known.items()}, last=True)
+        return _ends(done, known)
 
     def weights(self, settings: Mapping[int, Settings]) -> dict[int, Weights]:
         """The best of them at the end of their training, by id.
@@ -64,9 +61,12 @@ class Audits:
         """
         if SEGMENT not in self._run.weighted():
             return {}
-        population = populated(self._trainer, kept(self._run), settings)
-        population.restore(self._run.weights(SEGMENT))
-        return {one.candidate: partial(population.params, one) for one in population.members}
+        return {one: partial(self._params, one, settings) for one in kept(self._run)}
+
+    def _params(self, candidate: int, settings: Mapping[int, Settings]) -> Any:
+        population = populated(self._trainer, [candidate], settings)
+        population.restore(self._run.weights(SEGMENT), population.members)
+        return population.params(Member(candidate))
 
     def _train(self, known: Mapping[int, Row]) -> dict[str, Any]:
         stopped = [row.id for row in known.values() if _was_stopped(row, self._plan.epochs)]
@@ -89,9 +89,8 @@ class Audits:
             "elapsed": self._pace.elapsed,
         }
         curves = [p for m in population.members for p in points(SEGMENT, population, m)]
-        rows = {} if done["cut"] else rung_rows(done, settings, last=True)
-        done["kept"] = furthest(rows.values(), {}, self._plan.finalists)
-        population.keep(Member(one, REPLICATE) for one in done["kept"])
+        done["kept"] = furthest(_ends(done, known).values(), {}, self._plan.finalists)
+        population.keep(Member(one) for one in done["kept"])
         weights = population.state() if done["kept"] else None
         self._run.commit(SEGMENT, payload=done, curves=curves, weights=weights)
         return done
@@ -99,12 +98,19 @@ class Audits:
 
 def populated(trainer: Trainer, ids: Iterable[int], settings: Mapping[int, Settings]) -> Trainees:
     """These candidates, about to be trained as the search trains them."""
-    return trainer.populate({Member(one, REPLICATE): settings[one] for one in ids})
+    return trainer.populate({Member(one): settings[one] for one in ids})
 
 
 def kept(run: Run) -> tuple[int, ...]:
     """Whose weights the audit on record has kept, until the run ended."""
     return tuple((run.segment(SEGMENT) or {}).get("kept", ()))
+
+
+def _ends(done: Mapping[str, Any], known: Mapping[int, Row]) -> dict[int, Row]:
+    """The rows of those that the time sufficed for."""
+    if done["cut"]:
+        return {}
+    return rung_rows(done, {one: row.settings for one, row in known.items()}, last=True)
 
 
 def _stop(row: Row) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from fleetgrad.distilled import REFIT, STUDENT, TRIAL, WINNER, Distilled, Score, on_record
-from fleetgrad.ensembling import REPLICATE, Partner
+from fleetgrad.ensembling import Partner
 from fleetgrad.leaderboard import Row
 from fleetgrad.metrics import Metric, recorded
 from fleetgrad.pace import Pace, Stage
@@ -24,7 +24,7 @@ from fleetgrad.settings import Settings
 from fleetgrad.standing import points, trained
 from fleetgrad.store import CurvePoint, Run
 from fleetgrad.temperatures import cooled
-from fleetgrad.trainees import Member, Trainees, Trainer
+from fleetgrad.trainees import ALONE, Member, Trainees, Trainer
 
 PART = 0.5  # the teachers' share of a target
 
@@ -120,7 +120,7 @@ class Distilling:
         epochs = self._plan.epochs
         held = {one for one in wanted if one in weights and is_whole(rows[one], epochs)}
         found = {one: weights[one]() for one in held}
-        again = {Member(one, REPLICATE): rows[one].settings for one in sorted(wanted - held)}
+        again = {Member(one): rows[one].settings for one in sorted(wanted - held)}
         if again:
             population = self._trainer.populate(again)
             if not (self._pace.affords(population) and self._train(population)):
@@ -132,10 +132,10 @@ class Distilling:
         self, winner: Any, teachers: Sequence[Partner], settings: Settings, pupil: Trainees
     ) -> dict[str, Score]:
         """Of winner, ensemble and, if it has not diverged, student."""
-        ask, member = self._trainer.probabilities, pupil.members[0]
+        ask = self._trainer.probabilities
         asked = {WINNER: ask(settings, winner), "ensemble": _together(teachers, ask)}
-        if pupil.diverged_at(member) is None:
-            asked[STUDENT] = ask(settings, pupil.params(member))
+        if pupil.diverged_at(ALONE) is None:
+            asked[STUDENT] = ask(settings, pupil.params(ALONE))
         known = self._trainer.labels(), self._trainer.row_weights()
         metric = recorded(self._run.config)
         return {name: _score(metric, one, *known) for name, one in asked.items()}
@@ -153,7 +153,7 @@ class Distilling:
         elif done["kept"] == STUDENT:
             population = self._trainer.refit(settings)[0]
             population.restore(self._run.weights(REFIT))
-        return population.params(population.members[0]) if done["kept"] == STUDENT else None
+        return population.params(ALONE) if done["kept"] == STUDENT else None
 
     def _train(self, population: Trainees) -> bool:
         """Train for as long as in the search; whether there was time."""
@@ -206,7 +206,7 @@ def _judged(scores: Mapping[str, Score]) -> tuple[str, str]:
 
 def _fate(population: Trainees, *, arrived: bool) -> tuple[str, str]:
     """The same of the student of all rows; one that is half trained would disappoint."""
-    if population.diverged_at(population.members[0]) is not None:
+    if population.diverged_at(ALONE) is not None:
         return WINNER, "diverged"
     return (STUDENT, "better") if arrived else (WINNER, "no time")
 
@@ -217,5 +217,5 @@ def _score(metric: Metric, shares: np.ndarray, labels: np.ndarray, counts: Count
 
 
 def _curves(phase: str, winner: int, population: Trainees) -> list[CurvePoint]:
-    found = points(phase, population, population.members[0])
+    found = points(phase, population, ALONE)
     return [one._replace(candidate=winner) for one in found]

@@ -17,20 +17,18 @@ import numpy as np
 
 from fleetgrad import metrics, parsimony, selection, temperatures
 from fleetgrad.leaderboard import Row
-from fleetgrad.lengthening import lengthened
 from fleetgrad.pace import Pace, Stage
 from fleetgrad.plan import Plan
 from fleetgrad.rows import is_whole
 from fleetgrad.settings import Settings
 from fleetgrad.standing import points, trained
 from fleetgrad.store import Run
-from fleetgrad.stretching import recorded
+from fleetgrad.stretching import as_trained
 from fleetgrad.trainees import ALONE, Member, Trainees, Trainer, renamed
 from fleetgrad.views import CENTER, KINDS, View
 
 SEGMENT = "ensemble"
 MOST_ASKED = 24  # networks, the best of them
-REPLICATE = 0  # of the search
 BAGS = 20  # random halves of the networks, among which an ensemble is chosen
 
 
@@ -92,30 +90,37 @@ class Ensembling:
             rows: What the search knows of everyone.
             weights: Gives the weights that are at hand, by id.
         """
-        searched = {one: row.settings for one, row in rows.items()}
-        done = self._run.segment(SEGMENT)
+        settings = {one: row.settings for one, row in rows.items()}
+        done, population = self._run.segment(SEGMENT), None
         if done is None:
-            held = weights()
-            shares = self._chosen(rows, held)
-            settings = {one: searched[one] for one in shares}
-            views = self._seeing(shares, settings, held)
-            lasting, restraint = self._lasting(settings), recorded(self._run)
-            longer = {
-                one: lengthened(own, lasting, self._plan, restraint)
-                for one, own in settings.items()
-            }
-            population = refit(self._trainer, longer)
-            self._share(population, searched, longer)
-            done = self._train(shares, views, lasting, population)
-        else:
-            longer = trained_for(self._run, done, self._plan, searched)
+            done, population = self._begun(rows, settings, weights())
+        longer = trained_for(self._run, done, self._plan, settings)
+        if population is None:
             population = restored(self._run, self._trainer, longer)
-        return joined(done, population, trained_for(self._run, done, self._plan, searched))
+        return joined(done, population, longer)
+
+    def _begun(
+        self,
+        rows: Mapping[int, Row],
+        settings: Mapping[int, Settings],
+        weights: Mapping[int, Callable[[], Any]],
+    ) -> tuple[dict[str, Any], Trainees]:
+        """Choose and train them; what is on record of it then, and their networks."""
+        shares = self._chosen(rows, weights)
+        own = {one: settings[one] for one in shares}
+        views, lasting = self._seeing(shares, own, weights), self._lasting(own)
+        longer = {one: self._longer(each, lasting) for one, each in own.items()}
+        population = refit(self._trainer, longer)
+        self._share(population, settings, longer)
+        return self._train(shares, views, lasting, population), population
+
+    def _longer(self, settings: Settings, lasting: int | None) -> Settings:
+        return as_trained(self._run, self._plan, settings, lasting)
 
     def _share(
         self,
         population: Trainees,
-        searched: Mapping[int, Settings],
+        settings: Mapping[int, Settings],
         longer: Mapping[int, Settings],
     ) -> None:
         """Let the winner be as it was refitted, where it would go through the very same again."""
@@ -123,10 +128,8 @@ class Ensembling:
         winner = done.get("candidate", -1)
         if winner not in longer:
             return
-        lasting, restraint = done.get("lasting"), recorded(self._run)
-        alone = lengthened(searched[winner], lasting, self._plan, restraint)
-        if alone == longer[winner]:
-            member = Member(winner, REPLICATE)
+        if self._longer(settings[winner], done.get("lasting")) == longer[winner]:
+            member = Member(winner)
             population.restore(renamed(self._run.weights("refit"), ALONE, member), [member])
 
     def _lasting(self, settings: Mapping[int, Settings]) -> int:
@@ -274,13 +277,13 @@ def trained_for(
     run: Run, done: Mapping[str, Any], plan: Plan, settings: Mapping[int, Settings]
 ) -> dict[int, Settings]:
     """Those in the ensemble on record, as they were trained on all rows; by id."""
-    lasting, restraint = done.get("lasting"), recorded(run)
-    return {one: lengthened(settings[one], lasting, plan, restraint) for one in chosen(done)}
+    lasting = done.get("lasting")
+    return {one: as_trained(run, plan, settings[one], lasting) for one in chosen(done)}
 
 
 def refit(trainer: Trainer, settings: Mapping[int, Settings]) -> Trainees:
     """Those of an ensemble, about to train on all rows; by id."""
-    return trainer.refit_all({Member(one, 0): own for one, own in settings.items()})[0]
+    return trainer.refit_all({Member(one): own for one, own in settings.items()})[0]
 
 
 def restored(run: Run, trainer: Trainer, settings: Mapping[int, Settings]) -> Trainees:
@@ -298,7 +301,7 @@ def joined(
     partners = []
     for one, own in settings.items():
         degree, views = done["temperatures"][f"{one}"], done.get("views", "plain")
-        params = temperatures.cooled(population.params(Member(one, 0)), degree)
+        params = temperatures.cooled(population.params(Member(one)), degree)
         weight = done["weights"][f"{one}"]
         partners.append(Partner(one, own, params, weight, degree, views))
     return tuple(partners)

@@ -10,19 +10,18 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
 
-from fleetgrad import answers, audits, ensembling, stretching
+from fleetgrad import answers, audits, ensembling
 from fleetgrad.distilled import REFIT
 from fleetgrad.distilling import taught
-from fleetgrad.lengthening import lengthened
 from fleetgrad.pace import Pace, Stage
 from fleetgrad.plan import Plan
 from fleetgrad.settings import Settings
 from fleetgrad.standing import trained
 from fleetgrad.store import Run
+from fleetgrad.stretching import as_trained
 from fleetgrad.trainees import Member, Trainees, Trainer
 
 KIND = "recovered"  # of the note in the log
-REPLICATE = 0  # the search's
 
 
 class Recovery:
@@ -61,7 +60,7 @@ class Recovery:
 
     def _searched(self, segment: str, done: Mapping[str, Any]) -> Trainees:
         """Those of a rung or a round that are still wanted from there."""
-        wanted = {Member(one, REPLICATE): self._settings[one] for one in self._wanted(segment)}
+        wanted = {Member(one): self._settings[one] for one in self._wanted(segment)}
         population = self._trainer.populate(wanted)
         stood = {one["candidate"]: one["epochs"] for one in done["rung"]}
         self._advance(population, {member: stood[member.candidate] for member in wanted})
@@ -92,8 +91,7 @@ class Recovery:
     def _winner(self) -> Settings:
         refitted = self._run.segment("refit") or {}
         settings = self._settings[refitted["candidate"]]
-        restraint = stretching.recorded(self._run)
-        return lengthened(settings, refitted.get("lasting"), self._plan, restraint)
+        return as_trained(self._run, self._plan, settings, refitted.get("lasting"))
 
     def _partners(self, done: Mapping[str, Any]) -> dict[int, Settings]:
         return ensembling.trained_for(self._run, done, self._plan, self._settings)

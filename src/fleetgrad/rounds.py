@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from fleetgrad.settings import Settings
 
 OVER = "searched"  # the segment that says so
-REPLICATE = 0  # the search's own; repeats count from 1
 
 
 class Rounds:
@@ -160,12 +159,12 @@ class Rounds:
         self._settings |= dict(fresh)
         again = [one for one in step.goals if one not in fresh.ids]
         population = self._trainer.populate(
-            {Member(one, REPLICATE): self._settings[one] for one in (*again, *fresh.ids)}
+            {Member(one): self._settings[one] for one in (*again, *fresh.ids)}
         )
         begun = {one: one for one in again if one in self._held}
         begun |= dict(zip(fresh.ids, step.parents, strict=False))  # most strategies have none
         arrays = [self._arrays(source, one) for one, source in begun.items()]
-        paused = [Member(one, REPLICATE) for one in begun]
+        paused = [Member(one) for one in begun]
         population.restore({name: a for held in arrays for name, a in held.items()}, paused)
         return population
 
@@ -224,11 +223,11 @@ class Rounds:
         segment = self._held[candidate]
         if segment not in self._files:
             self._files[segment] = self._run.weights(segment)
-        members = Member(candidate, REPLICATE), Member(own, REPLICATE)
+        members = Member(candidate), Member(own)
         return renamed(self._files[segment], *members)
 
     def _params(self, candidate: int) -> Any:
-        member = Member(candidate, REPLICATE)
+        member = Member(candidate)
         population = self._trainer.populate({member: self._settings[candidate]})
         population.restore(self._arrays(candidate, candidate), [member])
         return population.params(member)

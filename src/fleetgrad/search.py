@@ -187,7 +187,7 @@ class Search:
 
 
 def _members(candidates: Candidates) -> dict[Member, Settings]:
-    return {Member(candidate, 0): settings for candidate, settings in candidates}
+    return {Member(candidate): settings for candidate, settings in candidates}
 
 
 def _weights(population: Trainees | None) -> dict[int, Weights]:

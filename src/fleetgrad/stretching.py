@@ -19,7 +19,7 @@ from jaxtyping import Float64
 
 from fleetgrad import metrics, parsimony
 from fleetgrad.augmentation import NONE, Augmentation
-from fleetgrad.lengthening import STRONGER, Restraint, keeps_its_length
+from fleetgrad.lengthening import STRONGER, Restraint, keeps_its_length, lengthened
 from fleetgrad.pace import Pace, Stage
 from fleetgrad.plan import Plan
 from fleetgrad.settings import Settings
@@ -29,7 +29,6 @@ from fleetgrad.store import Run
 from fleetgrad.trainees import Member, Trainees, Trainer
 
 SEGMENT = "stretch"
-REPLICATE = 0  # of the search
 OWN, DECAY = "own", "decay"
 WAYS = (OWN, DECAY, STRONGER)  # with ever more restraint
 
@@ -47,8 +46,8 @@ class Stretching:
     def __init__(self, run: Run, plan: Plan, trainer: Trainer, pace: Pace) -> None:
         self._run, self._plan, self._trainer, self._pace = run, plan, trainer, pace
 
-    def restraint(self, candidate: int, settings: Settings) -> Restraint | None:
-        """That of the last training; None where each network keeps its own.
+    def settle(self, candidate: int, settings: Settings) -> None:
+        """Have it on record under which restraint networks train at last, if not their own.
 
         Args:
             candidate: The winner's id.
@@ -56,7 +55,6 @@ class Stretching:
         """
         if self._plan.last_epochs is not None and self._run.segment(SEGMENT) is None:
             self._try(candidate, settings)
-        return recorded(self._run)
 
     def _try(self, candidate: int, settings: Settings) -> None:
         if keeps_its_length(settings, self._plan) or settings.augment == NONE:
@@ -129,7 +127,7 @@ class Stretching:
 
 def _member(way: str) -> Member:
     """Who trains in a way; the trial's population is its own."""
-    return Member(WAYS.index(way), REPLICATE)
+    return Member(WAYS.index(way))
 
 
 def recorded(run: Run) -> Restraint | None:
@@ -139,6 +137,14 @@ def recorded(run: Run) -> Restraint | None:
     if not augment and not rows:
         return None
     return Restraint(Augmentation.of(augment) if augment else None, rows)
+
+
+def as_trained(run: Run, plan: Plan, settings: Settings, lasting: int | None) -> Settings:
+    """A network as it is trained at last, for so many epochs, under the restraint on record.
+
+    Arguments as for `lengthened`.
+    """
+    return lengthened(settings, lasting, plan, recorded(run))
 
 
 def rows_of(run: Run) -> int:

@@ -8,6 +8,7 @@
     calibration  how sure it may be (`calibration.py`)
     ensemble     those that predict together with it (`ensembling.py`)
     distill/*    one network that learns from them (`distilling.py`)
+    end          nothing is left to do; whatever only served the way here has been let go of
 
 Each is a segment of the record. `Study.run` walks through all of them in order and takes those
 that are recorded already from the record, so a resumed run is the same walk: it trains only what
@@ -22,7 +23,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from fleetgrad import audits, finals, metrics, stretching
+from fleetgrad import audits, finals, metrics
 from fleetgrad.audits import Audits
 from fleetgrad.calibration import Calibration, calibrated
 from fleetgrad.candidates import Candidates
@@ -32,7 +33,6 @@ from fleetgrad.distilling import Distilling
 from fleetgrad.ensembling import Ensembling, Partner
 from fleetgrad.errors import TrainingError
 from fleetgrad.leaderboard import Leaderboard, Row
-from fleetgrad.lengthening import lengthened
 from fleetgrad.pace import Pace, Stage
 from fleetgrad.plan import Plan
 from fleetgrad.recovery import Recovery
@@ -44,9 +44,9 @@ from fleetgrad.search import Search
 from fleetgrad.settings import Settings
 from fleetgrad.standing import points, trained
 from fleetgrad.store import Run
-from fleetgrad.stretching import Stretching
+from fleetgrad.stretching import Stretching, as_trained
 from fleetgrad.temperatures import cooled
-from fleetgrad.trainees import Trainees, Trainer, Weights
+from fleetgrad.trainees import ALONE, Trainees, Trainer, Weights
 from fleetgrad.trials import Strategy
 
 
@@ -154,6 +154,22 @@ class Study:
             calibration=calibration,
         )
 
+    def end(self, compile_seconds: float) -> None:
+        """Record that all is done, and let go of the search's weights.
+
+        Args:
+            compile_seconds: What compiling took.
+        """
+        if self._run.segment("end") is not None:
+            return
+        halfway = [
+            name
+            for name in self._run.weighted()
+            if name.startswith("search/") or name == audits.SEGMENT
+        ]
+        done = {"elapsed": self._pace.elapsed, "compile_s": compile_seconds}
+        self._run.commit("end", payload=done, releases=halfway)
+
     def apart(self, candidate: int) -> Winner | None:
         """The search's own network of a candidate, which has not seen replicate 0's validation.
 
@@ -254,18 +270,16 @@ class Study:
     def _refit(self, candidate: int, settings: Settings) -> Winner:
         done = self._run.segment("refit")
         if done is None:
-            restraint = self._stretching.restraint(candidate, settings)
+            self._stretching.settle(candidate, settings)
             lasting = self._lasting(settings)
-            settings = lengthened(settings, lasting, self._plan, restraint)
+            settings = as_trained(self._run, self._plan, settings, lasting)
             population, view = self._trainer.refit(settings)
             self._learn_all(candidate, population, lasting)
         else:
-            restraint = stretching.recorded(self._run)
-            settings = lengthened(settings, done.get("lasting"), self._plan, restraint)
+            settings = as_trained(self._run, self._plan, settings, done.get("lasting"))
             population, view = self._trainer.refit(settings)
             population.restore(self._run.weights("refit"))
-        params = population.params(population.members[0])
-        return Winner(candidate, settings, params, view, refitted=True)
+        return Winner(candidate, settings, population.params(ALONE), view, refitted=True)
 
     def _lasting(self, settings: Settings) -> int:
         """Epochs of the winner's last training; others that join it are what a long one is for."""
@@ -275,10 +289,9 @@ class Study:
 
     def _learn_all(self, candidate: int, population: Trainees, lasting: int) -> None:
         """Train the winner on all rows, and record it."""
-        member = population.members[0]
         stage = Stage("refit", 1, 1, trained(self._run))
         population.advance(lasting, self._pace.proceed(stage, population))
-        if population.diverged_at(member) is not None:
+        if population.diverged_at(ALONE) is not None:
             raise TrainingError(
                 f"the winner must train soundly on all rows too, got candidate {candidate}, which "
                 "diverged; lower the range of `learning_rate`."
@@ -286,11 +299,11 @@ class Study:
         done = {
             "candidate": candidate,
             "lasting": lasting,
-            "epochs": len(population.curve(member)),
+            "epochs": len(population.curve(ALONE)),
             "network_epochs": population.network_epochs,
             "elapsed": self._pace.elapsed,
         }
-        curves = [one._replace(candidate=candidate) for one in points("refit", population, member)]
+        curves = [one._replace(candidate=candidate) for one in points("refit", population, ALONE)]
         self._run.commit("refit", payload=done, curves=curves, weights=population.state())
 
     def _so_far(self) -> Winner | None:

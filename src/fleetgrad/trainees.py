@@ -19,10 +19,10 @@ class Member(NamedTuple):
     """One network: a candidate's lasting id, and which replicate of it."""
 
     candidate: int
-    replicate: int
+    replicate: int = 0  # the search's own; repeats count from 1
 
 
-ALONE = Member(0, 0)  # whoever is refitted, or learns from others
+ALONE = Member(0)  # whoever is refitted, or learns from others
 
 
 def renamed(
