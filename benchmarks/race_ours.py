@@ -55,9 +55,12 @@ def search(task: Task) -> None:
     listener = Listener()
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder) / "run"
-        write(task.log, began=time.time())
+        began = time.time()
+        write(task.log, began=began)
+        data = digits_data.dataset(task)
+        before = time.time() - began  # which the search's own clock does not know of
         fg.tune(
-            digits_data.dataset(task),
+            data,
             budget=task.seconds,
             seed=task.seed,
             out=place,
@@ -66,7 +69,8 @@ def search(task: Task) -> None:
         )
         with Run.open(place, write=False) as run:
             for event in heard(run, listener.told) + recorded(run):
-                write(task.log, **event._asdict())
+                later = event._replace(seconds=before + event.seconds)
+                write(task.log, **later._asdict())
 
 
 def heard(run: Run, told: Sequence[Told]) -> list[Event]:

@@ -67,6 +67,7 @@ class Machine:
     _fastest: dict[str, Arithmetic] = field(default_factory=dict)
     _rows: dict[jax.Device, tuple[Any, batches.Rows]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
+    _tracing: threading.Lock = field(default_factory=threading.Lock)
 
     @classmethod
     def here(cls) -> "Machine":
@@ -191,7 +192,9 @@ class Machine:
         if arguments[0].step.ndim:  # several members
             run = jax.vmap(run, in_axes=(0, 0, batches.FEED_AXES, None, None, None))
         jitted = jax.jit(run, donate_argnums=0, compiler_options=compiler_options(device))
-        program: Program = jitted.lower(*arguments).compile()
+        with self._tracing:  # it is Python's work: two threads at it take longer than one
+            lowered = jitted.lower(*arguments)
+        program: Program = lowered.compile()
         _return_memory()
         with self._lock:
             self.compilations += 1

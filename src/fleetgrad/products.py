@@ -142,22 +142,25 @@ def _timed(
     """The shortest time of a layer's products on all lanes, in each way; measured once."""
     batch, inputs, outputs = TRIAL
     shapes = ((batch, inputs), (inputs, outputs), (batch, outputs))
-    arrays = [jax.device_put([jnp.ones(shape) for shape in shapes], lane) for lane in lanes]
-    # Compiled ahead: what `jit` compiles as it is called is kept by JAX after the function is gone.
-    programs = {
-        way: [
-            jax.jit(_trial(way), compiler_options=dict(options)).lower(*own).compile()
-            for own in arrays
-        ]
-        for way in ways
+    arrays = {
+        device: jax.device_put([jnp.ones(shape) for shape in shapes], device)
+        for device in dict.fromkeys(lanes)
     }
-    seconds = dict.fromkeys(programs, float("inf"))
+    # Compiled ahead: what `jit` compiles as it is called is kept by JAX after the function is gone.
+    compiled = {
+        (way, device): jax.jit(_trial(way), compiler_options=dict(options)).lower(*own).compile()
+        for way in ways
+        for device, own in arrays.items()
+    }
+    seconds = dict.fromkeys(ways, float("inf"))
     wait: Any = jax.block_until_ready
     with ThreadPoolExecutor(len(lanes)) as pool:
         for _ in range(1 + TRIALS):  # in turn, so that a slow moment meets all
-            for way, compiled in programs.items():
+            for way in ways:
+                programs = [compiled[way, lane] for lane in lanes]
+                own = [arrays[lane] for lane in lanes]
                 began = time.perf_counter()
-                list(pool.map(lambda program, own: wait(program(*own)), compiled, arrays))
+                list(pool.map(lambda program, own: wait(program(*own)), programs, own))
                 seconds[way] = min(seconds[way], time.perf_counter() - began)
     return seconds
 
