@@ -211,6 +211,21 @@ def test_a_machine_that_slows_down_still_repeats_the_finalists_and_refits_the_wi
     assert outcome.leaderboard.best.replicates >= 3
 
 
+@pytest.mark.parametrize(("beyond", "cut"), [(3, False), (10, True)])
+def test_a_round_that_is_nearly_over_when_its_time_is_up_comes_to_its_end(place, beyond, cut):
+    """Of 200 s it may take 4 of those that are kept for repeats and refit."""
+
+    class Overdrawn(Scripted):
+        def decide(self, trials, left, memory):
+            if len(trials) == 1 and trials[0].epochs == 1:
+                self.steps[1] = Step(goals={0: 1 + int(left) + beyond})
+            return super().decide(trials, left, memory)
+
+    strategy = Overdrawn(Step(fresh=tuple(rates(BEST_RATE, epochs=500)), until=1), Step())
+    search(place, World(lanes=1), TIMED, strategy)
+    assert segments(place)["search/1"]["cut"] == cut
+
+
 def test_the_first_round_is_a_network_a_lane_so_that_one_is_soon_held(place):
     search(place, World(lanes=2), PLAN, thaw(lanes=2))
     with Run.open(place, write=False) as run:

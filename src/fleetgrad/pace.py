@@ -1,8 +1,9 @@
 """How a run keeps to its time: what it holds back for its end, and what it says on the way."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from types import MappingProxyType
 from typing import NamedTuple
 
 from fleetgrad import growing
@@ -11,7 +12,7 @@ from fleetgrad.finals import FEWEST_REPLICATES
 from fleetgrad.metrics import METRICS, Metric
 from fleetgrad.plan import MOST_LAST, REPLICATES, Plan
 from fleetgrad.standing import measured
-from fleetgrad.trainees import Trainees
+from fleetgrad.trainees import Member, Trainees
 
 END_SECONDS = 1.0  # kept back for saving the model and opening the test part
 SLACK = 1.15  # on the repeats: the search may end a stretch late, and machines slow down
@@ -26,6 +27,7 @@ STEADY = 1.05  # on the last training, which fills what is left: a machine may s
 ENDING = {"refit", "ensemble", "distill"}  # phases after which little comes
 UNJUDGED = {"refit", "ensemble"}  # that learn from the rows by which others were judged
 GRACE = 0.05  # of the budget: a refit, or repeats, cut short are worth little, so may run over
+GRACE_OF_SEARCH = 0.02  # the same of a round, whose candidates would have trained for nothing
 
 
 class Stage(NamedTuple):
@@ -35,6 +37,7 @@ class Stage(NamedTuple):
     best: The best validation score before, or NaN.
     leading: What an epoch of those ahead takes a lane, in seconds, or None where that is not known
         apart from the population.
+    goals: The epoch that each is to come to, in a round of a search.
     """
 
     phase: str
@@ -43,6 +46,7 @@ class Stage(NamedTuple):
     network_epochs: float
     best: float = math.nan
     leading: float | None = None
+    goals: Mapping[Member, int] = MappingProxyType({})
 
 
 class Pace:
@@ -196,7 +200,8 @@ class Pace:
         if stage.phase in ENDING:
             return END_SECONDS - GRACE * self._clock.seconds
         if stage.leading is not None:
-            return self._for_the_end(stage.leading)
+            grace = self._if_nearly_over(population, stage.goals, GRACE_OF_SEARCH)
+            return self._for_the_end(stage.leading) - grace
         if stage.phase == "stretch":
             return self._for_the_last(_dearest(population), 0.0) + END_SECONDS
         finals, room = stage.phase == "finals", self._plan.last_seconds
@@ -224,12 +229,19 @@ class Pace:
         A block of repeats counts only as a whole, so one of those that are wanted is not cut
         shortly before its end.
         """
-        grace = GRACE * (self._clock.seconds or 0.0)
         if any(member.replicate > self._fewest for member in population.members):
             return 0.0
+        goals = dict.fromkeys(population.members, self._plan.epochs)
+        return self._if_nearly_over(population, goals, GRACE)
+
+    def _if_nearly_over(
+        self, population: Trainees, goals: Mapping[Member, int], share: float
+    ) -> float:
+        """That share of the budget, in seconds, if it is enough for all to come to their goals."""
+        grace = share * (self._clock.seconds or 0.0)
         costs = [
-            (self._plan.epochs - len(population.curve(one))) * population.epoch_seconds(one)
-            for one in population.members
+            (goal - len(population.curve(one))) * population.epoch_seconds(one)
+            for one, goal in goals.items()
             if population.diverged_at(one) is None
         ]
         needed = self._busiest(costs)

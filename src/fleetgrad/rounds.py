@@ -122,7 +122,7 @@ class Rounds:
         before = {m: len(population.curve(m)) if m.candidate in self._rows else 0 for m in members}
         goals = {member: step.goals.get(member.candidate, step.until) for member in members}
         best = best_of(self.rows)
-        stage = Stage("search", number + 1, 0, self._spent, best, self._leading())
+        stage = Stage("search", number + 1, 0, self._spent, best, self._leading(), goals)
         arrived = population.advance(goals, self._pace.proceed(stage, population))
         done = {
             "rung": [standing(population, member) for member in members],
