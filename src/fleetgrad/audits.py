@@ -8,7 +8,7 @@ same curve. Whoever turns out well may still be a finalist, and win, and be of a
 """
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -20,7 +20,7 @@ from fleetgrad.rows import furthest, is_whole, rung_rows
 from fleetgrad.settings import Settings
 from fleetgrad.standing import number, points, standing, trained
 from fleetgrad.store import Run
-from fleetgrad.trainees import Member, Trainees, Trainer, Weights
+from fleetgrad.trainees import Member, Trainer, Weights, fetched, populated
 
 SEGMENT = "audit"
 
@@ -61,12 +61,8 @@ class Audits:
         """
         if SEGMENT not in self._run.weighted():
             return {}
-        return {one: partial(self._params, one, settings) for one in kept(self._run)}
-
-    def _params(self, candidate: int, settings: Mapping[int, Settings]) -> Any:
-        population = populated(self._trainer, [candidate], settings)
-        population.restore(self._run.weights(SEGMENT), population.members)
-        return population.params(Member(candidate))
+        take = partial(fetched, self._trainer, settings=settings, arrays=self._run.weights(SEGMENT))
+        return {one: partial(take, one) for one in kept(self._run)}
 
     def _train(self, known: Mapping[int, Row]) -> dict[str, Any]:
         stopped = [row.id for row in known.values() if _was_stopped(row, self._plan.epochs)]
@@ -94,11 +90,6 @@ class Audits:
         weights = population.state() if done["kept"] else None
         self._run.commit(SEGMENT, payload=done, curves=curves, weights=weights)
         return done
-
-
-def populated(trainer: Trainer, ids: Iterable[int], settings: Mapping[int, Settings]) -> Trainees:
-    """These candidates, about to be trained as the search trains them."""
-    return trainer.populate({Member(one): settings[one] for one in ids})
 
 
 def kept(run: Run) -> tuple[int, ...]:

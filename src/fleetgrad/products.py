@@ -152,15 +152,15 @@ def _timed(
         for way in ways
         for device, own in arrays.items()
     }
+    inputs_of = [arrays[lane] for lane in lanes]
     seconds = dict.fromkeys(ways, float("inf"))
     wait: Any = jax.block_until_ready
     with ThreadPoolExecutor(len(lanes)) as pool:
         for _ in range(1 + TRIALS):  # in turn, so that a slow moment meets all
             for way in ways:
                 programs = [compiled[way, lane] for lane in lanes]
-                own = [arrays[lane] for lane in lanes]
                 began = time.perf_counter()
-                list(pool.map(lambda program, own: wait(program(*own)), programs, own))
+                list(pool.map(lambda program, own: wait(program(*own)), programs, inputs_of))
                 seconds[way] = min(seconds[way], time.perf_counter() - began)
     return seconds
 

@@ -19,7 +19,7 @@ from fleetgrad.settings import Settings
 from fleetgrad.standing import trained
 from fleetgrad.store import Run
 from fleetgrad.stretching import as_trained
-from fleetgrad.trainees import Member, Trainees, Trainer
+from fleetgrad.trainees import Member, Trainees, Trainer, populated
 
 KIND = "recovered"  # of the note in the log
 
@@ -52,7 +52,7 @@ class Recovery:
         if segment.startswith("search/"):
             return self._searched(segment, done)
         if segment == audits.SEGMENT:
-            population = audits.populated(self._trainer, done["kept"], self._settings)
+            population = populated(self._trainer, done["kept"], self._settings)
         else:
             population = self._refitted(segment, done)
         self._advance(population, done.get("epochs", done.get("lasting", self._plan.epochs)))
@@ -60,10 +60,9 @@ class Recovery:
 
     def _searched(self, segment: str, done: Mapping[str, Any]) -> Trainees:
         """Those of a rung or a round that are still wanted from there."""
-        wanted = {Member(one): self._settings[one] for one in self._wanted(segment)}
-        population = self._trainer.populate(wanted)
+        population = populated(self._trainer, self._wanted(segment), self._settings)
         stood = {one["candidate"]: one["epochs"] for one in done["rung"]}
-        self._advance(population, {member: stood[member.candidate] for member in wanted})
+        self._advance(population, {one: stood[one.candidate] for one in population.members})
         return population
 
     def _wanted(self, segment: str) -> list[int]:

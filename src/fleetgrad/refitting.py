@@ -18,11 +18,10 @@ def refitted(data: Dataset, settings: Settings, seed: int) -> Model:
     """
     population, view = Fleet(data, seed).refit(settings)
     population.advance(settings.epochs)
-    member = ALONE
-    if population.diverged_at(member) is not None:
+    if population.diverged_at(ALONE) is not None:
         raise TrainingError(
             "the settings must train soundly on all rows, got a network that diverged; lower "
             "`learning_rate`."
         )
-    winner = Winner(0, settings, population.params(member), view, refitted=True)
+    winner = Winner(0, settings, population.params(ALONE), view, refitted=True)
     return model_of(data, winner, seed)

@@ -23,7 +23,7 @@ from fleetgrad.plan import Plan
 from fleetgrad.rows import best_of, furthest, leaders, rung_rows
 from fleetgrad.standing import points, standing
 from fleetgrad.store import CurvePoint, Run
-from fleetgrad.trainees import Member, Trainees, Trainer, Weights, renamed
+from fleetgrad.trainees import Member, Trainees, Trainer, Weights, fetched, populated, renamed
 from fleetgrad.trials import Step, Strategy, Trial
 
 if TYPE_CHECKING:
@@ -158,9 +158,7 @@ class Rounds:
             self._run.put_candidates(number, fresh)
         self._settings |= dict(fresh)
         again = [one for one in step.goals if one not in fresh.ids]
-        population = self._trainer.populate(
-            {Member(one): self._settings[one] for one in (*again, *fresh.ids)}
-        )
+        population = populated(self._trainer, (*again, *fresh.ids), self._settings)
         begun = {one: one for one in again if one in self._held}
         begun |= dict(zip(fresh.ids, step.parents, strict=False))  # most strategies have none
         arrays = [self._arrays(source, one) for one, source in begun.items()]
@@ -223,11 +221,8 @@ class Rounds:
         segment = self._held[candidate]
         if segment not in self._files:
             self._files[segment] = self._run.weights(segment)
-        members = Member(candidate), Member(own)
-        return renamed(self._files[segment], *members)
+        return renamed(self._files[segment], Member(candidate), Member(own))
 
     def _params(self, candidate: int) -> Any:
-        member = Member(candidate)
-        population = self._trainer.populate({member: self._settings[candidate]})
-        population.restore(self._arrays(candidate, candidate), [member])
-        return population.params(member)
+        arrays = self._arrays(candidate, candidate)
+        return fetched(self._trainer, candidate, self._settings, arrays)

@@ -125,3 +125,17 @@ class Trainer(Protocol):
 
     def view(self, replicate: int) -> Any:
         """What a replicate's networks see: the rows of its split, and the scaling."""
+
+
+def populated(trainer: Trainer, ids: Iterable[int], settings: Mapping[int, Settings]) -> Trainees:
+    """These candidates, about to be trained as the search trains them."""
+    return trainer.populate({Member(one): settings[one] for one in ids})
+
+
+def fetched(
+    trainer: Trainer, one: int, settings: Mapping[int, Settings], arrays: Mapping[str, np.ndarray]
+) -> Any:
+    """The weights of a candidate's network of the search, of all that a `Trainees.state` gave."""
+    population = populated(trainer, [one], settings)
+    population.restore(arrays, population.members)
+    return population.params(Member(one))
