@@ -1,7 +1,8 @@
 """scikit-learn's racer: HalvingRandomSearchCV over MLPClassifier, two jobs at once.
 
 The resource is `max_iter`, so a rung is a number of epochs; every rung trains from the start, as
-scikit-learn does. A search of 27 networks is over in a minute or two, and then another begins.
+scikit-learn does. A search of 27 networks is over in a minute or two, and then another begins; one
+that is stopped before that returns nothing.
 """
 
 import functools
@@ -48,7 +49,7 @@ def search(task: Task) -> None:
     x = digits_data.scaled(data.x)
     scoring = functools.partial(_scored, log=task.log, began=began)
     for number in itertools.count():
-        HalvingRandomSearchCV(
+        tried = HalvingRandomSearchCV(
             MLPClassifier(batch_size=BATCH, random_state=task.seed),
             SPACE,
             resource="max_iter",
@@ -63,6 +64,9 @@ def search(task: Task) -> None:
             n_jobs=JOBS,
             random_state=1000 * task.seed + number,
         ).fit(x, data.y)
+        values = {name: tried.best_params_[name] for name in SPACE}
+        found = Event(time.time() - began, task.epochs, float(tried.best_score_), _plain(values))
+        write(task.log, **found._asdict())
 
 
 def refit(task: Task, values: Mapping[str, Any]) -> float:
@@ -84,7 +88,11 @@ def refit(task: Task, values: Mapping[str, Any]) -> float:
 def _scored(model: Any, x: np.ndarray, y: np.ndarray, *, log: Path, began: float) -> float:
     """A score, written down by the process that found it."""
     score = float(model.score(x, y))
-    values = {name: getattr(model, name) for name in SPACE}
-    values["hidden_layer_sizes"] = list(values["hidden_layer_sizes"])
-    write(log, **Event(time.time() - began, model.max_iter, score, values)._asdict())
+    values = _plain({name: getattr(model, name) for name in SPACE})
+    event = Event(time.time() - began, model.max_iter, score, values, returned=False)
+    write(log, **event._asdict())
     return score
+
+
+def _plain(values: dict[str, Any]) -> dict[str, Any]:
+    return values | {"hidden_layer_sizes": list(values["hidden_layer_sizes"])}

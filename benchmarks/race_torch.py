@@ -1,7 +1,8 @@
 """Optuna's racer: TPE under Hyperband, two jobs at once, each with PyTorch on one thread.
 
 The family is that of our default space for images: two layers of a few widths, ReLU, dropout,
-AdamW on weights under a one-cycle rate, smoothed labels, batches of 128.
+AdamW on weights under a one-cycle rate, smoothed labels, batches of 128. A study returns the best
+of its trials that came to their end; what the others had scored until then, only its log tells.
 """
 
 import functools
@@ -48,7 +49,9 @@ def search(task: Task) -> None:
         pruner=optuna.pruners.HyperbandPruner(1, task.epochs, REDUCTION),
     )
     objective = functools.partial(_objective, task, began, *parts)
-    study.optimize(objective, n_jobs=JOBS, timeout=task.seconds - (time.time() - began))
+    left = task.seconds - (time.time() - began)
+    returned = functools.partial(_returned, task, began)
+    study.optimize(objective, n_jobs=JOBS, timeout=left, callbacks=[returned])
 
 
 def refit(task: Task, values: Mapping[str, Any]) -> float:
@@ -127,6 +130,7 @@ def accuracy(model: nn.Module, rows: Rows) -> float:
 
 def _objective(task: Task, began: float, learn: Rows, held_out: Rows, trial: Any) -> float:
     values = suggested(trial)
+    trial.set_user_attr("settings", values)
     score = 0.0
 
     def after(epoch: int, model: nn.Module) -> None:
@@ -134,12 +138,20 @@ def _objective(task: Task, began: float, learn: Rows, held_out: Rows, trial: Any
         score = accuracy(model, held_out)
         trial.report(score, epoch)
         seconds = time.time() - began
-        write(task.log, **Event(seconds, epoch, score, values)._asdict())
+        write(task.log, **Event(seconds, epoch, score, values, returned=False)._asdict())
         if seconds > task.seconds or (epoch < task.epochs and trial.should_prune()):
             raise optuna.TrialPruned
 
     train(values, learn, task.epochs, task.seed, after)
     return score
+
+
+def _returned(task: Task, began: float, study: optuna.Study, trial: Any) -> None:
+    """Write down what `study.best_trial` gives: of the trials that were not pruned, the best."""
+    if trial.state is optuna.trial.TrialState.COMPLETE and trial == study.best_trial:
+        seconds = time.time() - began
+        event = Event(seconds, task.epochs, trial.value, trial.user_attrs["settings"])
+        write(task.log, **event._asdict())
 
 
 def _rows(x: Any, y: Any) -> Rows:

@@ -1,11 +1,12 @@
 """What a race over time is reckoned from: who led when, and when that was first good enough.
 
-While it runs, a racer writes down every score it learns of, a JSON object a line. Who leads is what
-the racer would return if it were stopped at that moment: of those that came furthest, the best.
+While it runs, a racer writes down every score it learns of, a JSON object a line. Who leads is of
+those that came furthest the best, and that in two ways: among all whose scores were told, as by
+somebody who reads along, and among those that the racer itself returns if it is stopped then.
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -40,12 +41,14 @@ class Event(NamedTuple):
         epochs: How far the candidate had come; the verdict of repeats counts as an epoch more.
         validation: Accuracy.
         settings: Of the candidate, plain values.
+        returned: Whether whoever stops the racer gets these from it, and not from a log.
     """
 
     seconds: float
     epochs: int
     validation: float
     settings: Mapping[str, Any]
+    returned: bool = True
 
 
 class Incumbent(NamedTuple):
@@ -91,6 +94,29 @@ def incumbents(events: Iterable[Event], seconds: float) -> list[Incumbent]:
 def leaders(led: Iterable[Incumbent]) -> list[Mapping[str, Any]]:
     """Everyone who ever led, in turn, each once."""
     return list({key(one.settings): one.settings for one in led}.values())
+
+
+def judged(
+    leaders: Iterable[Mapping[str, Any]],
+    refit: Callable[[Mapping[str, Any]], float],
+    known: Mapping[str, float],
+    goals: Sequence[float] = GOALS,
+) -> dict[str, float]:
+    """Test accuracies, by `key`, of leaders in turn until one reaches the last goal.
+
+    Args:
+        leaders: Their settings, in turn.
+        refit: What settings come to when refitted.
+        known: What some came to already, by `key`.
+        goals: Test accuracies.
+    """
+    found: dict[str, float] = {}
+    for settings in leaders:
+        name = key(settings)
+        found[name] = known[name] if name in known else refit(settings)
+        if found[name] >= max(goals):
+            break
+    return found
 
 
 def key(settings: Mapping[str, Any]) -> str:

@@ -33,11 +33,11 @@ FLOORS = (
         " memory plan population rungs samplers selection spill timing underway"
     ),
     (
-        "answers aside audits calibration database defaults directory distilled distilling ensemble"
-        " ensembling fleet forecast growing heldout history insight lengthening lock model models"
-        " pace plots predictor preparing pulse record recovery repeats result rounds rows saved"
-        " search settled soundness standing store stretching study takeover temperatures unsealing"
-        " verdict"
+        "answers aside audits calibration database defaults directory distilled distilling"
+        " ensemble ensembling fleet forecast growing heldout history insight lengthening lock"
+        " model models pace plots predictor preparing probing pulse record recovery repeats result"
+        " rounds rows saved search settled soundness standing store stretching study takeover"
+        " temperatures unsealing verdict"
     ),
     (
         "__main__ api bench cli cluster dashboard display estimators folds limits notebook"

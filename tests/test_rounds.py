@@ -15,7 +15,7 @@ from fleetgrad.store import Run
 from fleetgrad.strategies.options import Options
 from fleetgrad.strategies.pbt import Pbt
 from fleetgrad.strategies.thaw import Thaw
-from fleetgrad.trials import Step
+from fleetgrad.trials import Step, Trial
 from fleetgrad.verdict import verdict
 from simulated import BEST_RATE, SOUND, SPACE, Crash, World, memory_after, rates, search, study
 from test_study import somewhere, told
@@ -29,6 +29,15 @@ WILD = Space(learning_rate=Float(1e-3, 5.0, log=True))
 
 def thaw(plan=PLAN, space=SOUND, **changes):
     return Thaw(space, Options(plan.epochs, plan.passes, decisions=8, **changes))
+
+
+def opening(cost=None, lanes=2):
+    """The settings of the first round, and of all evenly spread points, in turn."""
+    strategy = Thaw(SOUND, Options(EPOCHS, 400, lanes=lanes), cost=cost)
+    first = strategy.decide((), 400, None).fresh
+    trials = [Trial(number, one, (0.5,)) for number, one in enumerate(first)]
+    second = strategy.decide(trials, 400 - len(first), None).fresh
+    return first, (*first, *second)
 
 
 @pytest.fixture
@@ -366,3 +375,20 @@ def test_the_record_of_a_population_says_what_cannot_be_said(place):
     learned = understand(outcome.leaderboard, SOUND)
     assert learned.importances is None
     assert "evolves" in learned.reason
+
+
+def test_a_search_begins_with_the_cheapest_of_the_evenly_spread():
+    _, plain = opening()
+    for sign in (1, -1):
+
+        def cost(settings, sign=sign):
+            return sign * settings.learning_rate
+
+        first, everyone = opening(cost)
+        assert first == tuple(sorted(plain, key=cost)[:2])
+        assert set(everyone) == set(plain)
+        assert everyone[2:] == tuple(one for one in plain if one not in first)
+
+
+def test_of_equally_cheap_points_the_first_come_first():
+    assert opening(lambda settings: 1.0) == opening()

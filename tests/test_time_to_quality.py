@@ -1,5 +1,6 @@
 """The race's arithmetic: who led when, when that was good enough, and what is divided by what."""
 
+import functools
 import itertools
 import json
 
@@ -57,6 +58,19 @@ def test_a_goal_is_reached_when_somebody_leads_whose_refit_reaches_it():
     led = [Incumbent(1.0, 0.97, A), Incumbent(2.0, 0.98, B), Incumbent(3.0, 0.99, C)]
     tested = {racing.key(A): 0.97, racing.key(B): 0.981, racing.key(C): 0.979}
     assert racing.reached(led, tested) == {"0.98": 2.0, "0.985": None}
+
+
+def test_leaders_are_refitted_once_and_none_after_the_last_goal():
+    asked = []
+
+    def refit(settings):
+        asked.append(settings)
+        return {2: 0.98, 3: 0.985}[settings["width"]]
+
+    known = {racing.key(A): 0.97}
+    found = racing.judged([A, B, C, {"width": 4}], refit, known)
+    assert found == {racing.key(A): 0.97, racing.key(B): 0.98, racing.key(C): 0.985}
+    assert asked == [B, C]
 
 
 def test_ratios_are_bounds_where_one_of_two_never_came_there():
@@ -143,25 +157,30 @@ def test_where_mnist_is_missing_the_benchmark_says_so(capsys, tmp_path):
 
 
 def test_our_time_is_held_against_every_other_way():
-    goals = [{"0.98": at, "0.985": None} for at in (10.0, 20.0)]
-    methods = {"fleetgrad": {"reached": goals[0]}, "sklearn": {"reached": goals[1]}}
-    found = time_to_quality._ratios(methods, 300.0)
-    assert found["sklearn"]["0.98"]["ratio"] == 0.5
-    assert time_to_quality._ratios({"sklearn": {"reached": goals[1]}}, 300.0) == {}
+    ours, theirs = (
+        {"told": {"0.98": told, "0.985": None}, "returned": {"0.98": returned, "0.985": None}}
+        for told, returned in ((10.0, 12.0), (20.0, 120.0))
+    )
+    methods = {"fleetgrad": {"reached": ours}, "sklearn": {"reached": theirs}}
+    for sense, ratio in (("told", 0.5), ("returned", 0.1)):
+        found = time_to_quality._ratios(methods, sense, 300.0)
+        assert found["sklearn"]["0.98"]["ratio"] == ratio
+    assert time_to_quality._ratios({"sklearn": {"reached": theirs}}, "told", 300.0) == {}
 
 
 def test_the_answer_in_words_names_times_and_ratios():
-    reached = {"0.98": 10.0, "0.985": None}
-    one = {"trajectory": [(1.0, 0.9)], "reached": reached}
-    ratios = {"sklearn": racing.ratios(reached, {"0.98": None, "0.985": None}, 100.0)}
-    found = {
-        "methods": {"fleetgrad": one},
-        "ours_over_theirs": ratios,
-        "missing": {"optuna": "PyTorch is not installed"},
+    reached = {"told": {"0.98": 10.0, "0.985": None}, "returned": {"0.98": 20.0, "0.985": None}}
+    never = {"0.98": None, "0.985": None}
+    one = {"trajectory": {"told": [(1.0, 0.9)], "returned": []}, "reached": reached}
+    ratios = {
+        f"ours_over_theirs_{sense}": {"sklearn": racing.ratios(reached[sense], never, 100.0)}
+        for sense in time_to_quality.SENSES
     }
-    text = time_to_quality._text(found)
-    assert "0.98 after 10 s, 0.985 never" in text
-    assert "0.98: 0.1 (at_most)" in text
+    missing = {"optuna": "PyTorch is not installed"}
+    text = time_to_quality._text({"methods": {"fleetgrad": one}, "missing": missing, **ratios})
+    assert "told what reaches 0.98 after 10.0 s, 0.985 never" in text
+    assert "sklearn's, told: 0.98: 0.1 (at_most)" in text
+    assert "sklearn's, returned: 0.98: 0.2 (at_most)" in text
     assert "optuna: left out" in text
 
 
@@ -189,7 +208,7 @@ def test_scikit_learns_scores_are_written_down_where_they_are_found(task):
     x = digits_data.scaled(data.x)
     score = race_sklearn._scored(model, x, data.y, log=task.log, began=0.0)
     (event,) = racing.events(racing.lines(task.log))
-    assert (event.epochs, event.validation) == (2, score)
+    assert (event.epochs, event.validation, event.returned) == (2, score, False)
     assert event.settings == values | {"hidden_layer_sizes": [8, 8]}
 
 
@@ -218,6 +237,24 @@ def test_pytorchs_networks_are_of_the_family_and_learn():
     assert kinds == ["Dropout", *["Linear", "ReLU", "Dropout"] * 2, "Linear"]
 
 
+def test_a_study_returns_the_best_of_its_trials_that_came_to_their_end(task):
+    race_torch = pytest.importorskip("race_torch", reason="PyTorch is missing")
+    optuna = race_torch.optuna
+    study = optuna.create_study(direction="maximize")
+
+    def objective(trial):
+        trial.set_user_attr("settings", {"number": trial.number})
+        if trial.number == 1:
+            raise optuna.TrialPruned
+        return [0.9, 0.99, 0.8, 0.95][trial.number]
+
+    returned = functools.partial(race_torch._returned, task, 0.0)
+    study.optimize(objective, n_trials=4, callbacks=[returned])
+    told = racing.events(racing.lines(task.log))
+    assert [(one.validation, one.settings["number"]) for one in told] == [(0.9, 0), (0.95, 3)]
+    assert all(one.returned and one.epochs == task.epochs for one in told)
+
+
 def test_our_refit_is_a_full_training_on_all_rows(task):
     values = race_ours.fg.Settings(hidden=(32,), epochs=2, batch_size=32).to_dict()
     assert 0.5 < race_ours.refit(task, json.loads(json.dumps(values))) < 1
@@ -229,5 +266,5 @@ def test_a_short_race_is_one_object(capsys, shared_data):
     found = json.loads(capsys.readouterr().out)
     assert {"fleetgrad", "sklearn"} <= set(found["methods"])
     for one in found["methods"].values():
-        assert one["trajectory"]
-        assert set(one["reached"]) == {"0.98", "0.985"}
+        assert one["trajectory"]["told"]
+        assert set(one["reached"]["told"]) == set(one["reached"]["returned"]) == {"0.98", "0.985"}

@@ -437,7 +437,7 @@ def _proposer(config: dict[str, Any], plan: Plan, fleet: Fleet) -> Sampler | Str
     from fleetgrad.strategies.thaw import Thaw  # noqa: PLC0415 - takes SciPy a second
 
     space, options = Space.from_dict(config["space"]), plan.options(config["seed"], fleet.lanes)
-    return Thaw(space, options, recorded(config))
+    return Thaw(space, options, recorded(config), fleet.reckoned_cost)
 
 
 def _planned(run: Run, fleet: Fleet, clock: Clock) -> Plan:

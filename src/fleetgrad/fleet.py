@@ -173,6 +173,10 @@ class Fleet:
         """What an epoch of each should take one core, reckoned without training anything."""
         return [self.steps(one) * programs.step_seconds(self.shape(one)) for one in settings]
 
+    def reckoned_cost(self, settings: Settings) -> float:
+        """The same in the program that these settings train in."""
+        return self.steps(settings) * programs.step_seconds(self.program(settings))
+
     @property
     def reckoned_compile_seconds(self) -> float:
         """What the programs decided on should take to compile, reckoned for cores side by side."""

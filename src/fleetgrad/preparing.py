@@ -6,14 +6,16 @@ in time measures what an epoch costs. A run and its dry run both begin here.
 
 import math
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
+from importlib import import_module
 from os import PathLike
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from fleetgrad import evolving, metrics, samplers, strategies, takeover, timing
+from fleetgrad import evolving, metrics, probing, samplers, strategies, takeover, timing
 from fleetgrad import plan as plans
 from fleetgrad.augmentation import NONE
 from fleetgrad.budget import Budget
@@ -34,6 +36,7 @@ from fleetgrad.space import Space
 
 FORMAT = 1
 SAMPLER = "sobol"
+SEQUENCES = "scipy.stats"  # what the first candidates are drawn with; half a second to import
 FEWEST_SECONDS = 5
 TYPICAL = 32  # candidates whose cost stands for all when a time is planned
 FORESEEN = 10_000  # candidates to come, at most, that stand for all of these
@@ -147,18 +150,21 @@ def _searching(config: dict[str, Any], fleet: Fleet, clock: Clock) -> Plan:
     typical = _typical(config)
     decide_programs(config, fleet)
     _check_reckoned(budget.seconds, fleet, typical, clock)
-    seconds = fleet.epoch_seconds(list(typical))
+    with ThreadPoolExecutor(1) as meanwhile:  # compiling leaves Python time for it
+        meanwhile.submit(import_module, SEQUENCES)
+        seconds = probing.epoch_seconds(fleet, typical)
+    spent = clock.elapsed + probing.seconds_to_compile(fleet)
     steps = int(np.mean([fleet.steps(one) for one in typical]))
     if strategy == evolving.NAME:
         return evolving.timed(
-            budget, epoch_seconds=seconds, steps=steps, lanes=fleet.lanes, spent=clock.elapsed
+            budget, epoch_seconds=seconds, steps=steps, lanes=fleet.lanes, spent=spent
         )
     return timing.timed(
         budget,
         epoch_seconds=seconds,
         steps=steps,
         lanes=fleet.lanes,
-        spent=clock.elapsed,
+        spent=spent,
         adaptive=adaptive,
         strategy=strategy,
         dimensions=dimensions,

@@ -22,6 +22,7 @@ class Options:
         decisions: About how many there are between.
         lanes: Fewest candidates worth training together.
         pool: Points looked at for each decision.
+        soonest: Numbers of the evenly spread points that come before the others.
     """
 
     epochs: int
@@ -35,6 +36,7 @@ class Options:
     decisions: int = 40
     lanes: int = 1
     pool: int = 1500
+    soonest: tuple[int, ...] = ()
 
     @property
     def stops(self) -> tuple[int, ...]:

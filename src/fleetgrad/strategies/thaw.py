@@ -7,7 +7,8 @@ and the new from whom most is expected. The first part of the budget goes to eve
 the last to promotions alone.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -43,15 +44,25 @@ class Thaw:
         space: What is searched; not the number of epochs.
         options: How.
         earlier: Runs that came before.
+        cost: What an epoch of settings costs, by which the first few are chosen among the evenly
+            spread: the cheapest, so that there is soon a leader. Without it these come in turn.
     """
 
-    def __init__(self, space: Space, options: Options, earlier: Sequence[Earlier] = ()) -> None:
+    def __init__(
+        self,
+        space: Space,
+        options: Options,
+        earlier: Sequence[Earlier] = (),
+        cost: Callable[[Settings], float] | None = None,
+    ) -> None:
         self._cube = cube = Cube.of(space)
         self._options = options
         best = list(opening(earlier, space, options.epochs))
         first = np.array([cube.place(one) for one in best]).reshape(-1, cube.dimensions)
         self._elders = Elders.of(cube, earlier, first, options)
         self._exactly = dict(zip(marks(first), best, strict=True))
+        if cost is not None:
+            self._options = replace(options, soonest=self._cheapest(cost))
 
     def decide(
         self, trials: Sequence[Trial], left: float, memory: Mapping[str, Any] | None
@@ -88,6 +99,13 @@ class Thaw:
             kept=np.array([one.kept for one in trials], bool),
         )
 
+    def _cheapest(self, cost: Callable[[Settings], float]) -> tuple[int, ...]:
+        """Numbers of those among the evenly spread points with which the lanes begin."""
+        count = self._options.start(self._cube.dimensions)
+        points = self._cube.spread(0, count, self._options.seed)
+        costs = [cost(self._settings(point)) for point in points]
+        return tuple(sorted(range(count), key=costs.__getitem__)[: self._options.lanes])
+
     def _settings(self, point: np.ndarray) -> Settings:
         exact = self._exactly.get(marks(point[None])[0])
         return exact or Settings(**{"epochs": self._options.epochs, **self._cube.values(point)})
@@ -113,7 +131,7 @@ def decide(
         wanted = max(missing, options.lanes) if count else options.lanes  # soon there is a leader
         ask = int(min(wanted, _spare(record, options, left), left // first))
         best = elders.first if elders is not None else record.points[:0]
-        spread = _spread(cube, record, options.seed, ask, best)
+        spread = _spread(cube, record, options, ask, best)
         if len(spread) or record.broken.all():
             return Decision((), spread, first, hints)
     outlook = Outlook.of(cube, record, options, hints, elders)
@@ -133,14 +151,20 @@ def _spare(record: Record, options: Options, left: float) -> float:
     return max(0, (left - options.epochs + ahead) // options.stops[0])
 
 
-def _spread(cube: Cube, record: Record, seed: int, count: int, best: np.ndarray) -> np.ndarray:
+def _spread(
+    cube: Cube, record: Record, options: Options, count: int, best: np.ndarray
+) -> np.ndarray:
     """(count, dimensions) points that are new: the best known, then evenly spread ones.
 
     Fewer where there are no more.
     """
     start, found = len(record.points), {*marks(record.points)}
     fresh: list[np.ndarray] = []
-    rows = np.vstack([best, cube.spread(start, PATIENCE * max(count, 0), seed)])
+    looked_at = start + PATIENCE * max(count, 0)
+    points = cube.spread(0, max(looked_at, 1 + max(options.soonest, default=0)), options.seed)
+    later = [number for number in range(len(points)) if number not in options.soonest]
+    turn = [*options.soonest, *later][start:looked_at]
+    rows = np.vstack([best, points[turn]])
     for mark, row in zip(marks(rows), rows, strict=True):
         if len(fresh) == count:
             break
