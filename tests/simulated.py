@@ -8,6 +8,7 @@ the last, so a crash or an interrupt can be tried everywhere.
 import heapq
 import math
 from itertools import pairwise
+from types import SimpleNamespace
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from fleetgrad import samplers
 from fleetgrad.candidates import Candidates
 from fleetgrad.clock import Clock
 from fleetgrad.plan import Plan
+from fleetgrad.programs import Programs
 from fleetgrad.settings import Settings
 from fleetgrad.space import Float, Space
 from fleetgrad.store import Run
@@ -42,6 +44,7 @@ class World:
 
     compile_seconds = 0.0
     place = "nowhere"
+    programs, machine = Programs(), SimpleNamespace(compilations=0)
 
     def __init__(self, lanes=2, costs=lambda settings: 1.0, noise=0.01):
         self.lanes, self.costs, self.noise = lanes, costs, noise
@@ -132,6 +135,12 @@ class World:
 
     def epoch_cost(self, settings):
         return self.costs(settings)
+
+    reckoned_cost = epoch_cost
+
+    def program(self, settings):
+        """Each has one of its own."""
+        return settings
 
 
 class Seen:

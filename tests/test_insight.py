@@ -62,6 +62,17 @@ def test_effects_are_of_the_end_of_the_training(found):
     assert max(point.mean for point in without.effects["learning_rate"]) < best.mean - 0.1
 
 
+def test_who_has_not_trained_yet_says_nothing(found):
+    """An interrupt comes upon a round of many whose first epoch none has ended."""
+    known, curves = board(90)
+    waiting = samplers.make("random", SPACE, seed=1, epochs=9).ask(60).settings
+    unscored = [Row(90 + n, one, "unfinished", 0, math.nan) for n, one in enumerate(waiting)]
+    assert understand(Leaderboard([*known, *unscored]), SPACE, curves) == found
+    assert shares(Leaderboard([*known, *unscored]), SPACE) == found.importances
+    few, _ = board(5)
+    assert shares(Leaderboard([*few, *unscored]), SPACE) is None
+
+
 def test_the_map_counts_everyone_and_shows_where_it_broke(found):
     chart = found.divergence
     assert (chart.x, chart.y) == ("learning_rate", "momentum")

@@ -9,7 +9,9 @@ import pytest
 from fleetgrad import history, samplers
 from fleetgrad.errors import BudgetError, TrainingError
 from fleetgrad.insight import understand
+from fleetgrad.leaderboard import Row
 from fleetgrad.plan import Plan
+from fleetgrad.report import costs
 from fleetgrad.space import Float, Space
 from fleetgrad.store import Run
 from fleetgrad.strategies.options import Options
@@ -392,3 +394,12 @@ def test_a_search_begins_with_the_cheapest_of_the_evenly_spread():
 
 def test_of_equally_cheap_points_the_first_come_first():
     assert opening(lambda settings: 1.0) == opening()
+
+
+def test_whoever_had_no_epoch_yet_would_cost_nothing_alone(place):
+    rows = search(place, World(), PLAN, thaw()).leaderboard.rows
+    waiting = Row(99, rows[0].settings, "unfinished", 0, math.nan)
+    with Run.open(place) as run:
+        run.commit("plan", payload={"plan": PLAN.to_dict()})
+        assert costs.of_rows(run, rows, 1.0).saved > 0
+        assert costs.of_rows(run, (*rows, waiting), 1.0) == costs.of_rows(run, rows, 1.0)

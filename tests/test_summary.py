@@ -92,6 +92,14 @@ def test_every_run_is_told_in_five_lines_that_are_true_of_it(kind):
     assert [words for words in WORDS[kind] if words not in "\n".join(lines)] == []
 
 
+def test_whoever_had_no_epoch_yet_was_not_tried():
+    waiting = [
+        screens.row(n, status="unfinished", epochs=0, score=float("nan")) for n in range(2, 9)
+    ]
+    early = screens.result([screens.row(1), *waiting], interrupted=True, test=None)
+    assert summary.lines(early)[0].startswith("digits: 1 network tried in")
+
+
 @pytest.mark.parametrize("kind", sorted(RUNS.keys() - OPENED))
 def test_nothing_is_called_opened_once_that_was_not(kind):
     told = "opened once" in "\n".join(summary.lines(RUNS[kind]))

@@ -52,6 +52,11 @@ class Row:
     diverged_step: int | None = None
     tied: bool = False
 
+    @property
+    def tried(self) -> bool:
+        """Whether anything is known of it: an epoch, or that it broke before."""
+        return self.epochs > 0 or self.status == "diverged"
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON; NaN becomes None."""
         return {

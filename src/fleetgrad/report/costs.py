@@ -62,6 +62,8 @@ def of_rows(run: Run, rows: Sequence[Row], seconds: float) -> Cost | None:
         if phase and passes:
             spent[phase] = spent.get(phase, 0.0) + passes
     alone = sum(
-        row.epochs if row.status == "diverged" else min(epochs, row.settings.epochs) for row in rows
+        row.epochs if row.status == "diverged" else min(epochs, row.settings.epochs)
+        for row in rows
+        if row.tried
     )
     return Cost(spent, float(max(alone, spent.get("search", 0.0))), seconds)
