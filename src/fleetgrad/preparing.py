@@ -6,9 +6,7 @@ in time measures what an epoch costs. A run and its dry run both begin here.
 
 import math
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
-from importlib import import_module
 from os import PathLike
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -36,7 +34,6 @@ from fleetgrad.space import Space
 
 FORMAT = 1
 SAMPLER = "sobol"
-SEQUENCES = "scipy.stats"  # what the first candidates are drawn with; half a second to import
 FEWEST_SECONDS = 5
 TYPICAL = 32  # candidates whose cost stands for all when a time is planned
 FORESEEN = 10_000  # candidates to come, at most, that stand for all of these
@@ -150,9 +147,7 @@ def _searching(config: dict[str, Any], fleet: Fleet, clock: Clock) -> Plan:
     typical = _typical(config)
     decide_programs(config, fleet)
     _check_reckoned(budget.seconds, fleet, typical, clock)
-    with ThreadPoolExecutor(1) as meanwhile:  # compiling leaves Python time for it
-        meanwhile.submit(import_module, SEQUENCES)
-        seconds = probing.epoch_seconds(fleet, typical)
+    seconds = probing.epoch_seconds(fleet, typical)
     spent = clock.elapsed + probing.seconds_to_compile(fleet)
     steps = int(np.mean([fleet.steps(one) for one in typical]))
     if strategy == evolving.NAME:
