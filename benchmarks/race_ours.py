@@ -1,7 +1,7 @@
 """Our racer: `fleetgrad.tune` with its default space, and who led when.
 
 A search that is stopped returns the best of the networks in training too, so every epoch counts
-that it tells of on the way, as it does of the others; what was recorded since says the rest.
+that it tells of on the way; what was recorded since says the rest.
 """
 
 import math

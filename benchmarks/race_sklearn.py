@@ -64,9 +64,8 @@ def search(task: Task) -> None:
             n_jobs=JOBS,
             random_state=1000 * task.seed + number,
         ).fit(x, data.y)
-        values = {name: tried.best_params_[name] for name in SPACE}
-        found = Event(time.time() - began, task.epochs, float(tried.best_score_), _plain(values))
-        write(task.log, **found._asdict())
+        values, score = _searched(tried.best_params_), float(tried.best_score_)
+        write(task.log, **Event(time.time() - began, task.epochs, score, values)._asdict())
 
 
 def refit(task: Task, values: Mapping[str, Any]) -> float:
@@ -88,11 +87,13 @@ def refit(task: Task, values: Mapping[str, Any]) -> float:
 def _scored(model: Any, x: np.ndarray, y: np.ndarray, *, log: Path, began: float) -> float:
     """A score, written down by the process that found it."""
     score = float(model.score(x, y))
-    values = _plain({name: getattr(model, name) for name in SPACE})
-    event = Event(time.time() - began, model.max_iter, score, values, returned=False)
+    values, seconds = _searched(model.get_params()), time.time() - began
+    event = Event(seconds, model.max_iter, score, values, returned=False)
     write(log, **event._asdict())
     return score
 
 
-def _plain(values: dict[str, Any]) -> dict[str, Any]:
+def _searched(params: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of a model's parameters that are searched, as JSON has them."""
+    values = {name: params[name] for name in SPACE}
     return values | {"hidden_layer_sizes": list(values["hidden_layer_sizes"])}

@@ -100,7 +100,6 @@ def judged(
     leaders: Iterable[Mapping[str, Any]],
     refit: Callable[[Mapping[str, Any]], float],
     known: Mapping[str, float],
-    goals: Sequence[float] = GOALS,
 ) -> dict[str, float]:
     """Test accuracies, by `key`, of leaders in turn until one reaches the last goal.
 
@@ -108,13 +107,12 @@ def judged(
         leaders: Their settings, in turn.
         refit: What settings come to when refitted.
         known: What some came to already, by `key`.
-        goals: Test accuracies.
     """
     found: dict[str, float] = {}
     for settings in leaders:
         name = key(settings)
         found[name] = known[name] if name in known else refit(settings)
-        if found[name] >= max(goals):
+        if found[name] >= max(GOALS):
             break
     return found
 

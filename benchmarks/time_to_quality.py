@@ -90,12 +90,11 @@ def raced(name: str, options: argparse.Namespace) -> dict[str, Any]:
             options.rows,
         )
         _searched(name, task)
-        told = racing.lines(task.log)
-        events = racing.events(told)
+        events = racing.events(racing.lines(task.log))
         returned = [one for one in events if one.returned]
         led = {
-            sense: racing.incumbents(heard, task.seconds)
-            for sense, heard in zip(SENSES, (events, returned), strict=True)
+            "told": racing.incumbents(events, task.seconds),
+            "returned": racing.incumbents(returned, task.seconds),
         }
         tested = _tested(name, task, led.values())
     return {

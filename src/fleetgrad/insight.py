@@ -121,7 +121,7 @@ def understand(
         curves: Validation score after each epoch, by id, as `history.curves` gives them.
         seed: Of resampling.
     """
-    board = _tried(board)
+    board = board.tried
     settings, metric = [row.settings for row in board], METRICS[board.metric]
     if _evolved(board):
         return Insight.none(len(settings), where_broken(board, space), EVOLVED, metric)
@@ -141,7 +141,7 @@ def understand(
 
 def shares(board: Leaderboard, space: Space) -> dict[str, float] | None:
     """The importances alone, which take a tenth of the time; None where too few have a score."""
-    board = _tried(board)
+    board = board.tried
     places = [math.nan if lost else float(-rank) for rank, lost in enumerate(_broken(board))]
     if _evolved(board) or sum(map(math.isfinite, places)) < FEWEST:
         return None
@@ -151,13 +151,8 @@ def shares(board: Leaderboard, space: Space) -> dict[str, float] | None:
 
 def where_broken(board: Leaderboard, space: Space) -> Map | None:
     """The map of who diverged; None where nobody was tried, or no number was searched."""
-    board = _tried(board)
+    board = board.tried
     return searched_map(space, [row.settings for row in board], np.array(_broken(board), bool))
-
-
-def _tried(board: Leaderboard) -> Leaderboard:
-    """Without those whose first epoch an interrupt came before: their places mean nothing."""
-    return Leaderboard((row for row in board if row.tried), board.metric)
 
 
 def _evolved(board: Leaderboard) -> bool:

@@ -136,6 +136,13 @@ class Leaderboard:
         return self.rows[0]
 
     @property
+    def tried(self) -> Self:
+        """Without those whose first epoch an interrupt came before: their places mean nothing."""
+        if all(row.tried for row in self.rows):
+            return self
+        return type(self)((row for row in self.rows if row.tried), self.metric)
+
+    @property
     def ties(self) -> tuple[int, ...]:
         """Ids that the data cannot tell from the winner."""
         return tuple(row.id for row in self.rows if row.tied)

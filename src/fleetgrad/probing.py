@@ -6,12 +6,12 @@ the others are compiled when the first network trains in them.
 """
 
 from collections.abc import Sequence
-from typing import TypeVar
 
 import numpy as np
 
 from fleetgrad.fleet import Fleet
 from fleetgrad.settings import Settings
+from fleetgrad.shapes import Shape
 
 FEWEST = 2  # programs tried: the cheapest and the dearest
 
@@ -44,10 +44,7 @@ def seconds_to_compile(fleet: Fleet) -> float:
     return waiting / fleet.lanes * fleet.compile_seconds / compiled if compiled else 0.0
 
 
-T = TypeVar("T")
-
-
-def _spread(items: Sequence[T], most: int) -> list[T]:
+def _spread(items: Sequence[Shape], most: int) -> list[Shape]:
     """As many of these, evenly spread, the first and the last among them."""
     places = np.linspace(0, len(items) - 1, min(most, len(items)))
     return [items[round(place)] for place in places]

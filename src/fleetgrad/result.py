@@ -221,11 +221,6 @@ class Result:
         return len(rows) > 1 and enough and not self.ties
 
     @property
-    def tried(self) -> int:
-        """How many candidates have trained: all, but where an interrupt came before."""
-        return sum(row.tried for row in self.leaderboard)
-
-    @property
     def diverged(self) -> int:
         """How many candidates diverged."""
         return sum(row.status == "diverged" for row in self.leaderboard)

@@ -29,7 +29,7 @@ def lines(result: Result) -> list[str]:
 
 
 def _searched(result: Result) -> str:
-    data, networks = result.dataset, count(result.tried, "network")
+    data, networks = result.dataset, count(len(result.leaderboard.tried), "network")
     rows = f"{count(data['rows'], 'row')} of {count(data['features'], 'feature')}"
     told = f"{data['name']}: {networks} tried in {duration(result.elapsed_s)}, on {rows}"
     return told if len(told) <= WIDTH else told.replace(" tried in ", " in ")

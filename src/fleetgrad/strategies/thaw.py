@@ -161,9 +161,9 @@ def _spread(
     start, found = len(record.points), {*marks(record.points)}
     fresh: list[np.ndarray] = []
     looked_at = start + PATIENCE * max(count, 0)
-    points = cube.spread(0, max(looked_at, 1 + max(options.soonest, default=0)), options.seed)
-    later = [number for number in range(len(points)) if number not in options.soonest]
+    later = [number for number in range(looked_at) if number not in options.soonest]
     turn = [*options.soonest, *later][start:looked_at]
+    points = cube.spread(0, 1 + max(turn, default=-1), options.seed)
     rows = np.vstack([best, points[turn]])
     for mark, row in zip(marks(rows), rows, strict=True):
         if len(fresh) == count:
